@@ -1,0 +1,80 @@
+"""`alexnet finetune`: trained weights, other classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from alexnet.devices import Precision
+from alexnet.recipe import RecipeChanges
+
+if TYPE_CHECKING:
+    from alexnet.build import Job
+    from alexnet.cli.session import TrainReport
+
+__all__ = ["finetune"]
+
+
+def finetune(
+    weights: Path,
+    source: Path,
+    *,
+    lr_new: float = 0.01,
+    lr_old: float = 0.001,
+    run: Path | None = None,
+    cache: Literal["auto", "none"] = "auto",
+    unreadable: Literal["skip", "fail"] = "skip",
+    quarantine: Path | None = None,
+    precision: Precision = "auto",
+    threads: int | None = None,
+    save_every: float = 10.0,
+    **changes: Unpack[RecipeChanges],
+) -> TrainReport:
+    """Go on from trained weights on the pictures and classes of another source.
+
+    The last layer is replaced by a new one for the source's classes; all others are kept and learn
+    slowly. The preprocessing of the weights is kept.
+
+    Args:
+        weights: weights file, or the run folder that holds one.
+        source: labelled pictures, as for train.
+        lr_new: learning rate of the new last layer.
+        lr_old: learning rate of the layers that are kept; 0 freezes them.
+        run: run folder; none: runs/<date>-<source>-<model>.
+        cache: auto keeps the decoded pictures in the cache folder, none in memory.
+        unreadable: skip names unreadable pictures in a list, fail stops at the first one.
+        quarantine: folder to copy unreadable pictures to.
+        precision: of convolutions and products; auto measures which is faster here.
+        threads: threads of arithmetic; none: every core.
+        save_every: minutes between two checkpoints; one is always saved after an epoch.
+        **changes: any field of the recipe.
+
+    Returns:
+        The report, as `train` gives it.
+
+    Raises:
+        WeightsError: the weights cannot be read.
+        RecipeError: a rate is not above 0, or a field of the recipe cannot be.
+        AlexNetError: as for `train`.
+    """
+    from alexnet.build import Packing, prepare
+    from alexnet.cli.session import conduct
+    from alexnet.data import open_source
+    from alexnet.devices import choose_device
+    from alexnet.errors import RecipeError
+    from alexnet.transfer import finetuning_recipe, with_new_head
+    from alexnet.weights import load_weights
+
+    if lr_new <= 0 or lr_old < 0:
+        raise RecipeError(f"lr_new must be above 0 and lr_old at least 0; got {lr_new}, {lr_old}.")
+    packing = Packing(cache=cache, unreadable=unreadable, quarantine=quarantine)
+
+    def make() -> Job:
+        pictures = open_source(source)
+        seed = changes.get("seed", 0)
+        start = with_new_head(load_weights(weights), len(pictures.classes), seed=seed)
+        recipe = finetuning_recipe(start.network, lr_new=lr_new, lr_old=lr_old, changes=changes)
+        device = choose_device(precision, threads)
+        return prepare(pictures, recipe, device=device, packing=packing, start=start)
+
+    return conduct(make, source, run, save_every=save_every)

@@ -1,0 +1,154 @@
+"""`alexnet predict`: what weights see in pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from alexnet.errors import RecipeError, SourceError, did_you_mean
+from alexnet.records import Prediction, Predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["predict"]
+
+
+def predict(
+    weights: Path,
+    *images: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    top: int = 5,
+    reject_below: float | None = None,
+    crops: Literal[1, 5, 10] = 1,
+    csv: Path | None = None,
+    also: tuple[Path, ...] = (),
+    precision: Literal["fp32", "bf16"] = "fp32",
+    batch: int = 128,
+) -> Predictions:
+    """Say what is in pictures: the most probable classes of each, in the order given.
+
+    A file that cannot be read is a row that says so, and the rest go on; it is an error only
+    when nothing at all can be read.
+
+    Args:
+        weights: weights file, or run folder (its best weights).
+        images: pictures, folders or archives of pictures; - reads one picture from standard input.
+        top: classes named for each picture.
+        reject_below: under this probability of the best class the answer is "none of these".
+        crops: views of each picture whose answers are averaged: 1, 5 or 10.
+        csv: file to write the same rows to.
+        also: further weights, whose answers are averaged with the first's.
+        precision: of convolutions and products.
+        batch: pictures answered at once.
+
+    Returns:
+        A row for each picture.
+
+    Raises:
+        SourceError: none of the pictures can be read.
+        WeightsError: the weights cannot be used, or do not belong together.
+        RecipeError: a setting cannot work.
+        RunError: the CSV cannot be written.
+    """
+    from alexnet.cli.named_pictures import NamedPictures
+    from alexnet.cli.predictions_csv import write_predictions
+
+    _check(images, top, reject_below, batch)
+    from alexnet.evaluation import answers
+    from alexnet.progress import track
+    from alexnet.transfer import load_ensemble
+
+    ensemble = load_ensemble([weights, *also], precision=precision)
+    pictures = NamedPictures(images)
+    rows: dict[int, Prediction] = {}
+    with track("predicting", len(pictures.paths)) as advance:
+        stream = answers(
+            ensemble.members,
+            pictures,
+            pictures.indices,
+            crops=crops,
+            batch=batch,
+            precision=precision,
+        )
+        for part in stream:
+            for index, reason in part.failures:
+                rows[index] = Prediction(path=pictures.paths[index], error=reason)
+            for index, row in zip(part.indices.tolist(), part.probabilities, strict=True):
+                path = pictures.paths[index]
+                rows[index] = _prediction(path, row, ensemble.classes, top, reject_below)
+            advance(len(part.indices) + len(part.failures))
+    ordered = [rows[index] for index in range(len(rows))]
+    predictions = Predictions(
+        predictions=ordered,
+        crops=crops,
+        reject_below=reject_below,
+        class_words=_words(ordered, ensemble.class_words),
+        csv=None if csv is None else str(csv),
+    )
+    if csv is not None:
+        write_predictions(csv, ordered)
+    if all(each.error is not None for each in ordered):
+        raise SourceError(_nothing(ordered))
+    return predictions
+
+
+def _check(images: tuple[Path, ...], top: int, reject_below: float | None, batch: int) -> None:
+    if not images:
+        raise RecipeError(
+            "predict needs pictures: name files, folders or archives after the weights, or - for "
+            "standard input."
+        )
+    for path in images:
+        text = str(path)
+        if text.startswith("-") and text != "-" and not path.exists():
+            near = did_you_mean(text, [f"--{name}" for name in _OPTIONS])
+            raise RecipeError(f'predict has no option "{text}", and there is no such file.{near}')
+    if top < 1:
+        raise RecipeError(f"top must be at least 1 class; got {top}.")
+    if reject_below is not None and not 0 <= reject_below <= 1:
+        raise RecipeError(f"reject_below is a probability between 0 and 1; got {reject_below}.")
+    if batch < 1:
+        raise RecipeError(f"batch must be at least 1 picture; got {batch}.")
+
+
+_OPTIONS = ("top", "reject-below", "crops", "csv", "also", "precision", "batch", "json", "quiet")
+
+
+def _prediction(
+    path: str,
+    row: NDArray[np.float32],
+    classes: tuple[str, ...],
+    top: int,
+    reject_below: float | None,
+) -> Prediction:
+    """Name the most probable classes; among equals the one that stands first."""
+    import numpy as np
+
+    if not bool(np.isfinite(row).all()):
+        return Prediction(
+            path=path, error="the network's answer is not a number: its weights are damaged"
+        )
+    best = np.argsort(-row, kind="stable")[:top].tolist()
+    found = [float(row[i]) for i in best]
+    return Prediction(
+        path=path,
+        classes=[classes[i] for i in best],
+        probabilities=found,
+        rejected=reject_below is not None and found[0] < reject_below,
+    )
+
+
+def _words(rows: list[Prediction], words: dict[str, str]) -> dict[str, str]:
+    """Return the words of the classes that are named somewhere."""
+    named = {name for row in rows for name in row.classes}
+    return {name: text for name, text in words.items() if name in named}
+
+
+def _nothing(rows: list[Prediction]) -> str:
+    first = rows[0]
+    if len(rows) == 1:
+        return f"{first.path} cannot be read: {first.error}"
+    return f"None of the {len(rows)} pictures can be read. The first, {first.path}: {first.error}"

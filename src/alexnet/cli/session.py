@@ -1,0 +1,277 @@
+"""One call of `train` or `finetune` on an open run folder: begin or continue, measure, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.build import Job, examine, final_results, snapshot
+from alexnet.data import write_skipped_csv, write_split_csv
+from alexnet.devices import Device, peak_memory_mb, processor
+from alexnet.errors import Diverged, Interrupted
+from alexnet.files import read_json, write_json
+from alexnet.progress import track
+from alexnet.records import Epoch, Record, Results
+from alexnet.training import (
+    Run,
+    StopRequest,
+    find_run,
+    is_stuck,
+    open_run,
+    stop_on_signals,
+    stuck_error,
+    train_epochs,
+)
+from alexnet.weights import current_versions, load_weights, save_weights
+
+__all__ = ["TrainReport", "conduct"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport(Record):
+    """What a training came to."""
+
+    run: str  # the run folder
+    weights: str  # the best weights
+    report: str | None  # the page for people, where it could be drawn
+    continued: bool  # whether this call went on with an older one
+    already_finished: bool  # whether there was nothing left to do
+    ended: str  # why the run ended
+    split: str | None  # what `results` were measured on
+    results: Results | None
+    epochs: int
+    best_epoch: int
+    seconds: float  # training and validation, over all calls
+    images_per_s: float  # of training, median over the epochs
+    peak_memory_mb: float | None
+    skipped: int  # pictures that could not be read
+
+
+def conduct(
+    make: Callable[[], Job], source: Path, folder: Path | None, *, save_every: float
+) -> TrainReport:
+    """Prepare a job, open its run folder, train it to the end or go on with it, and measure it.
+
+    Args:
+        make: prepares the job; called with the signals already watched.
+        source: as the user named it.
+        folder: the run folder; None: the one where the same was asked before, else a new one.
+        save_every: minutes between two checkpoints.
+    """
+    with stop_on_signals() as stop:
+        job = make()
+        asked = _asked(source, job)
+        with open_run(folder or _default_folder(source, job, asked), asked) as run:
+            return _Session(run, job, stop, save_every).run()
+
+
+class _Session:
+    """One call of `train` on an open run folder."""
+
+    def __init__(self, run: Run, job: Job, stop: StopRequest, save_every: float) -> None:
+        self.folder, self.job, self.stop, self.save_every = run, job, stop, save_every
+        self.saved_at = time.monotonic()
+
+    def run(self) -> TrainReport:
+        """Continue or begin, train to the end, measure, report."""
+        if self.folder.finished:
+            _log.info(
+                "The run in %s is finished. To train again, name another folder with --run.",
+                self.folder.folder,
+            )
+            return self._report(continued=True, already_finished=True)
+        continued = self._begin()
+        try:
+            self._train()
+        except Interrupted as error:
+            self.folder.write("stopped", {"step": self.job.training.state.step})
+            raise Interrupted(f"{error} The same command continues the run.") from None
+        except Diverged as error:
+            explained = self._explained(error)
+            self.folder.write("diverged", {"sentence": str(explained)})
+            raise explained from None
+        self._finish()
+        return self._report(continued=continued, already_finished=False)
+
+    def _begin(self) -> bool:
+        """Load the newest checkpoint, or write down where the pictures went."""
+        run, job = self.folder, self.job
+        checkpoint = run.checkpoint()
+        if checkpoint is None:
+            write_split_csv(run.folder / "split.csv", job.pack, job.splits)
+            write_skipped_csv(run.folder / "skipped.csv", job.pack.skipped)
+            self._save()
+        else:
+            job.training.restore(checkpoint)
+            _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
+        device = job.training.device
+        run.write("begin", {"step": job.training.state.step, "device": device.to_json()})
+        _log.info("%s", _device_in_words(device))
+        sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
+        _log.info("%s; run folder %s", _sizes_in_words(sizes), run.folder)
+        return checkpoint is not None
+
+    def _train(self) -> None:
+
+        job, state = self.job, self.job.training.state
+        total = job.recipe.epochs * len(job.train)
+        with track(f"training {job.recipe.model}", total) as advance:
+            advance(state.epoch * len(job.train) + state.seen)
+            epochs = train_epochs(
+                job.training,
+                save=self._save,
+                save_due=self._save_due,
+                stop=self.stop,
+                on_step=_reporter(job, advance),
+            )
+            for epoch in epochs:
+                self._take(epoch)
+
+    def _take(self, epoch: Epoch) -> None:
+        """Keep the best weights, write the journal, say the epoch, and stop where it is stuck."""
+        if epoch.best:
+            save_weights(self.folder.weights, snapshot(self.job))
+        self.folder.write("epoch", epoch.to_json())
+        _log.info("%s", _epoch_in_words(epoch, self.job.recipe.epochs))
+        entropy = self.job.label_entropy
+        if self.job.recipe.loss == "softmax" and is_stuck(
+            epoch, entropy, len(self.job.pack.classes)
+        ):
+            raise stuck_error(epoch, entropy, examine(self.job))
+
+    def _finish(self) -> None:
+        """Measure the best weights on the held-out split and write results and page."""
+        run, job = self.folder, self.job
+        weights = load_weights(run.weights)
+        measured = final_results(job, weights)
+        results = measured[0].to_json() if measured else None
+        save_weights(run.weights, dataclasses.replace(weights, results=results))
+        run.write("end", {"why": job.training.schedule.plan.finished, "split": job.held_out})
+        facts = {
+            "split": job.held_out,
+            "results": results,
+            "ended": job.training.schedule.plan.finished,
+            "best_epoch": job.training.schedule.plan.best_epoch,
+            "seconds": job.training.state.all_seconds,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        if measured:
+            self._draw(measured[0], measured[1], facts)
+        write_json(run.folder / "results.json", facts)
+
+    def _draw(
+        self, results: Results, probabilities: NDArray[np.float32], facts: dict[str, Any]
+    ) -> None:
+        """Write the page for people; without its drawing library the run is whole all the same."""
+
+    def _report(self, *, continued: bool, already_finished: bool) -> TrainReport:
+
+        run = self.folder
+        facts = read_json(run.folder / "results.json")
+        epochs = run.events("epoch")
+        page = run.folder / "report" / "index.html"
+        return TrainReport(
+            run=str(run.folder),
+            weights=str(run.weights),
+            report=str(page) if page.is_file() else None,
+            continued=continued,
+            already_finished=already_finished,
+            ended=facts["ended"],
+            split=facts["split"],
+            results=Results.from_json(facts["results"]) if facts["results"] else None,
+            epochs=len(epochs),
+            best_epoch=facts["best_epoch"],
+            seconds=facts["seconds"],
+            images_per_s=statistics.median(each["images_per_s"] for each in epochs),
+            peak_memory_mb=facts["peak_memory_mb"],
+            skipped=len(self.job.pack.skipped),
+        )
+
+    def _save(self) -> None:
+        training = self.job.training
+        self.folder.save(training.state.step, training.checkpoint())
+        self.saved_at = time.monotonic()
+
+    def _save_due(self) -> bool:
+        return time.monotonic() - self.saved_at > 60 * self.save_every
+
+    def _explained(self, error: Diverged) -> Diverged:
+        """Add to a loss that is not finite what to do about it."""
+        if "finite" not in str(error):
+            return error
+        lr = self.job.recipe.lr
+        kept = f"The best weights so far are kept in {self.folder.weights}. "
+        return Diverged(
+            f"{error} The rate is the likeliest cause. "
+            + (kept if self.folder.weights.is_file() else "")
+            + f"Try: --lr {lr / 10:g} --run with a new folder."
+        )
+
+
+def _asked(source: Path, job: Job) -> dict[str, Any]:
+    """Return what `run.json` holds."""
+    return {
+        "source": str(source),
+        "fingerprint": job.pack.fingerprint,
+        "classes": list(job.pack.classes),
+        "recipe": job.recipe.to_json(),
+        "command": ["alexnet", *sys.argv[1:]],
+        "versions": current_versions(),
+        "machine": processor(),
+    }
+
+
+def _default_folder(source: Path, job: Job, asked: dict[str, Any]) -> Path:
+    """Return the folder of the same run where there is one, else a new one with date and name."""
+    root = Path("runs")
+    found = find_run(root, asked)
+    if found is not None:
+        return found
+    name = source.resolve().name.split(".")[0] or "pictures"
+    base = f"{time.strftime('%Y-%m-%d')}-{name}-{job.recipe.model}"
+    tries = (base if n == 1 else f"{base}-{n}" for n in range(1, 10_000))
+    return root / next(each for each in tries if not (root / each).exists())
+
+
+def _reporter(job: Job, advance: Callable[..., None]) -> Callable[[int, float], None]:
+    """Return the loop's listener: it moves the bar and writes the loss beside it."""
+    state = job.training.state
+
+    def on_step(pictures: int, loss: float) -> None:
+        note = f"epoch {state.epoch + 1}/{job.recipe.epochs}"
+        advance(pictures, note=f"{note}  loss {loss:.3f}" if loss else note)
+
+    return on_step
+
+
+def _epoch_in_words(epoch: Epoch, epochs: int) -> str:
+    parts = [
+        f"epoch {epoch.epoch:>3}/{epochs}",
+        f"loss {epoch.train_loss:.4f}",
+        f"train error {epoch.train_error:.2%}",
+    ]
+    if epoch.val_error is not None and epoch.val_loss is not None:
+        parts += [f"val loss {epoch.val_loss:.4f}", f"val error {epoch.val_error:.2%}"]
+        parts += ["best"] if epoch.best else []
+    parts += [f"rate {epoch.lr:g}", f"{epoch.images_per_s:,.0f} images/s", f"{epoch.seconds:.0f} s"]
+    return "  ".join(parts)
+
+
+def _device_in_words(device: Device) -> str:
+    return f"{device.processor}: {device.precision}, {device.threads} threads ({device.reason})"
+
+
+def _sizes_in_words(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sizes.items()) + " pictures"

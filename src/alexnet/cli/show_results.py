@@ -1,0 +1,166 @@
+"""Results, predictions and features reports as tables for a console."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from alexnet.records import ClassScore, FeaturesReport, Interval, Prediction, Predictions, Results
+
+__all__ = ["show_features", "show_predictions", "show_results"]
+
+_CLASSES = 30  # a longer per-class table shows its worst classes alone
+_MATRIX = 12  # a wider confusion matrix is told by its most frequent mistakes
+_LISTED = 5  # file and class names in a remark
+
+
+def show_results(console: Console, results: Results) -> None:
+    """Print figures with intervals, the classes, and what was taken for what."""
+    console.print(_headline(results))
+    console.print()
+    console.print(_class_table(results))
+    console.print()
+    if len(results.classes) <= _MATRIX:
+        console.print(_matrix(results))
+    else:
+        _show_mistakes(console, results)
+    if results.missing_classes:
+        names = _some(results.missing_classes)
+        count = len(results.missing_classes)
+        console.print(
+            Text(f"Not among these pictures, though the weights know them ({count}): {names}.")
+        )
+    _show_unreadable(console, results.unreadable)
+
+
+def show_predictions(console: Console, predictions: Predictions) -> None:
+    """Print a row for each picture: its path and its most probable classes."""
+    table = Table("picture", "answer", box=None, pad_edge=False)
+    table.add_column("probability", justify="right")
+    for each in predictions.predictions:
+        _add_prediction(table, each, predictions)
+    console.print(table)
+    views = _crops(predictions.crops)
+    limit = predictions.reject_below
+    under = f"; under {limit:.1%} the answer is none of these" if limit is not None else ""
+    console.print(Text(f"{len(predictions.predictions)} pictures, {views}{under}.", style="dim"))
+    if predictions.csv:
+        console.print(Text(f"Written to {predictions.csv}."))
+
+
+def show_features(console: Console, report: FeaturesReport) -> None:
+    """Print what was written and where."""
+    console.print(
+        Text(
+            f"{report.images:,} pictures, {report.numbers:,} numbers each from {report.layer} "
+            f"({_crops(report.crops)}), written to {report.out}."
+        )
+    )
+    _show_unreadable(console, report.unreadable)
+
+
+def _headline(results: Results) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+
+    def share(value: float, interval: Interval) -> tuple[str, str]:
+        return f"{value:.2%}", f"95 % interval {interval.low:.2%} to {interval.high:.2%}"
+
+    table.add_row("top-1", *share(results.top1, results.top1_interval))
+    table.add_row("top-5", *share(results.top5, results.top5_interval))
+    table.add_row("balanced accuracy", f"{results.balanced_accuracy:.2%}", "mean over classes")
+    table.add_row("loss", f"{results.loss:.4f}", "nats")
+    table.add_row("pictures", f"{results.images:,}", _crops(results.crops))
+    return table
+
+
+def _class_table(results: Results) -> Table:
+    there = [each for each in results.per_class if each.images]
+    shown, title = there, None
+    if len(there) > _CLASSES:
+        shown = sorted(there, key=lambda each: each.recall or 0.0)[: _CLASSES // 2]
+        title = Text(f"the {len(shown)} hardest of {len(there)} classes", style="dim")
+    table = Table("class", box=None, pad_edge=False, title=title, title_justify="left")
+    for name in ("pictures", "right (top-1)", "right in top-5", "right when answered"):
+        table.add_column(name, justify="right")
+    for each in shown:
+        table.add_row(*_class_cells(each))
+    return table
+
+
+def _class_cells(each: ClassScore) -> list[Text]:
+    shares = (each.recall, each.top5, each.precision)
+    cells = [Text(each.name), Text(f"{each.images:,}")]
+    return cells + [Text("-" if value is None else f"{value:.1%}") for value in shares]
+
+
+def _matrix(results: Results) -> Table:
+    """Return the confusion matrix: a row for each true class, a column for each answer."""
+    title = Text("true class (row), answered class (column, by number)", style="dim")
+    table = Table("class", box=None, pad_edge=False, title=title, title_justify="left")
+    for i in range(len(results.classes)):
+        table.add_column(str(i + 1), justify="right")
+    for i, (name, row) in enumerate(zip(results.classes, results.confusion, strict=True)):
+        cells = [Text(str(n), style=_cell_style(i == j, n)) for j, n in enumerate(row)]
+        table.add_row(Text(f"{i + 1} {name}"), *cells)
+    return table
+
+
+def _cell_style(right: bool, count: int) -> str:
+    if not count:
+        return "dim"
+    return "green" if right else "red"
+
+
+def _show_mistakes(console: Console, results: Results) -> None:
+    """Print the pairs of classes that are mixed up most often."""
+    pairs = [
+        (count, name, results.classes[j])
+        for i, (name, row) in enumerate(zip(results.classes, results.confusion, strict=True))
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    title = Text("most frequent mistakes", style="dim")
+    table = Table("class", "taken for", box=None, pad_edge=False, title=title, title_justify="left")
+    table.add_column("times", justify="right")
+    for count, name, answer in sorted(pairs, key=lambda pair: -pair[0])[:10]:
+        table.add_row(Text(name), Text(answer), f"{count:,}")
+    if pairs:
+        console.print(table)
+
+
+def _add_prediction(table: Table, each: Prediction, predictions: Predictions) -> None:
+    path = Text(each.path, overflow="fold")
+    if each.error is not None:
+        table.add_row(path, Text(each.error, style="red"), "")
+        return
+    if each.rejected:
+        table.add_row(path, Text("none of these", style="yellow"), "")
+        path = Text("")
+    for name, probability in zip(each.classes, each.probabilities, strict=True):
+        words = predictions.class_words.get(name)
+        answer = f"{name} ({words})" if words else name
+        table.add_row(path, Text(answer), f"{probability:.2%}")
+        path = Text("")
+
+
+def _show_unreadable(console: Console, unreadable: list[tuple[str, str]]) -> None:
+    if not unreadable:
+        return
+    console.print(Text(f"Left out because they cannot be read: {len(unreadable)}", style="yellow"))
+    for path, reason in unreadable[:_LISTED]:
+        console.print(Text(f"  {path}: {reason}"))
+    if len(unreadable) > _LISTED:
+        console.print(Text(f"  and {len(unreadable) - _LISTED} more (all with --json)"))
+
+
+def _crops(count: int) -> str:
+    return "centre crop" if count == 1 else f"mean of {count} crops"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

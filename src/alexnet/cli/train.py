@@ -1,0 +1,72 @@
+"""`alexnet train`: from a folder of pictures to measured weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from alexnet.devices import Precision
+from alexnet.recipe import RecipeChanges
+
+if TYPE_CHECKING:
+    from alexnet.build import Job
+    from alexnet.cli.session import TrainReport
+
+__all__ = ["train"]
+
+
+def train(
+    source: Path,
+    *,
+    recipe: str | None = None,
+    run: Path | None = None,
+    cache: Literal["auto", "none"] = "auto",
+    unreadable: Literal["skip", "fail"] = "skip",
+    quarantine: Path | None = None,
+    precision: Precision = "auto",
+    threads: int | None = None,
+    save_every: float = 10.0,
+    **changes: Unpack[RecipeChanges],
+) -> TrainReport:
+    """Train a classifier on a folder, an archive, a table or a pack of labelled pictures.
+
+    The same call again continues a run that was stopped, and says so where it is finished.
+
+    Args:
+        source: one folder per class (with or without train/val/test above), a .tar, .tar.gz or
+            .zip of that, a CSV or Parquet table (path, label, optional split), or a pack.
+        recipe: paper, program, cifar, small, digits, or a .json file that holds one; none: the
+            recipe that suits the model.
+        run: run folder; none: runs/<date>-<source>-<model>.
+        cache: auto keeps the decoded pictures in the cache folder, none in memory.
+        unreadable: skip names unreadable pictures in a list, fail stops at the first one.
+        quarantine: folder to copy unreadable pictures to.
+        precision: of convolutions and products; auto measures which is faster here.
+        threads: threads of arithmetic; none: every core.
+        save_every: minutes between two checkpoints; one is always saved after an epoch.
+        **changes: any field of the recipe.
+
+    Returns:
+        The report; its `run` folder holds weights, journal, results and a page for people.
+
+    Raises:
+        SourceError: the pictures cannot be used.
+        RecipeError: a setting cannot work.
+        RunError: the run folder belongs to something else, or the disk refuses.
+        Diverged: the loss is not finite or does not move; says why and what to do.
+        Interrupted: stopped by Ctrl-C or SIGTERM; the same call continues.
+    """
+    from alexnet.build import Packing, prepare
+    from alexnet.cli.session import conduct
+    from alexnet.data import open_source
+    from alexnet.devices import choose_device
+    from alexnet.recipes import choose_recipe
+
+    chosen = choose_recipe(recipe, changes)
+    packing = Packing(cache=cache, unreadable=unreadable, quarantine=quarantine)
+
+    def make() -> Job:
+        device = choose_device(precision, threads)
+        return prepare(open_source(source), chosen, device=device, packing=packing)
+
+    return conduct(make, source, run, save_every=save_every)

@@ -1,0 +1,194 @@
+"""The cache of packs: a source is packed once, and every later run uses what is there.
+
+A pack lies in the cache folder under a name made of its source's signature (paths, labels, splits
+and sizes of the files), the pictures' size and the fit. Where only the files' times differ, their
+contents decide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from alexnet.data.cache_entries import cached_packs, empty_entry, locks_folder, packs_folder
+from alexnet.data.changes import changed_files, differences
+from alexnet.data.journal import JOURNAL, read_lines
+from alexnet.data.pack import FORMAT, HEADER, Pack, open_pack
+from alexnet.data.packing import fill_folder, pack_in_memory, take_skipped
+from alexnet.data.packing_plan import Packable, PackingPlan
+from alexnet.data.unreadable import Unreadable, UnreadablePolicy
+from alexnet.data.words import bytes_in_words, counted
+from alexnet.errors import RecipeError, SourceError
+from alexnet.files import write_json
+from alexnet.locks import locked
+from alexnet.recipe import Fit
+
+__all__ = ["Cache", "pack_of"]
+
+_log = logging.getLogger(__name__)
+
+Cache = Literal["auto", "none"]
+
+_LISTED = 3
+_TURN_S = 0.5  # between two looks at an entry that another process is filling
+
+
+def pack_of(
+    source: Packable,
+    *,
+    image_px: int,
+    fit: Fit = "crop",
+    cache: Cache = "auto",
+    unreadable: Unreadable = "skip",
+    quarantine: Path | None = None,
+    workers: int | None = None,
+) -> Pack:
+    """Return the pack of a source: out of the cache, or packed now and kept there.
+
+    Args:
+        source: labelled pictures.
+        image_px: side of a stored picture.
+        fit: how a picture becomes square.
+        cache: "auto" keeps the pack in the cache folder; "none" keeps it in memory only.
+        unreadable: as in `write_pack`.
+        quarantine: as in `write_pack`.
+        workers: as in `write_pack`.
+
+    Raises:
+        SourceError: the pictures cannot be used, or the disk has no room.
+        RecipeError: a setting is out of range.
+    """
+    plan = PackingPlan(image_px, fit, UnreadablePolicy(unreadable, quarantine), workers)
+    if cache not in get_args(Cache):
+        raise RecipeError(f'cache must be "auto" or "none"; got "{cache}".')
+    if cache == "none":
+        return pack_in_memory(source, plan)
+    folder = packs_folder() / entry_name(source, plan)
+    pack = _kept(source, folder, writable=False)
+    if pack is None:
+        with _turn(folder):
+            pack = _kept(source, folder, writable=True)
+            if pack is None:
+                return _packed(source, folder, plan)
+    take_skipped(source, pack, plan.unreadable)
+    _log.info("Using the pack in %s (%s).", folder, bytes_in_words(pack.header.pixel_bytes))
+    return pack
+
+
+def entry_name(source: Packable, plan: PackingPlan) -> str:
+    """Return the name under which the cache keeps the pack of a source."""
+    return f"{source.signature[:16]}-{plan.image_px}-{plan.fit}-v{FORMAT}"
+
+
+def _packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
+    """Pack into the cache, going on with a beginning of the same pack."""
+    lines = read_lines(folder / JOURNAL)
+    if lines and lines[0].get("stat_signature") != source.stat_signature:
+        empty_entry(folder)
+    if not lines:
+        _say_what_changed(source, plan)
+    pack = fill_folder(source, folder, plan)
+    _log.info(
+        "Packed %s into %s (%s); the next run uses it.",
+        counted(len(pack), "picture"),
+        folder,
+        bytes_in_words(pack.header.pixel_bytes),
+    )
+    return pack
+
+
+def _kept(source: Packable, folder: Path, *, writable: bool) -> Pack | None:
+    """Open the pack of the cache where it is whole and still true.
+
+    Args:
+        source: what it should be of.
+        folder: the entry.
+        writable: whether this process has the entry for itself: then a pack that is damaged or no
+            longer true is cleared away. Else only a pack that needs no further look is opened.
+    """
+    if not (folder / HEADER).is_file():
+        return None
+    try:
+        pack = open_pack(folder)
+    except SourceError as error:
+        if writable:
+            _log.warning("%s It lies in the cache, so this is done now.", error)
+            empty_entry(folder)
+        return None
+    if pack.header.stat_signature != source.stat_signature:
+        if not writable:
+            return None
+        if _changed(source, pack):
+            empty_entry(folder)
+            return None
+        header = replace(pack.header, stat_signature=source.stat_signature, where=source.where)
+        write_json(folder / HEADER, header.to_json())
+        pack = replace(pack, header=header)
+    with contextlib.suppress(OSError):
+        os.utime(folder / HEADER)  # its time says when the pack was used last
+    return pack
+
+
+def _changed(source: Packable, pack: Pack) -> bool:
+    """Whether contents differ from what was packed; says which."""
+    changed = changed_files(source, pack)
+    if changed:
+        _log.warning(
+            "%s: %s changed since they were packed (%s%s); packing again.",
+            source.where,
+            counted(len(changed), "picture"),
+            ", ".join(changed[:_LISTED]),
+            ", ..." if len(changed) > _LISTED else "",
+        )
+    return bool(changed)
+
+
+def _say_what_changed(source: Packable, plan: PackingPlan) -> None:
+    """Where an older state of the same source is in the cache, say how this one differs."""
+    for each in cached_packs():
+        same = (each.source, each.image_px, each.fit)
+        if not each.whole or same != (str(source.where), plan.image_px, plan.fit):
+            continue
+        with contextlib.suppress(SourceError):
+            old = open_pack(Path(each.folder), verify=False)
+            _log.warning(
+                "%s has changed since it was packed: %s. Packing it again; the old pack (%s) can "
+                "be removed: alexnet cache --clear %s",
+                source.where,
+                differences(source, old),
+                bytes_in_words(each.bytes),
+                each.name,
+            )
+            return
+
+
+@contextmanager
+def _turn(folder: Path) -> Generator[None]:
+    """Wait until no other process packs into this entry, and keep others out meanwhile."""
+    with ExitStack() as stack:
+        said = False
+        while True:
+            try:
+                stack.enter_context(
+                    locked(locks_folder(), name=f"{folder.name}.lock", error=_BusyError)
+                )
+                break
+            except _BusyError as busy:
+                if busy.__cause__ is not None:  # the disk refuses: waiting would not help
+                    raise SourceError(f"{busy} Or keep the pack in memory: --cache none.") from busy
+                if not said:
+                    _log.info("Waiting for a pack that another process is making: %s", busy)
+                said = True
+                time.sleep(_TURN_S)
+        yield
+
+
+class _BusyError(SourceError):
+    """Another process holds the entry."""

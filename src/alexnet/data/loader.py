@@ -1,0 +1,124 @@
+"""Training batches out of a pack: order, crops and colours by counter, one thread ahead.
+
+Legend: N pictures of an epoch, n pictures of a batch, c side of the crop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, from_numpy
+
+from alexnet.data.augmentation import Augmentation
+from alexnet.data.pack import Pack
+from alexnet.data.prefetch import prefetched
+from alexnet.data.sampling import EpochOrder, balanced, shuffled
+from alexnet.errors import RecipeError, SourceError
+from alexnet.images import Preprocessing
+from alexnet.recipe import Sampling
+
+__all__ = ["Batch", "TrainLoader"]
+
+AHEAD = 2
+"""Batches prepared before they are asked for."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures as the network takes them."""
+
+    images: Tensor  # (n, 3, c, c) float32, channels last
+    labels: Tensor  # (n,) int64
+    indices: NDArray[np.int64]  # (n,) of the pictures in the pack
+
+
+class TrainLoader:
+    """Gives the batches of any epoch, from any step on: what they hold depends on nothing else.
+
+    Args:
+        pack: where the stored pictures lie.
+        indices: (N,) the training pictures in the pack.
+        preprocessing: from stored pixels to the network's input.
+        augmentation: what is drawn for each picture.
+        batch: pictures in a step; the last one of an epoch may be shorter.
+        seed: of the order.
+        sampling: "shuffle", or "balanced": each class equally often.
+
+    Raises:
+        SourceError: no pictures, or the pack's pictures are of another size.
+        RecipeError: `batch` is under 1, or the sampling is unknown.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        indices: NDArray[np.int64],
+        preprocessing: Preprocessing,
+        augmentation: Augmentation,
+        *,
+        batch: int,
+        seed: int,
+        sampling: Sampling = "shuffle",
+    ) -> None:
+        if not len(indices):
+            raise SourceError(
+                f"{pack.where} has no training pictures. Add pictures to its classes, or to the "
+                "folder train where there are splits."
+            )
+        if pack.image_px != preprocessing.image_px:
+            raise SourceError(
+                f"{pack.where} holds pictures of {pack.image_px} pixels and the preprocessing "
+                f"expects {preprocessing.image_px}. Pack the source again with --image-px "
+                f"{preprocessing.image_px}."
+            )
+        if batch < 1:
+            raise RecipeError(f"batch must be at least 1 picture; got {batch}.")
+        if sampling not in ("shuffle", "balanced"):
+            raise RecipeError(f'sampling must be "shuffle" or "balanced"; got "{sampling}".')
+        self._pack = pack
+        self._indices = np.asarray(indices, dtype=np.int64)
+        self._preprocessing = preprocessing
+        self._augmentation = augmentation
+        self._batch = batch
+        self._seed = seed
+        self._sampling = sampling
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch, a short last one included."""
+        return -(-len(self._indices) // self._batch)
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch, prepared by one thread that is two batches ahead.
+
+        Args:
+            epoch: counted from 0.
+            start_step: batches of this epoch that are left out; the rest are what they were.
+        """
+        return prefetched(self._batches(epoch, start_step), AHEAD)
+
+    def order(self, epoch: int) -> EpochOrder:
+        """Return which pictures an epoch shows, in which order."""
+        if self._sampling == "balanced":
+            return balanced(self._indices, self._pack.labels, self._seed, epoch)
+        return shuffled(self._indices, self._seed, epoch)
+
+    def _batches(self, epoch: int, start_step: int) -> Iterator[Batch]:
+        order = self.order(epoch)
+        for start in range(start_step * self._batch, len(order.indices), self._batch):
+            yield self._make(epoch, order, slice(start, start + self._batch))
+
+    def _make(self, epoch: int, order: EpochOrder, part: slice) -> Batch:
+        indices = order.indices[part]
+        positions = np.arange(part.start, part.start + len(indices), dtype=np.int64)
+        repeats = None if order.repeats is None else order.repeats[part]
+        rule = self._preprocessing
+        draw = self._augmentation.draw(epoch, positions, indices, rule, repeats=repeats)
+        crops = rule.cut(self._pack.read(indices), draw.top, draw.left, draw.mirror)
+        images = rule.to_tensor(
+            crops, draw.top, draw.left, draw.mirror, shift=draw.shift, divide=draw.divide
+        )
+        return Batch(images, from_numpy(self._pack.labels[indices]), indices)

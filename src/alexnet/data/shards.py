@@ -1,0 +1,145 @@
+"""Shards: the stored pixels of a pack, raw bytes in a few files that are mapped into memory.
+
+Legend: N pictures of the pack, n pictures asked for, S side of a picture.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.errors import SourceError
+
+__all__ = ["MappedShards", "MemoryPixels", "Pixels", "Shard", "pixel_checksums"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of pixels."""
+
+    name: str
+    pictures: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"name": self.name, "pictures": self.pictures}
+
+
+class Pixels(Protocol):
+    """Where the stored pictures of a pack lie."""
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (n, S, S, 3) pictures of one's own."""
+        ...
+
+
+@dataclass(frozen=True)
+class MemoryPixels:
+    """Pictures in memory: (N, S, S, 3) uint8."""
+
+    pictures: NDArray[np.uint8]
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (n, S, S, 3) pictures of one's own."""
+        return self.pictures[indices]
+
+
+class MappedShards:
+    """Pictures in files that the system pages in and out; nothing is held in memory by us.
+
+    Each picture is held against its checksum the first time it is read in this process.
+
+    Args:
+        folder: of the pack.
+        shards: the files in order; each holds whole pictures.
+        image_px: side of a picture.
+        checksums: (N,) CRC-32 of each picture.
+
+    Raises:
+        SourceError: a shard is missing or has another length than its pictures.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        shards: Sequence[Shard],
+        *,
+        image_px: int,
+        checksums: NDArray[np.uint32],
+    ) -> None:
+        self._folder, self._shards = folder, tuple(shards)
+        self._checksums = checksums
+        self._image_px = image_px
+        self._unseen = np.ones(len(checksums), dtype=np.bool_)
+        self._starts = np.cumsum([0, *(shard.pictures for shard in shards)])
+        self._maps = [self._map(shard) for shard in self._shards]
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (n, S, S, 3) pictures of one's own.
+
+        Raises:
+            SourceError: the pixels differ from what was packed; the shard is named.
+        """
+        found = np.empty((len(indices), self._image_px, self._image_px, 3), dtype=np.uint8)
+        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self._checksums):
+            raise IndexError(f"the pack holds pictures 0 to {len(self._checksums) - 1}")
+        homes = np.searchsorted(self._starts, indices, side="right") - 1
+        for home in np.unique(homes):
+            rows = np.flatnonzero(homes == home)
+            found[rows] = self._maps[home][indices[rows] - self._starts[home]]
+        fresh = np.flatnonzero(self._unseen[indices])
+        if len(fresh):
+            self._verify(indices[fresh], found[fresh])
+        return found
+
+    def verify(self) -> None:
+        """Hold every picture that was not read yet against its checksum.
+
+        Raises:
+            SourceError: the pixels differ from what was packed; the shard is named.
+        """
+        for start, pictures in self._portions():
+            self._verify(np.arange(start, start + len(pictures)), pictures)
+
+    def _portions(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        step = max(1, (16 << 20) // (3 * self._image_px**2))
+        for first, mapped in zip(self._starts, self._maps, strict=False):
+            for start in range(0, len(mapped), step):
+                yield int(first) + start, mapped[start : start + step]
+
+    def _verify(self, indices: NDArray[np.int64], pictures: NDArray[np.uint8]) -> None:
+        wrong = indices[pixel_checksums(pictures) != self._checksums[indices]]
+        if len(wrong):
+            home = int(np.searchsorted(self._starts, wrong[0], side="right")) - 1
+            raise self._damaged(self._shards[home], "its pixels are not those that were packed")
+        self._unseen[indices] = False
+
+    def _map(self, shard: Shard) -> NDArray[np.uint8]:
+        path = self._folder / shard.name
+        shape = (shard.pictures, self._image_px, self._image_px, 3)
+        wanted = shard.pictures * 3 * self._image_px**2
+        try:
+            found = path.stat().st_size
+            if found != wanted:
+                raise self._damaged(shard, f"it has {found:,} bytes instead of {wanted:,}")
+            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
+        except OSError as cause:
+            raise self._damaged(shard, f"{cause.strerror or cause}".lower()) from cause
+
+    def _damaged(self, shard: Shard, what: str) -> SourceError:
+        return SourceError(
+            f"The pack {self._folder} is damaged: shard {shard.name}: {what}. Remove the folder "
+            "and pack the source again."
+        )
+
+
+def pixel_checksums(pictures: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return the CRC-32 of each of (n, S, S, 3) pictures: (n,) uint32."""
+    rows = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
+    return np.fromiter((zlib.crc32(row.data) for row in rows), dtype=np.uint32, count=len(rows))

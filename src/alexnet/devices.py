@@ -1,0 +1,183 @@
+"""What this machine is and does best: precision, threads, memory layout, allocator.
+
+The choice is made once, by a measurement and not by a processor's flags: some processors with bf16
+units multiply slower in bf16 than in fp32. The measurement takes a fraction of a second and is kept
+in the cache folder for each processor and torch version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from alexnet.errors import AlexNetError, RecipeError
+from alexnet.files import cache_folder, read_json, write_json
+from alexnet.records import Record
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Device", "Precision", "choose_device", "cores", "peak_memory_mb", "processor"]
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+_BF16_GAIN = 1.15  # bf16 must be faster by this much before its rounding is accepted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device(Record):
+    """Where and how arithmetic runs; goes into the journal as it is."""
+
+    kind: str  # "cpu" or "cuda"
+    processor: str
+    precision: str  # "fp32" or "bf16": of convolutions and matrix products; sums stay fp32
+    threads: int
+    reason: str  # why this precision, for people
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which forward passes run in this precision."""
+        import torch
+
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.kind, dtype=torch.bfloat16)
+
+    def place(self, network: torch.nn.Module) -> torch.nn.Module:
+        """Move a network here, in the memory layout that is fastest (channels last)."""
+        import torch
+
+        return network.to(self.kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def choose_device(precision: Precision = "auto", threads: int | None = None) -> Device:
+    """Choose device and precision, set torch's threads and the allocator, and say why.
+
+    Args:
+        precision: "auto" measures; "fp32" and "bf16" are taken as they are.
+        threads: threads of arithmetic; None: every core this process may use.
+
+    Raises:
+        RecipeError: `threads` is under 1, or `precision` is unknown.
+    """
+    import torch
+
+    if threads is not None and threads < 1:
+        raise RecipeError(f"threads must be at least 1; got {threads}.")
+    if precision not in ("auto", "fp32", "bf16"):
+        raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
+    threads = threads or cores()
+    torch.set_num_threads(threads)
+    _keep_freed_memory()
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    name = torch.cuda.get_device_name() if kind == "cuda" else processor()
+    if precision != "auto":
+        return Device(
+            kind=kind, processor=name, precision=precision, threads=threads, reason="as asked"
+        )
+    chosen, reason = _measured_precision(kind, name, threads)
+    return Device(kind=kind, processor=name, precision=chosen, threads=threads, reason=reason)
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    with contextlib.suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text()
+        fields = dict(re.findall(r"^(model name|model|cpu family)\s*:\s*(.*)$", text, re.M))
+        if "model name" in fields:
+            return f"{fields['model name']} family {fields['cpu family']} model {fields['model']}"
+    return platform.processor() or platform.machine()
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process ever held, in MiB; None where nobody tells."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
+    """Return the faster precision and a sentence with both speeds, measured or remembered."""
+    import torch
+
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}-{threads}-torch-{torch.__version__}")
+    kept = cache_folder() / "measured" / f"{slug}.json"
+    speeds: dict[str, float] = {}
+    with contextlib.suppress(AlexNetError, TypeError, ValueError, KeyError):
+        found = read_json(kept)
+        speeds = {"fp32": float(found["fp32"]), "bf16": float(found["bf16"])}
+    if not speeds:
+        speeds = {"fp32": _speed(kind, None), "bf16": _speed(kind, torch.bfloat16)}
+        with contextlib.suppress(AlexNetError):  # a cache that cannot be written is no obstacle
+            write_json(kept, speeds)
+    chosen = "bf16" if speeds["bf16"] > _BF16_GAIN * speeds["fp32"] else "fp32"
+    return chosen, (
+        f"measured: convolution and back {speeds['fp32']:.0f} GFLOP/s in fp32, "
+        f"{speeds['bf16']:.0f} in bf16"
+    )
+
+
+def _speed(kind: str, dtype: torch.dtype | None) -> float:
+    """Return GFLOP/s of a convolution forward and backward, the best of a few tries."""
+    import torch
+
+    # The caller's random stream must not depend on whether the measurement was remembered.
+    generator = torch.Generator().manual_seed(0)
+    layer = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
+    with torch.no_grad():
+        layer.weight.normal_(generator=generator)
+        layer.bias.zero_()  # type: ignore[union-attr]
+    layer = layer.to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = torch.randn(16, 64, 16, 16, generator=generator).to(kind)
+    x = x.to(memory_format=torch.channels_last).requires_grad_()
+    flops = 3 * 2 * x.shape[0] * 16 * 16 * 64 * 128 * 9
+
+    def once() -> None:
+        with torch.autocast(kind, dtype=dtype, enabled=dtype is not None):
+            y = layer(x)
+        y.backward(torch.ones_like(y))
+        if kind == "cuda":
+            torch.cuda.synchronize()
+
+    return flops / _best_seconds(once) / 1e9
+
+
+def _best_seconds(once: Callable[[], None], budget_s: float = 0.15) -> float:
+    once()  # the first call chooses kernels
+    best, end = float("inf"), time.perf_counter() + budget_s
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        once()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep large freed blocks: a step frees and takes the same ones again."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3
+        libc.mallopt(m_mmap_threshold, 1 << 30)
+        libc.mallopt(m_trim_threshold, (1 << 31) - 1)
+        libc.mallopt(m_top_pad, 256 << 20)

@@ -1,0 +1,70 @@
+"""The four errors a user can meet, and nothing else.
+
+AlexNetError
+├── SourceError    pictures, tables, archives, packs
+├── RecipeError    settings, names, geometry
+├── WeightsError   weights files, imports, exports
+└── RunError       run folders, checkpoints, disk, processes
+    ├── Diverged      a loss that is not finite or does not leave its start
+    └── Interrupted   stopped on request; the same command continues
+
+Each message is a sentence that says what was found, where, and what to do.
+The command line prints it without a traceback and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AlexNetError",
+    "Diverged",
+    "Interrupted",
+    "RecipeError",
+    "RunError",
+    "SourceError",
+    "WeightsError",
+    "did_you_mean",
+]
+
+
+class AlexNetError(Exception):
+    """Root of everything this package raises on purpose."""
+
+    exit_code = 2
+
+
+class SourceError(AlexNetError):
+    """A picture, table, archive, folder or pack cannot be used as it is."""
+
+
+class RecipeError(AlexNetError):
+    """A setting, a name or a geometry that cannot work."""
+
+
+class WeightsError(AlexNetError):
+    """A weights file cannot be read, written or used here."""
+
+
+class RunError(AlexNetError):
+    """A run folder, a checkpoint, the disk or a process stands in the way."""
+
+
+class Diverged(RunError):
+    """The loss is not finite, or has not left the value that knows nothing."""
+
+
+class Interrupted(RunError):
+    """The run was asked to stop, saved itself, and can go on."""
+
+    exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `' Did you mean "x"?'` with the nearest known names, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    if not near:
+        return ""
+    quoted = [f'"{each}"' for each in near]
+    return f" Did you mean {' or '.join(quoted)}?"

@@ -1,0 +1,114 @@
+"""Safe writing: beside, flushed, renamed. What a reader can open is whole or is not there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from alexnet.errors import AlexNetError, RunError
+
+__all__ = ["cache_folder", "disk_errors", "read_json", "replace_file", "write_json"]
+
+
+def cache_folder() -> Path:
+    """Return the folder for packs and measurements: $ALEXNET_CACHE, else the user's cache."""
+    chosen = os.environ.get("ALEXNET_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    home = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "alexnet"
+
+
+@contextmanager
+def disk_errors(where: Path, error: type[AlexNetError] = RunError) -> Generator[None]:
+    """Turn an operating system's refusal to write at `where` into one sentence."""
+    try:
+        yield
+    except OSError as cause:
+        reasons = {
+            errno.ENOSPC: "the disk is full. Free some space or choose another folder",
+            errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder",
+            errno.EACCES: "permission is denied. Choose a folder that you may write to",
+            errno.EROFS: "the disk is read-only. Choose another folder",
+        }
+        reason = reasons.get(cause.errno or 0, f"{cause.strerror or cause}. Choose another folder")
+        raise error(
+            f"Could not write {where}: {reason}; nothing that was whole is lost."
+        ) from cause
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file beside `path`, flush it and its folder to disk, then rename it over `path`.
+
+    Args:
+        path: the file to make or replace; its folder is made where missing.
+        write: is handed the open binary file.
+
+    Raises:
+        RunError: the disk is full, read-only or otherwise refuses; `path` is as it was.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(beside, 0o666 & ~_umask())
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON through `replace_file`; NaN and infinities become null."""
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    replace_file(path, lambda file: file.write(text.encode() + b"\n"))
+
+
+def read_json(path: Path, error: type[AlexNetError] = RunError) -> Any:
+    """Read one JSON file; raise `error`, with the file's name, where it is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as cause:
+        raise error(f"Could not read {path}: {cause.strerror}.") from cause
+    except (ValueError, RecursionError) as cause:
+        raise error(f"{path} is not a whole JSON file ({cause}). Restore or remove it.") from cause
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return {str(key): _finite(each) for key, each in items}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in cast("list[Any]", value)]
+    return value
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename durable where the system can open folders (Windows cannot)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""Every model by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from alexnet.errors import RecipeError, did_you_mean
+from alexnet.models import cifar, imagenet, small
+from alexnet.models.assembly import Options
+from alexnet.models.network import Network
+from alexnet.recipe import Activation, Initialisation
+
+__all__ = ["MODELS", "build_model"]
+
+_BUILDERS = (
+    imagenet.alexnet,
+    imagenet.alexnet_program,
+    imagenet.alexnet_caffe,
+    imagenet.caffenet,
+    imagenet.one_column,
+    imagenet.one_gpu,
+    imagenet.alexnet_bn,
+    cifar.cifar_26pct,
+    cifar.cifar_18pct,
+    cifar.cifar_13pct,
+    cifar.cifar_13pct_norm,
+    cifar.cifar_11pct,
+    cifar.cifar_11pct_no_norm,
+    small.alexnet_small,
+    small.mlp,
+)
+
+MODELS: Mapping[str, Callable[[Options], Network]] = {each.__name__: each for each in _BUILDERS}
+"""Each model's name and the function that builds it."""
+
+
+def build_model(
+    name: str,
+    *,
+    classes: int,
+    activation: Activation | None = None,
+    dropout: float | None = None,
+    image_px: int | None = None,
+    crop_px: int | None = None,
+    initialisation: Initialisation = "model",
+    seed: int = 0,
+) -> Network:
+    """Build a network with its first weights; the same arguments give the same bits.
+
+    Args:
+        name: one of `MODELS`.
+        classes: K, outputs of the last layer.
+        activation: of the hidden layers; None: the model's own.
+        dropout: share of units dropped; None: the model's own.
+        image_px: side of the stored picture; None: the model's own.
+        crop_px: side of the crop that the network takes; None: in proportion to `image_px`.
+        initialisation: "model": as published; "he": He's first weights in every layer.
+        seed: of the first weights. torch's global generator is neither used nor moved.
+
+    Raises:
+        RecipeError: no such model, or a geometry that cannot work.
+    """
+    if name not in MODELS:
+        raise RecipeError(
+            f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}.'
+        )
+    options = Options(
+        classes=classes,
+        activation=activation,
+        dropout=dropout,
+        image_px=image_px,
+        crop_px=crop_px,
+        initialisation=initialisation,
+        seed=seed,
+    )
+    return MODELS[name](options)

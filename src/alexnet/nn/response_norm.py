@@ -1,0 +1,151 @@
+"""Response normalisation in every reading of the paper, of its program and of its successors.
+
+    y = x * (k + alpha * sum of x**2 over a window) ** -beta
+
+Section 3.3 of the paper takes the plain sum over `size` neighbouring maps; the authors' program,
+Caffe and torch divide it by the size of the window. The window may be kept inside each of several
+towers (the program) or run over the whole layer (Caffe), and it may lie within one map instead of
+across the maps (the program's second normalisation in configuration 145, and its 18 % net).
+
+Legend: N pictures, C channels, H and W positions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alexnet.errors import RecipeError
+
+__all__ = ["Region", "ResponseNorm"]
+
+Region = Literal["channels", "spatial"]
+
+
+class ResponseNorm(nn.Module):
+    """Divide each activation by the energy of its neighbours.
+
+    Sums are made in float32 for every input type; the backward pass is written out and keeps only
+    the input and the sums.
+
+    Args:
+        size: maps in a window, or its side in positions for "spatial"; an even window reaches one
+            further towards the start, as in the program and in torch.
+        alpha, beta, k: as in the formula above.
+        divide: whether the sum is divided by the window's size (size * size for "spatial").
+        towers: groups of channels that do not see each other; 1: the whole layer.
+        region: "channels", or "spatial" for a size x size patch of the same map.
+
+    Raises:
+        RecipeError: a size under 1, towers under 1, towers with "spatial", or a `k` of 0 or less.
+    """
+
+    def __init__(
+        self,
+        size: int = 5,
+        *,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 2.0,
+        divide: bool = False,
+        towers: int = 1,
+        region: Region = "channels",
+    ) -> None:
+        super().__init__()
+        if size < 1 or towers < 1:
+            raise RecipeError(f"size and towers must be at least 1; got {size} and {towers}.")
+        if k <= 0:
+            raise RecipeError(f"k must be above 0, or silent neighbours divide by zero; got {k}.")
+        if region == "spatial" and towers > 1:
+            raise RecipeError("A spatial window stays inside one map: leave towers at 1.")
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self.divide, self.towers, self.region = divide, towers, region
+
+    @property
+    def scale(self) -> float:
+        """What the plain sum of squares is multiplied by."""
+        window = self.size if self.region == "channels" else self.size**2
+        return self.alpha / window if self.divide else self.alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H, W), dtype and memory format of `x`.
+
+        Raises:
+            RecipeError: `x` is not 4-D, or its channels do not divide into the towers.
+        """
+        if x.dim() != 4 or x.shape[1] % self.towers:
+            raise RecipeError(
+                f"Normalisation takes (N, C, H, W) with C divisible by {self.towers} towers; got "
+                f"{tuple(x.shape)}."
+            )
+        return _Normalise.apply(x, self)  # type: ignore[no-any-return]
+
+    def window_sum(self, x: Tensor, *, transposed: bool = False) -> Tensor:
+        """Return the sum of (N, C, H, W) float32 over each window, or over those that hold it."""
+        before, after = self.size // 2, self.size - self.size // 2 - 1
+        if transposed:
+            before, after = after, before
+        if self.region == "spatial":
+            return _patch_sum(x, self.size, before, after)
+        return _channel_sum(x, before, after, self.towers)
+
+    def extra_repr(self) -> str:
+        """Return what `print(network)` shows of this layer."""
+        divided = "divided" if self.divide else "plain"
+        return (
+            f"{self.size}, alpha={self.alpha:g} ({divided}), beta={self.beta:g}, k={self.k:g}, "
+            f"towers={self.towers}, {self.region}"
+        )
+
+
+class _Normalise(torch.autograd.Function):
+    """With p = s**-beta: y = x p, and dx = g p - 2 scale beta x * sum over windows (g x p / s)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, norm: ResponseNorm) -> Tensor:
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        with torch.autocast(x.device.type, enabled=False):  # sums stay in float32
+            s = norm.window_sum(wide * wide).mul_(norm.scale).add_(norm.k)
+        ctx.save_for_backward(x, s)
+        ctx.norm = norm
+        return (wide * _power(s, norm.beta)).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        x, s = ctx.saved_tensors
+        norm: ResponseNorm = ctx.norm
+        wide, g = x.to(s.dtype), gradients[0].to(s.dtype)
+        p = _power(s, norm.beta)
+        g = g * p
+        t = norm.window_sum((g * wide).div_(s), transposed=True)
+        dx = g.sub_(t.mul_(wide), alpha=2 * norm.scale * norm.beta)
+        return dx.to(x.dtype), None
+
+
+def _power(s: Tensor, beta: float) -> Tensor:
+    """Return s ** -beta; three quarters by two square roots, which are much faster than a power."""
+    if beta == 0.75:
+        q = s.rsqrt()
+        return q * q.sqrt()
+    return s.pow(-beta)
+
+
+def _channel_sum(x: Tensor, before: int, after: int, towers: int) -> Tensor:
+    """Sum over neighbouring channels as one product with a banded matrix, channels last."""
+    channels = x.shape[1]
+    source = torch.arange(channels, device=x.device)[:, None]
+    target = torch.arange(channels, device=x.device)[None, :]
+    offset = source - target
+    width = channels // towers
+    same_tower = source // width == target // width
+    band = ((offset >= -before) & (offset <= after) & same_tower).to(x.dtype)
+    return torch.matmul(x.permute(0, 2, 3, 1), band).permute(0, 3, 1, 2)
+
+
+def _patch_sum(x: Tensor, size: int, before: int, after: int) -> Tensor:
+    """Sum over a patch of the same map; outside the map there is nothing."""
+    padded = functional.pad(x, (before, after, before, after))
+    return functional.avg_pool2d(padded, size, stride=1, divisor_override=1)

@@ -1,0 +1,70 @@
+"""From a name, a file or a model to its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from alexnet.errors import RecipeError, did_you_mean
+from alexnet.files import read_json
+from alexnet.recipe import Recipe, RecipeChanges, changed, recipe_from_json
+from alexnet.recipes.cifar import cifar
+from alexnet.recipes.digits import digits
+from alexnet.recipes.paper import paper
+from alexnet.recipes.program import program
+from alexnet.recipes.small import small
+
+__all__ = ["RECIPES", "choose_recipe"]
+
+RECIPES: Mapping[str, Callable[[], Recipe]] = {
+    "paper": paper,
+    "program": program,
+    "cifar": cifar,
+    "small": small,
+    "digits": digits,
+}
+
+_OF_MODEL = {"alexnet": "paper", "alexnet_program": "program", "one_gpu": "program"}
+
+
+def choose_recipe(name: str | None, changes: RecipeChanges) -> Recipe:
+    """Return the recipe of that name, or of that file, with some fields changed.
+
+    Args:
+        name: a named recipe; or a JSON file that holds a recipe, such as a run's `run.json`;
+            None: the recipe that suits the model, and `small` where no model is named either.
+        changes: fields to change, `model` among them.
+
+    Raises:
+        RecipeError: no such recipe (the nearest names are given), or a field that cannot be.
+    """
+    if name is None:
+        recipe = RECIPES[_recipe_of(changes.get("model"))]()
+    elif name in RECIPES:
+        recipe = RECIPES[name]()
+    elif name.endswith(".json"):
+        recipe = _from_file(Path(name))
+    else:
+        raise RecipeError(
+            f'There is no recipe "{name}".{did_you_mean(name, RECIPES)} '
+            f"Recipes: {', '.join(RECIPES)}; or the name of a .json file that holds one."
+        )
+    return changed(recipe, changes)
+
+
+def _recipe_of(model: str | None) -> str:
+    if model is None:
+        return "small"
+    if model.startswith("cifar"):
+        return "cifar"
+    if model in ("alexnet_caffe", "caffenet", "one_column"):
+        return "paper"
+    return _OF_MODEL.get(model, "small")
+
+
+def _from_file(path: Path) -> Recipe:
+    values = read_json(path, RecipeError)
+    if isinstance(values, dict) and "recipe" in values:
+        values = cast("dict[str, Any]", values)["recipe"]
+    return recipe_from_json(values, str(path))

@@ -1,0 +1,203 @@
+"""Result records: what the library hands out, plain numbers that turn into JSON by themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+__all__ = [
+    "CacheReport",
+    "CachedPack",
+    "ClassScore",
+    "Epoch",
+    "FeaturesReport",
+    "Interval",
+    "PackReport",
+    "Prediction",
+    "Predictions",
+    "Record",
+    "Results",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A value that is written as one JSON object: field names, plain values."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain values; numbers that are not finite become None."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval(Record):
+    """A 95 % interval of a share of right answers (Wilson)."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore(Record):
+    """How one class fared: all shares lie in 0..1; None where nothing was there to count."""
+
+    name: str
+    images: int
+    recall: float | None  # right among the pictures of this class
+    precision: float | None  # right among the answers of this class
+    top5: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results(Record):
+    """What an evaluation found; all shares are fractions in 0..1, the loss is in nats."""
+
+    images: int
+    classes: list[str]
+    crops: int
+    top1: float
+    top5: float
+    top1_interval: Interval
+    top5_interval: Interval
+    loss: float
+    balanced_accuracy: float
+    per_class: list[ClassScore]
+    confusion: list[list[int]]  # [true class][answered class]
+    missing_classes: list[str] = field(default_factory=list[str])  # known to the weights, not here
+    unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Results:
+        """Read what `to_json` gave."""
+        return cls(
+            **{
+                **values,
+                "top1_interval": Interval(**values["top1_interval"]),
+                "top5_interval": Interval(**values["top5_interval"]),
+                "per_class": [ClassScore(**each) for each in values["per_class"]],
+                "unreadable": [(path, reason) for path, reason in values["unreadable"]],
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction(Record):
+    """The answer for one picture, most probable class first; `error` where it cannot be read."""
+
+    path: str
+    classes: list[str] = field(default_factory=list[str])
+    probabilities: list[float] = field(default_factory=list[float])
+    rejected: bool = False  # the best probability lies under the asked limit
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions(Record):
+    """The answers for some pictures, in the order in which they were named."""
+
+    predictions: list[Prediction]
+    crops: int
+    reject_below: float | None = None
+    class_words: dict[str, str] = field(default_factory=dict[str, str])  # of the named classes
+    csv: str | None = None  # where the same rows were written
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesReport(Record):
+    """What `features` wrote: a row for each readable picture."""
+
+    out: str
+    layer: str
+    images: int
+    numbers: int  # columns: numbers for each picture
+    classes: list[str]
+    crops: int
+    unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Results:
+        """Read what `to_json` gave."""
+        return cls(
+            **{
+                **values,
+                "top1_interval": Interval(**values["top1_interval"]),
+                "top5_interval": Interval(**values["top5_interval"]),
+                "per_class": [ClassScore(**each) for each in values["per_class"]],
+                "unreadable": [(path, reason) for path, reason in values["unreadable"]],
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackReport(Record):
+    """What `pack` made."""
+
+    source: str
+    folder: str
+    pictures: int
+    classes: list[str]
+    splits: dict[str, int]  # pictures of each split that the source has
+    image_px: int
+    fit: str
+    bytes: int  # of pixels
+    shards: int
+    fingerprint: str
+    unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
+    quarantine: str | None = None  # where unreadable files were copied to
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachedPack(Record):
+    """One pack of the cache."""
+
+    name: str
+    folder: str
+    source: str | None  # None: nobody can tell any more
+    pictures: int  # 0 while it is not whole
+    image_px: int | None
+    fit: str | None
+    bytes: int  # on the disk
+    last_used: float  # seconds since 1970
+    whole: bool  # False: a packing is under way or was interrupted
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheReport(Record):
+    """What the cache holds, and what was removed from it."""
+
+    folder: str
+    packs: list[CachedPack]  # last used first
+    removed: list[CachedPack] = field(default_factory=list[CachedPack])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch(Record):
+    """One pass over the training pictures; errors are shares in 0..1, losses in nats."""
+
+    epoch: int  # counted from 1
+    step: int  # steps since the beginning of the run
+    lr: float
+    train_loss: float  # mean over the epoch's batches, as augmented, dropout on
+    train_error: float
+    val_loss: float | None
+    val_error: float | None  # top-1, centre crop
+    val_top5_error: float | None
+    images_per_s: float  # of training alone
+    seconds: float  # of training and validation
+    best: bool  # the best validation error so far
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_json()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return {str(key): _plain(each) for key, each in items}
+    return value

@@ -1,0 +1,10 @@
+"""Pages for people: what was asked, what came out, which pictures stand behind each number.
+
+A report is drawn from one value, `ReportEvidence`, and lies in a run's `report` folder: one HTML
+file that needs nothing else, its figures as PNG, its data as CSV.
+"""
+
+from alexnet.reporting.evidence import PictureOf, ReportEvidence
+from alexnet.reporting.write import redraw_report, write_report
+
+__all__ = ["PictureOf", "ReportEvidence", "redraw_report", "write_report"]

@@ -1,0 +1,235 @@
+"""The parts of the page that are words and tables: headline, classes, filters, recipe, command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from alexnet.evaluation import wilson
+from alexnet.recipe import Recipe
+from alexnet.records import ClassScore
+from alexnet.reporting.album import as_data_uri, as_png
+from alexnet.reporting.evidence import ReportEvidence
+from alexnet.reporting.filters import filter_columns, filter_grid
+from alexnet.reporting.markup import Markup, bdi, element, join
+from alexnet.reporting.words import NARROW, count, number, percent
+
+__all__ = ["HEADLINE_FACTS", "class_table", "draw_filters", "headline", "repeat", "what_was_done"]
+
+HEADLINE_FACTS = ("pictures", "seconds", "images/s", "machine")
+
+_SPLITS = {"all": "", "train": "training ", "val": "validation "}
+_SKIPPED = 50  # named in the page; skipped.csv of the run folder names all
+
+
+def headline(evidence: ReportEvidence) -> Markup:
+    """Say what was asked and what came out, with the interval, before anything else."""
+    results = evidence.results
+    low, high = results.top1_interval.low, results.top1_interval.high
+    model = [str(evidence.recipe["model"])] if "model" in evidence.recipe else []
+    digits = element("span", f"{100 * results.top1:.1f}", element("small", f"{NARROW}%"))
+    kind = _SPLITS.get(evidence.split, f"{evidence.split} ")
+    sentence = element(
+        "p",
+        f"of {count(results.images, kind + 'picture')} answered right.",
+        element("br"),
+        f"95{NARROW}% interval {100 * low:.1f} to {percent(high)}.",
+    )
+    return element(
+        "header",
+        element("p", " · ".join(["alexnet report", *model]), class_="eyebrow"),
+        element("h1", bdi(evidence.title)),
+        element("div", element("p", digits, class_="figure"), sentence, class_="result"),
+        _interval_bar(evidence),
+        _definitions(_headline_facts(evidence), "facts"),
+        *[element("p", note, class_="note") for note in _all_notes(evidence)],
+    )
+
+
+def class_table(evidence: ReportEvidence) -> Markup:
+    """List the classes, the worst recall first; the script sorts by any column."""
+    scores = sorted(
+        enumerate(evidence.results.per_class),
+        key=lambda pair: (pair[1].recall is None, pair[1].recall or 0.0, -pair[1].images),
+    )
+    columns = ("class", "recall", "", "precision", "pictures")
+    hidden = element("span", "95 % interval of the recall", class_="unseen")
+    head = [element("th", name or hidden, scope="col", data_sort=name or None) for name in columns]
+    rows = [_class_row(evidence, k, score) for k, score in scores]
+    table = element(
+        "table",
+        element("thead", element("tr", *head)),
+        element("tbody", *rows),
+        class_="classes sortable",
+    )
+    long = " long" if len(rows) > 30 else ""
+    return element(
+        "div", table, class_=f"scroll{long}", tabindex=0, role="group", aria_label="Classes"
+    )
+
+
+def draw_filters(evidence: ReportEvidence) -> Markup:
+    """Show the first layer's kernels, or say why there are none."""
+    if evidence.filters is None or not len(evidence.filters):
+        return element("p", evidence.no_filters, class_="empty")
+    f, _, k, _ = evidence.filters.shape
+    grid = filter_grid(evidence.filters)
+    columns = min(filter_columns(f), f)
+    picture = element(
+        "img",
+        src=as_data_uri(as_png(grid)),
+        alt=f"{count(f, 'kernel')} of the first layer, {k} by {k} pixels, in rows of {columns}",
+        class_="kernels",
+        style=f"--columns:{columns}",
+    )
+    caption = (
+        f"{count(f, 'kernel')} of {k} × {k} pixels over red, green and blue. Mid-grey is a weight "
+        "of zero; each kernel is scaled by its own largest weight."
+    )
+    return element("figure", picture, element("figcaption", caption))
+
+
+def what_was_done(evidence: ReportEvidence) -> Markup:
+    """List recipe, preprocessing, split sizes, machine and the pictures left out."""
+    sizes = {name: count(n, "picture") for name, n in evidence.split_sizes.items()}
+    others = {k: v for k, v in evidence.facts.items() if k not in HEADLINE_FACTS}
+    return join(
+        _part("Pictures", sizes),
+        _part("From file to numbers", evidence.preprocessing),
+        _recipe(evidence),
+        _part("Machine and versions", others),
+        _skipped(evidence.skipped),
+    )
+
+
+def repeat(evidence: ReportEvidence, files: Sequence[str]) -> Markup:
+    """Show the command that makes the run again, and name the files beside the page."""
+    command = element("pre", element("code", evidence.command), class_="command")
+    links = [element("li", element("a", name, href=name)) for name in files]
+    return join(
+        command,
+        element("p", "Beside this page, the figures as pictures and the data as tables:"),
+        element("ul", *links, class_="files"),
+    )
+
+
+def _interval_bar(evidence: ReportEvidence) -> Markup:
+    """Draw the interval on a line from 0 to 100 %, with the commonest class for comparison."""
+    results = evidence.results
+    low, high = results.top1_interval.low, results.top1_interval.high
+    share = evidence.confusion.sum(axis=1).max() / max(evidence.confusion.sum(), 1)
+    said = (
+        f"{percent(results.top1)} right, interval {percent(low)} to {percent(high)}; always "
+        f"answering the commonest class would be right in {percent(float(share))}"
+    )
+    floor = element("span", f"commonest class {percent(float(share))}")
+    return element(
+        "div",
+        element("i", class_="base", style=f"left:{100 * share:.2f}%"),
+        element("i", class_="band", style=f"left:{100 * low:.2f}%;right:{100 - 100 * high:.2f}%"),
+        element("i", class_="point", style=f"left:{100 * results.top1:.2f}%"),
+        element("span", floor, class_="floor", style=f"left:{100 * share:.2f}%"),
+        class_="interval",
+        role="img",
+        aria_label=said,
+    )
+
+
+def _headline_facts(evidence: ReportEvidence) -> dict[str, str]:
+    results = evidence.results
+    found = {"balanced accuracy": percent(results.balanced_accuracy)}
+    if len(evidence.classes) > 5:
+        found["among the first five"] = percent(results.top5)
+    found["mean loss"] = f"{number(results.loss)} nats"
+    found["crops"] = str(results.crops)
+    return found | {name: evidence.facts[name] for name in HEADLINE_FACTS if name in evidence.facts}
+
+
+def _all_notes(evidence: ReportEvidence) -> list[str]:
+    notes = list(evidence.notes)
+    if missing := evidence.results.missing_classes:
+        named = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        notes.append(f"{count(len(missing), 'class', 'classes')} had no picture here: {named}.")
+    if unreadable := evidence.results.unreadable:
+        notes.append(f"{count(len(unreadable), 'picture')} could not be read and are not counted.")
+    return notes
+
+
+def _class_row(evidence: ReportEvidence, k: int, score: ClassScore) -> Markup:
+    low_high = wilson(score.recall, score.images) if score.recall is not None else None
+    bar = None
+    if low_high is not None:
+        low, high = 100 * low_high.low, 100 * low_high.high
+        bar = element(
+            "span",
+            element("i", class_="band", style=f"left:{low:.1f}%;right:{100 - high:.1f}%"),
+            element("i", class_="point", style=f"left:{100 * (score.recall or 0):.1f}%"),
+            class_="bar",
+            title=f"95 % interval {percent(low_high.low)} to {percent(low_high.high)}",
+        )
+    code = element("small", bdi(score.name)) if evidence.name(k) != score.name else None
+    name = element("th", element("span", bdi(evidence.name(k)), code), scope="row")
+    return element(
+        "tr",
+        name,
+        element("td", percent(score.recall), data_v=score.recall),
+        element("td", bar, class_="bars"),
+        element("td", percent(score.precision), data_v=score.precision),
+        element("td", f"{score.images:,}", data_v=score.images),
+    )
+
+
+def _recipe(evidence: ReportEvidence) -> Markup:
+    """List every field; those that differ from the defaults stand out."""
+    usual = Recipe().to_json()
+    rows = [
+        element(
+            "div",
+            element("dt", name.replace("_", " ")),
+            element("dd", _setting(value)),
+            class_="own" if name not in usual or usual[name] != value else None,
+        )
+        for name, value in evidence.recipe.items()
+    ]
+    if not rows:
+        return join()
+    small = element("small", "Bold: other than the default.")
+    return join(element("h3", "Recipe", small), element("dl", *rows, class_="facts dense"))
+
+
+def _setting(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, np.ravel(np.asarray(value, dtype=object)))) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _part(title: str, facts: Mapping[str, str]) -> Markup:
+    if not facts:
+        return join()
+    return join(element("h3", title), _definitions(facts, "facts dense"))
+
+
+def _definitions(facts: Mapping[str, str], kind: str) -> Markup:
+    rows = [
+        element("div", element("dt", name), element("dd", value)) for name, value in facts.items()
+    ]
+    return element("dl", *rows, class_=kind)
+
+
+def _skipped(skipped: Sequence[tuple[str, str]]) -> Markup:
+    heading = element("h3", "Left out")
+    if not skipped:
+        return join(heading, element("p", "Every picture could be read.", class_="empty"))
+    rows = [element("li", bdi(path), element("small", why)) for path, why in skipped[:_SKIPPED]]
+    more = len(skipped) - len(rows)
+    return join(
+        heading,
+        element("p", f"{count(len(skipped), 'picture')} could not be read."),
+        element("ul", *rows, class_="skipped"),
+        element("p", f"... and {more:,} more.") if more else None,
+    )

@@ -1,0 +1,72 @@
+"""Write a report: the page, its figures as PNG, its data as CSV, the evidence it came from."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from alexnet.errors import AlexNetError, RunError
+from alexnet.files import replace_file
+from alexnet.reporting.album import Album, make_album
+from alexnet.reporting.cases import choose_cases
+from alexnet.reporting.evidence import ReportEvidence
+from alexnet.reporting.figures import write_figures
+from alexnet.reporting.kept import keep_evidence, load_evidence
+from alexnet.reporting.page import draw_page
+from alexnet.reporting.tables import write_tables
+
+__all__ = ["redraw_report", "write_report"]
+
+_log = logging.getLogger(__name__)
+
+
+def write_report(run_folder: Path, evidence: ReportEvidence) -> Path:
+    """Write `report/` in a run folder: index.html that opens from disk, PNG, CSV, evidence.npz.
+
+    Without matplotlib the PNG figures are left out, which is logged; the page is whole all the
+    same. The page carries at most some hundreds of pictures (1.2 MB), however many were evaluated.
+
+    Args:
+        run_folder: the run; its `report` folder is made, or its files replaced.
+        evidence: what was asked, done and found.
+
+    Returns:
+        The page, `run_folder/report/index.html`.
+
+    Raises:
+        RunError: the disk refuses.
+    """
+    cases = choose_cases(evidence)
+    album = make_album(evidence.picture, cases.items())
+    keep_evidence(run_folder / "report", evidence, album)
+    return _draw(run_folder / "report", evidence, album)
+
+
+def redraw_report(run_folder: Path) -> Path:
+    """Draw a run's report again from what was kept; needs neither the source nor the weights.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunError: no such run, nothing was kept, or it is damaged.
+    """
+    if not run_folder.is_dir():
+        raise RunError(f"There is no run folder {run_folder}. Name the folder that train made.")
+    evidence, album = load_evidence(run_folder / "report")
+    return _draw(run_folder / "report", evidence, album)
+
+
+def _draw(folder: Path, evidence: ReportEvidence, album: Album) -> Path:
+    cases = choose_cases(evidence)
+    names = write_tables(folder, evidence)
+    try:
+        names = [*write_figures(folder, evidence, cases, album), *names]
+    except AlexNetError as error:
+        if isinstance(error, RunError):
+            raise
+        _log.warning("%s The page and its tables are whole without them.", error)
+    page = folder / "index.html"
+    text = draw_page(evidence, cases, album, names)
+    replace_file(page, lambda file: file.write(text.encode()))
+    return page

@@ -1,0 +1,181 @@
+"""Why a loss does not move: what can be measured of the causes, and the flag that mends each.
+
+The traps are those of the networks of 2012: weights of 0.01 under biases of 1 bury the picture's
+signal, a rate that is too high kills the rectifiers, inputs of another scale than 0..255 starve the
+first layer, and 61 million parameters learn nothing from a few hundred pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from alexnet.errors import Diverged
+from alexnet.records import Epoch
+from alexnet.training.optimiser import PaperMomentum, Rates
+
+__all__ = ["Cause", "causes_of_standstill", "is_stuck", "label_entropy", "stuck_error"]
+
+_CLOSE = 0.995  # of the entropy of the labels: nothing was learnt but their frequencies
+_PARAMETERS_PER_PICTURE = 2000  # the paper: 50; CIFAR's nets: 3
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One likely cause: what was measured, as a sentence, and what to add to the command."""
+
+    sentence: str
+    command: str
+
+
+def label_entropy(labels: NDArray[np.int64], classes: int) -> float:
+    """Return the loss, in nats, of knowing nothing but how frequent each class is."""
+    shares = np.bincount(labels, minlength=classes) / max(len(labels), 1)
+    return float(-sum(share * math.log(share) for share in shares if share > 0))
+
+
+def is_stuck(epoch: Epoch, entropy: float, classes: int) -> bool:
+    """Say whether the training loss is still where it knows nothing, after steps enough.
+
+    A network of 1000 classes may need 8,000 steps to leave ln(1000); small ones leave in some
+    dozens. So 8 steps a class are granted, at least 200, and never less than two epochs.
+    """
+    patience = max(200, 8 * classes)
+    return epoch.epoch >= 2 and epoch.step >= patience and epoch.train_loss > _CLOSE * entropy
+
+
+@torch.no_grad()
+def causes_of_standstill(
+    network: nn.Module,
+    stages: Callable[[Tensor], dict[str, Tensor]],
+    images: Tensor,
+    *,
+    optimiser: PaperMomentum,
+    rates: Rates,
+    pictures: int,
+) -> list[Cause]:
+    """Measure each cause on one batch and return those that fit, the likeliest first.
+
+    Args:
+        network: in any mode; measured in evaluation mode.
+        stages: gives every layer's output by name, in order.
+        images: (N, 3, H, W), as the network gets them.
+        optimiser: of the run.
+        rates: of the last step.
+        pictures: how many training pictures there are.
+    """
+    network.eval()
+    outputs = stages(images)
+    found = [
+        _rate(optimiser, rates),
+        _dead(outputs, rates),
+        _buried(outputs),
+        _scale(images, network),
+        _too_few(network, pictures),
+    ]
+    return [cause for cause in found if cause is not None]
+
+
+def stuck_error(epoch: Epoch, entropy: float, causes: list[Cause]) -> Diverged:
+    """Return the error that names the standstill, what was measured, and what to do."""
+    head = (
+        f"After {epoch.epoch} epochs ({epoch.step} steps) the training loss is "
+        f"{epoch.train_loss:.4f}; knowing nothing but the class sizes gives {entropy:.4f}. "
+        "The network is not learning, so the run has stopped; its weights so far are kept."
+    )
+    lines = [head, *(f"- {cause.sentence} Try: {cause.command}" for cause in causes)]
+    if not causes:
+        lines.append(
+            "- Rate, initialisation, input and size look sound, so look at the labels: do the "
+            "folders hold what their names say? Try: --lr with a tenth and with ten times the rate"
+        )
+    return Diverged("\n".join(lines))
+
+
+def _rate(optimiser: PaperMomentum, rates: Rates) -> Cause | None:
+    shares = [
+        (float(slot.velocity.norm()) / max(float(slot.parameter.norm()), 1e-12), name)
+        for name, slot in optimiser.slots.items()
+        if not slot.is_bias and slot.multiple(rates.epoch) > 0
+    ]
+    if not shares:
+        return Cause("Every layer is frozen: all rates are 0.", "no --layer-lr with 0")
+    (low, _), (high, name) = min(shares), max(shares)
+    if high > 0.1:
+        return Cause(
+            f"The rate {rates.weights:g} looks too high: one step changes {name} by {high:.0%}.",
+            f"--lr {rates.weights / 10:g}",
+        )
+    if high < 1e-6:
+        return Cause(
+            f"The rate {rates.weights:g} looks too low: a step changes no layer by more than "
+            f"{high:.1e} of itself, the slowest by {low:.1e}.",
+            f"--lr {rates.weights * 100:g}",
+        )
+    return None
+
+
+def _dead(outputs: dict[str, Tensor], rates: Rates) -> Cause | None:
+    worst = max(
+        (
+            (float((output == 0).all(dim=0).float().mean()), name)
+            for name, output in outputs.items()
+            if name.startswith("relu")
+        ),
+        default=(0.0, ""),
+    )
+    if worst[0] < 0.95:
+        return None
+    return Cause(
+        f"{worst[0]:.1%} of the units of {worst[1]} are zero for every picture: a rate that was "
+        "too high has switched them off.",
+        f"--lr {rates.weights / 10:g}",
+    )
+
+
+def _buried(outputs: dict[str, Tensor]) -> Cause | None:
+    last = list(outputs.values())[-1].flatten(1).double()
+    hidden = [each for name, each in outputs.items() if name.startswith(("relu", "act"))]
+    deep = hidden[-1].flatten(1).double() if hidden else last
+    size = float(deep.square().mean().sqrt())
+    apart = float(deep.std(dim=0).square().mean().sqrt()) if len(deep) > 1 else size
+    if apart > 0.02 * max(size, 1e-12):
+        return None
+    return Cause(
+        f"The pictures differ by only {apart / max(size, 1e-12):.2%} of the signal in the last "
+        "hidden layer: the first weights are so small that biases bury the picture.",
+        "--initialisation he --lr 0.001, or --model alexnet_program, whose conv3 to conv5 "
+        "start at 0.03",
+    )
+
+
+def _scale(images: Tensor, network: nn.Module) -> Cause | None:
+    size = float(images.double().square().mean().sqrt())
+    first = next((p for p in network.parameters() if p.dim() > 1), None)
+    if first is None:
+        return None
+    signal = size * math.sqrt(first[0].numel()) * float(first.detach().double().std())
+    if signal > 0.05:
+        return None
+    return Cause(
+        f"The network sees numbers of size {size:.2g}, and its first layer answers with about "
+        f"{signal:.1e}: the first weights were meant for pictures in 0..255.",
+        "--no-standardise, or --initialisation he",
+    )
+
+
+def _too_few(network: nn.Module, pictures: int) -> Cause | None:
+    parameters = sum(each.numel() for each in network.parameters())
+    if parameters < _PARAMETERS_PER_PICTURE * pictures:
+        return None
+    return Cause(
+        f"There are {parameters / 1e6:.1f} million parameters and {pictures:,} training pictures.",
+        "a smaller network (--model alexnet_small), or start from trained weights with "
+        "`alexnet finetune WEIGHTS SOURCE`",
+    )

@@ -1,0 +1,221 @@
+"""The loop: it is handed a network and batches, and builds none."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.devices import Device
+from alexnet.errors import Diverged, Interrupted
+from alexnet.records import Epoch
+from alexnet.training.checkpoint import Checkpoint
+from alexnet.training.objective import Objective
+from alexnet.training.optimiser import PaperMomentum
+from alexnet.training.schedule import Schedule
+from alexnet.training.stopping import StopRequest
+
+__all__ = ["BatchLike", "State", "Training", "Validation", "train_epochs"]
+
+_LOOK_EVERY = 50  # steps between two looks at the loss: looking waits for the device
+
+
+class BatchLike(Protocol):
+    """What a loader yields: images (N, 3, H, W) float32, labels (N,) int64."""
+
+    @property
+    def images(self) -> Tensor: ...  # noqa: D102
+    @property
+    def labels(self) -> Tensor: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Centre-crop figures on the validation pictures: loss in nats, errors in 0..1."""
+
+    loss: float
+    error: float
+    top5_error: float
+
+
+@dataclass
+class State:
+    """Where a run stands; plain values, part of every checkpoint."""
+
+    epoch: int = 0  # whole epochs done
+    step: int = 0  # steps done since the beginning
+    step_in_epoch: int = 0
+    seen: int = 0  # pictures of this epoch so far, and what they summed up to
+    loss_sum: float = 0.0
+    wrong: float = 0.0
+    seconds: float = 0.0  # training alone, this epoch
+    all_seconds: float = 0.0  # everything, since the beginning
+
+
+@dataclass
+class Training:
+    """Everything the loop uses. `batches(epoch, start_step)` yields the rest of an epoch."""
+
+    network: nn.Module
+    objective: Objective
+    optimiser: PaperMomentum
+    schedule: Schedule
+    batches: Callable[[int, int], Iterable[BatchLike]]
+    device: Device
+    seed: int
+    validate: Callable[[], Validation | None]
+    state: State = field(default_factory=State)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return all that shapes the rest of the run; tensors are not copied."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"velocity.{k}": v for k, v in self.optimiser.state().items()}
+        plain: dict[str, Any] = {"state": asdict(self.state), "schedule": self.schedule.state()}
+        return Checkpoint(tensors, plain)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same network and recipe."""
+        for prefix, into in (
+            ("network.", self.network.state_dict()),
+            ("velocity.", self.optimiser.state()),
+        ):
+            for name, tensor in into.items():
+                tensor.copy_(checkpoint.tensors[prefix + name])
+        self.state = State(**checkpoint.state["state"])
+        self.schedule.load_state(checkpoint.state["schedule"])
+
+
+def train_epochs(
+    training: Training,
+    *,
+    save: Callable[[], None],
+    save_due: Callable[[], bool],
+    stop: StopRequest,
+    on_step: Callable[[int, float], None],
+) -> Iterator[Epoch]:
+    """Train until the schedule says that the run is finished; yield each epoch when it is done.
+
+    Args:
+        training: what to train; its state moves on with every step.
+        save: writes a checkpoint; called when due, after each epoch and before stopping.
+        save_due: whether a checkpoint is wanted after this step.
+        stop: looked at after each step.
+        on_step: told the pictures of each step, and the mean loss of the epoch so far.
+
+    Raises:
+        Interrupted: somebody asked to stop; a checkpoint is saved.
+        Diverged: the loss is not finite; the sentence says between which steps it became so.
+    """
+    state, schedule = training.state, training.schedule
+    while schedule.plan.finished is None:
+        started = time.perf_counter()
+        training.network.train()
+        training.optimiser.prepare(state.epoch)
+        tally = _Tally(training)
+        for batch in training.batches(state.epoch, state.step_in_epoch):
+            tally.add(*_step(training, batch))
+            on_step(len(batch.labels), state.loss_sum / max(state.seen, 1))
+            stopping = bool(stop)  # asked once: a signal may come at any moment
+            saving = stopping or save_due()
+            if saving or state.step_in_epoch % _LOOK_EVERY == 0:
+                tally.settle(started)
+                started = time.perf_counter()
+            if saving:
+                save()
+            if stopping:
+                raise Interrupted(f"Stopped by {stop.reason} after step {state.step}.")
+        tally.settle(started)
+        yield _end_epoch(training)
+        save()
+
+
+def _step(training: Training, batch: BatchLike) -> tuple[Tensor, Tensor, int]:
+    """Make one step; return the batch's mean loss, its wrong answers, and its pictures."""
+    state = training.state
+    torch.manual_seed(_dropout_seed(training.seed, state.step))
+    images = batch.images.to(training.device.kind, non_blocking=True)
+    labels = batch.labels.to(training.device.kind, non_blocking=True)
+    with training.device.autocast():
+        logits = training.network(images)
+    logits = logits.float()
+    loss = training.objective(logits, labels)
+    loss.backward()
+    training.optimiser.step(training.schedule.rates(state.step))
+    training.network.zero_grad(set_to_none=True)
+    state.step += 1
+    state.step_in_epoch += 1
+    return loss.detach(), (logits.detach().argmax(dim=1) != labels).sum(), len(labels)
+
+
+class _Tally:
+    """Sums over an epoch, kept on the device and fetched now and then."""
+
+    def __init__(self, training: Training) -> None:
+        self.state = training.state
+        self.rate = training.schedule.rates(self.state.step).weights
+        self.since = self.state.step
+        self.mean = self.state.loss_sum / max(self.state.seen, 1)
+        self.sums = torch.tensor(
+            [self.state.loss_sum, self.state.wrong],
+            dtype=torch.float64,
+            device=training.device.kind,
+        )
+
+    def add(self, loss: Tensor, wrong: Tensor, pictures: int) -> None:
+        self.sums += torch.stack([loss.double() * pictures, wrong.double()])
+        self.state.seen += pictures
+
+    def settle(self, started: float) -> None:
+        """Fetch the sums, account for the time, and stop where the loss is not finite."""
+        state = self.state
+        state.loss_sum, state.wrong = (float(each) for each in self.sums.tolist())
+        took = time.perf_counter() - started
+        state.seconds += took
+        state.all_seconds += took
+        if not math.isfinite(state.loss_sum):
+            raise Diverged(
+                f"The loss is no longer finite: it became so between steps {self.since + 1} and "
+                f"{state.step} (epoch {state.epoch + 1}, rate {self.rate:g}"
+                + (f", mean loss before {self.mean:.3g})." if self.mean else ").")
+            )
+        self.since = state.step
+        self.mean = state.loss_sum / max(state.seen, 1)
+
+
+def _end_epoch(training: Training) -> Epoch:
+    """Validate, tell the schedule, and sum the epoch up."""
+    state = training.state
+    started = time.perf_counter()
+    rate = training.schedule.rates(state.step - 1).weights
+    training.network.eval()
+    found = training.validate()
+    best = training.schedule.observe(state.epoch + 1, found.error if found else None)
+    took = time.perf_counter() - started
+    state.all_seconds += took
+    epoch = Epoch(
+        epoch=state.epoch + 1,
+        step=state.step,
+        lr=rate,
+        train_loss=state.loss_sum / state.seen,
+        train_error=state.wrong / state.seen,
+        val_loss=found.loss if found else None,
+        val_error=found.error if found else None,
+        val_top5_error=found.top5_error if found else None,
+        images_per_s=state.seen / max(state.seconds, 1e-9),
+        seconds=state.seconds + took,
+        best=best,
+    )
+    state.epoch += 1
+    state.step_in_epoch = state.seen = 0
+    state.loss_sum = state.wrong = state.seconds = 0.0
+    return epoch
+
+
+def _dropout_seed(seed: int, step: int) -> int:
+    """Return the seed of a step's dropout masks: a function of run seed and step alone."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xD1B54A32D192ED03 + 1) & (2**63 - 1)

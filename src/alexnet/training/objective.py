@@ -1,0 +1,51 @@
+"""What training makes small: softmax regression, or the squared error on one-hot labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from alexnet.recipe import Loss
+
+__all__ = ["Objective", "class_weights", "make_objective"]
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""`objective(logits (N, K) float32, labels (N,) int64)` gives the mean loss, a scalar."""
+
+
+def make_objective(loss: Loss, weights: NDArray[np.float32] | None = None) -> Objective:
+    """Return the loss of a batch as a mean over its pictures.
+
+    Args:
+        loss: "softmax": -log p of the label (paper section 3.5), in nats; "squared": half the
+            squared distance of the outputs from the one-hot label, so that both have the gradient
+            (answer - truth) at the output.
+        weights: (K,) weight of each class; a picture counts by the weight of its label.
+    """
+    by_class = None if weights is None else torch.from_numpy(weights)  # type: ignore[reportUnknownMemberType]
+
+    def objective(logits: Tensor, labels: Tensor) -> Tensor:
+        if loss == "softmax":
+            each = functional.cross_entropy(logits, labels, reduction="none")
+        else:
+            truth = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
+            each = 0.5 * (logits - truth).square().sum(dim=1)
+        if by_class is not None:
+            each = each * by_class.to(each.device)[labels]
+        return each.mean()
+
+    return objective
+
+
+def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Return (K,) weights by inverse frequency whose mean over the pictures `labels` is 1."""
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    present = counts > 0
+    weights = np.zeros(classes)
+    weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights.astype(np.float32)

@@ -1,0 +1,126 @@
+"""The paper's momentum rule, with each layer's rate and decay.
+
+    v <- momentum * v - decay * rate * w - rate * gradient
+    w <- w + v
+
+Section 5 of the paper and the program's `src/weights.cu`. The rate stands inside the velocity, so
+after a cut the old, larger steps fade out; torch's SGD shrinks them at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import RecipeError, did_you_mean
+from alexnet.recipe import LayerSetting, Recipe
+
+__all__ = ["PaperMomentum", "Rates"]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rates of one step, before a layer's own multiple."""
+
+    weights: float
+    biases: float
+    epoch: int  # counted from 0: which of the layers' multiples hold
+
+
+@dataclass
+class _Slot:
+    """One parameter with its velocity and what the recipe says of its layer."""
+
+    parameter: nn.Parameter
+    velocity: Tensor
+    is_bias: bool
+    decay: float
+    multiples: tuple[LayerSetting, ...]
+
+    def multiple(self, epoch: int) -> float:
+        """Return the layer's multiple of the rate: of its settings the last that has begun."""
+        begun = [each for each in self.multiples if each.from_epoch <= epoch]
+        return max(begun, key=lambda each: each.from_epoch).value if begun else 1.0
+
+
+class PaperMomentum:
+    """Momentum as printed, over the named parameters of a network.
+
+    Args:
+        network: its parameters are named LAYER.weight and LAYER.bias.
+        recipe: momentum, decay, bias_decay, layer_lr and layer_decay are read from it.
+        published_decay: each layer's decay by its authors, used where `recipe.decay` is None.
+
+    Raises:
+        RecipeError: layer_lr or layer_decay names a layer that the network does not have.
+    """
+
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, published_decay: dict[str, float] | None = None
+    ) -> None:
+        self.momentum = recipe.momentum
+        names = [name for name, _ in network.named_parameters()]
+        layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+        rates = _settings(recipe.layer_lr, "layer_lr", layers)
+        decays = _settings(recipe.layer_decay, "layer_decay", layers)
+        self.slots: dict[str, _Slot] = {}
+        for name, parameter in network.named_parameters():
+            layer, _, kind = name.rpartition(".")
+            is_bias = kind == "bias" or parameter.dim() <= 1
+            own = [each.value for each in decays if fnmatchcase(layer, each.layer)]
+            decay = own[-1] if own else _decay(recipe, layer, published_decay or {})
+            self.slots[name] = _Slot(
+                parameter,
+                torch.zeros_like(parameter),  # keeps the memory format of the parameter
+                is_bias,
+                decay if recipe.bias_decay or not is_bias else 0.0,
+                tuple(each for each in rates if fnmatchcase(layer, each.layer)),
+            )
+
+    def prepare(self, epoch: int) -> None:
+        """Switch the gradients of frozen layers off before an epoch, and of the others on."""
+        for slot in self.slots.values():
+            slot.parameter.requires_grad_(slot.multiple(epoch) > 0)
+
+    @torch.no_grad()
+    def step(self, rates: Rates) -> None:
+        """Change every parameter that has a gradient; a rate of zero leaves it out entirely."""
+        for slot in self.slots.values():
+            rate = (rates.biases if slot.is_bias else rates.weights) * slot.multiple(rates.epoch)
+            gradient = slot.parameter.grad
+            if rate == 0 or gradient is None:
+                continue
+            velocity = slot.velocity.mul_(self.momentum)
+            if slot.decay:
+                velocity.add_(slot.parameter, alpha=-slot.decay * rate)
+            velocity.add_(gradient, alpha=-rate)
+            slot.parameter.add_(velocity)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the velocities by parameter name; the tensors themselves, not copies."""
+        return {name: slot.velocity for name, slot in self.slots.items()}
+
+    def load_state(self, velocities: dict[str, Tensor]) -> None:
+        """Copy velocities back in; the names and shapes are those of `state()`."""
+        for name, slot in self.slots.items():
+            slot.velocity.copy_(velocities[name])
+
+
+def _decay(recipe: Recipe, layer: str, published: dict[str, float]) -> float:
+    if recipe.decay is not None:
+        return recipe.decay
+    return published.get(layer, 0.0 if published else 0.0005)
+
+
+def _settings(texts: tuple[str, ...], field: str, layers: list[str]) -> list[LayerSetting]:
+    settings = [LayerSetting.parse(text, field) for text in texts]
+    for each in settings:
+        if not any(fnmatchcase(layer, each.layer) for layer in layers):
+            raise RecipeError(
+                f'{field} names the layer "{each.layer}", which this network does not have.'
+                f"{did_you_mean(each.layer, layers)} Its layers: {', '.join(layers)}."
+            )
+    return settings

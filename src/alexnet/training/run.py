@@ -1,0 +1,155 @@
+"""The run folder: what was asked, the journal, checkpoints, best weights, results.
+
+run.json  journal.jsonl  weights.safetensors  checkpoints/  split.csv  skipped.csv
+results.json  report/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from alexnet.errors import RunError
+from alexnet.files import disk_errors, read_json, write_json
+from alexnet.locks import locked
+from alexnet.training.checkpoint import Checkpoint, newest_checkpoint, save_checkpoint
+
+__all__ = ["Run", "find_run", "open_run"]
+
+_SAME = ("fingerprint", "classes", "recipe")  # what must not change between two calls
+
+
+class Run:
+    """An open, locked run folder. Made by `open_run`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def weights(self) -> Path:
+        """The best weights so far."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end and was evaluated."""
+        return (self.folder / "results.json").is_file()
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the newest whole checkpoint and cut the journal back to where it was then."""
+        found = newest_checkpoint(self.folder / "checkpoints")
+        if found is not None:
+            self._cut_journal(int(found.state["journal_bytes"]))
+        elif self._journal.exists():
+            self._cut_journal(0)
+        return found
+
+    def save(self, step: int, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint that also remembers how long the journal is."""
+        size = self._journal.stat().st_size if self._journal.exists() else 0
+        checkpoint.state["journal_bytes"] = size
+        return save_checkpoint(self.folder / "checkpoints", step, checkpoint)
+
+    def write(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Append one line to the journal and flush it to disk."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = json.dumps({"event": event, "time": stamp, **facts}, ensure_ascii=False)
+        with disk_errors(self._journal), self._journal.open("ab") as file:
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Return the journal's lines of one kind, in order."""
+        if not self._journal.exists():
+            return []
+        lines = self._journal.read_text(encoding="utf-8").splitlines()
+        return [each for each in map(json.loads, lines) if each["event"] == kind]
+
+    @property
+    def _journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    def _cut_journal(self, size: int) -> None:
+        with disk_errors(self._journal), self._journal.open("r+b") as file:
+            file.truncate(size)
+
+
+@contextmanager
+def open_run(folder: Path, asked: Mapping[str, Any]) -> Generator[Run]:
+    """Lock a run folder and give it; write `run.json` where it is new, else compare with it.
+
+    Args:
+        folder: made where missing.
+        asked: what shapes the run: fingerprint of the data, classes, recipe; and facts beside
+            (versions, machine) that may differ when it goes on.
+
+    Raises:
+        RunError: the folder belongs to another recipe, model or source (the differences are
+            listed), holds something else, or is in use by another process.
+    """
+    with locked(folder):
+        kept = folder / "run.json"
+        if kept.is_file():
+            _refuse_other(folder, read_json(kept), asked)
+        elif any(path.name != "lock" for path in folder.iterdir()):
+            raise RunError(
+                f"{folder} is not empty and holds no run. Choose a new folder for this run."
+            )
+        else:
+            write_json(kept, dict(asked))
+        yield Run(folder)
+
+
+def find_run(root: Path, asked: Mapping[str, Any]) -> Path | None:
+    """Return the newest run folder below `root` in which the same was asked, or None."""
+    if not root.is_dir():
+        return None
+    kept = sorted(root.glob("*/run.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in kept:
+        with contextlib.suppress(RunError):
+            if not _differences(read_json(path), asked):
+                return path.parent
+    return None
+
+
+def _refuse_other(folder: Path, kept: object, asked: Mapping[str, Any]) -> None:
+    lines = _differences(kept, asked)
+    if lines:
+        raise RunError(
+            f"{folder} holds another run. It differs in {'; '.join(lines)}. "
+            "Choose another folder with --run, or ask for the same again to continue it."
+        )
+
+
+def _differences(kept: object, asked: Mapping[str, Any]) -> list[str]:
+    """Return what was asked otherwise then and now, a phrase each; recipes field by field."""
+    before = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
+    now: dict[str, Any] = json.loads(json.dumps(dict(asked)))
+    lines: list[str] = []
+    for key in _SAME:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += _fields_that_differ(cast("dict[str, Any]", old), cast("dict[str, Any]", new))
+        elif old != new:
+            lines.append(f"{key}: {_short(old)} then, {_short(new)} now")
+    return lines
+
+
+def _fields_that_differ(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    return [
+        f"{name}: {_short(old.get(name))} then, {_short(new.get(name))} now"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

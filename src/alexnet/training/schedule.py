@@ -1,0 +1,102 @@
+"""The learning rate as one function of the step, and of the validation errors so far.
+
+Nothing is stepped along: `rates` can be asked for any step, so continuing a run cannot restart or
+shift its schedule.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from alexnet.recipe import Recipe
+from alexnet.training.optimiser import Rates
+
+__all__ = ["Plan", "Schedule"]
+
+
+@dataclass
+class Plan:
+    """What the schedule remembers of the validation errors; part of every checkpoint."""
+
+    best_error: float | None = None
+    best_epoch: int = 0
+    epochs_since: int = 0  # since the best error, or since the last cut after it
+    cuts: int = 0
+    finished: str | None = None  # why the run ended, in words
+
+
+class Schedule:
+    """Rates for each step, and what a validation error means for the steps to come.
+
+    Args:
+        recipe: schedule, cuts, max_cuts, cut_factor, bias_cuts, patience, warmup_epochs, epochs,
+            early_stop, lr, bias_lr_ratio.
+        steps_per_epoch: steps in one pass over the training pictures, at least 1.
+    """
+
+    def __init__(self, recipe: Recipe, steps_per_epoch: int) -> None:
+        self.recipe = recipe
+        self.steps_per_epoch = steps_per_epoch
+        self.plan = Plan()
+
+    def rates(self, step: int) -> Rates:
+        """Return the rates of a step, counted from 0 over the whole run."""
+        recipe = self.recipe
+        epoch = step // self.steps_per_epoch
+        cuts = self._cuts(epoch)
+        bias_cuts = cuts if recipe.bias_cuts is None else min(cuts, recipe.bias_cuts)
+        shape = self._warmup(step) * self._cosine(step)
+        return Rates(
+            weights=recipe.lr * shape * recipe.cut_factor**cuts,
+            biases=recipe.lr * recipe.bias_lr_ratio * shape * recipe.cut_factor**bias_cuts,
+            epoch=epoch,
+        )
+
+    def observe(self, epoch: int, error: float | None) -> bool:
+        """Take in the validation error after an epoch (counted from 1); return if it is the best.
+
+        Without validation pictures every epoch counts as the best: the last weights are kept.
+        """
+        recipe, plan = self.recipe, self.plan
+        best = error is None or plan.best_error is None or error < plan.best_error
+        if best:
+            plan.best_error, plan.best_epoch, plan.epochs_since = error, epoch, 0
+        else:
+            plan.epochs_since += 1
+        if recipe.schedule == "plateau" and plan.epochs_since >= recipe.patience:
+            if plan.cuts == recipe.max_cuts:
+                plan.finished = f"the validation error stopped falling after {plan.cuts} cuts"
+            else:
+                plan.cuts += 1
+                plan.epochs_since = 0
+        if recipe.early_stop is not None and epoch - plan.best_epoch >= recipe.early_stop:
+            plan.finished = f"{recipe.early_stop} epochs without a better validation error"
+        if epoch >= recipe.epochs:
+            plan.finished = f"{recipe.epochs} epochs are done"
+        return best
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load_state` takes: plain values."""
+        return asdict(self.plan)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.plan = Plan(**state)
+
+    def _cuts(self, epoch: int) -> int:
+        if self.recipe.schedule == "steps":
+            return sum(epoch >= cut for cut in self.recipe.cuts)
+        return self.plan.cuts if self.recipe.schedule == "plateau" else 0
+
+    def _warmup(self, step: int) -> float:
+        steps = self.recipe.warmup_epochs * self.steps_per_epoch
+        return (step + 1) / (steps + 1) if step < steps else 1.0
+
+    def _cosine(self, step: int) -> float:
+        if self.recipe.schedule != "cosine":
+            return 1.0
+        warm = self.recipe.warmup_epochs * self.steps_per_epoch
+        total = max(self.recipe.epochs * self.steps_per_epoch - warm, 1)
+        return 0.5 * (1 + math.cos(math.pi * min(max(step - warm, 0) / total, 1.0)))

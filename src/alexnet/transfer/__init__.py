@@ -1,0 +1,14 @@
+"""What one does with a trained network: ask it, take its features, teach it other classes."""
+
+from alexnet.transfer.ensemble import Ensemble, load_ensemble
+from alexnet.transfer.features import extract_features
+from alexnet.transfer.finetune import finetuning_recipe, last_layer, with_new_head
+
+__all__ = [
+    "Ensemble",
+    "extract_features",
+    "finetuning_recipe",
+    "last_layer",
+    "load_ensemble",
+    "with_new_head",
+]

@@ -1,0 +1,179 @@
+"""Writing and reading weights files: whole or not there, bit for bit, and never any code."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from alexnet.errors import AlexNetError, WeightsError
+from alexnet.files import replace_file
+from alexnet.images import Preprocessing
+from alexnet.weights.header import KEY, digest_of, read_header, write_header
+from alexnet.weights.weights import Weights
+
+__all__ = ["FILE_NAME", "Storage", "load_weights", "save_weights", "weights_file"]
+
+FILE_NAME = "weights.safetensors"
+"""Name of the best weights inside a run folder."""
+
+Storage = Literal["float32", "float16", "bfloat16"]
+"""How tensors of floating point are kept on disk; they are read back as float32."""
+
+_MEAN = "preprocessing.mean"
+
+
+def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") -> None:
+    """Write one file that is enough by itself; the same weights give the same bytes.
+
+    Written beside and renamed, so that `path` is the old file or the new one, never half of it.
+
+    Args:
+        path: the file to make or replace, usually `*.safetensors`.
+        weights: what to keep.
+        dtype: how the network's numbers are kept: "float32" bit for bit; "float16" and "bfloat16"
+            halve the file and round. The mean image is always kept in full.
+
+    Raises:
+        WeightsError: a number lies outside of float16, or a value is not plain JSON.
+        RunError: the disk refuses.
+    """
+    tensors = {name: _stored(each, name, dtype) for name, each in weights.state.items()}
+    if weights.preprocessing.mean is not None:
+        tensors[_MEAN] = torch.from_numpy(weights.preprocessing.mean.copy())  # pyright: ignore[reportUnknownMemberType]
+    header = write_header(
+        {
+            "model": weights.model,
+            "arguments": weights.arguments,
+            "classes": list(weights.classes),
+            "class_words": weights.class_words,
+            "preprocessing": weights.preprocessing.to_json(),
+            "recipe": weights.recipe,
+            "results": weights.results,
+            "versions": weights.versions,
+            "digest": digest_of(tensors),
+        }
+    )
+    data = save(tensors, {KEY: header})
+    replace_file(Path(path), lambda file: file.write(data))
+
+
+def load_weights(path: Path) -> Weights:
+    """Read a weights file, or the best weights of a run folder.
+
+    Nothing in the file is run: a pickle (`torch.save`) is refused, whatever it is called.
+
+    Args:
+        path: the file, or a run folder that holds `weights.safetensors`.
+
+    Returns:
+        The weights, in memory, independent of the file.
+
+    Raises:
+        WeightsError: missing, cut, damaged, from a newer version, or not a weights file at all.
+    """
+    file = weights_file(Path(path))
+    tensors, metadata = _read_tensors(file)
+    header = read_header(metadata, file)
+    if digest_of(tensors) != header["digest"]:
+        raise WeightsError(
+            f"{file} is damaged: its tensors do not match their checksum. Restore it from a copy."
+        )
+    mean = tensors.pop(_MEAN, None)
+    try:
+        preprocessing = Preprocessing.from_json(
+            header["preprocessing"], None if mean is None else mean.numpy()
+        )
+    except (AlexNetError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"The preprocessing in the header of {file} cannot be used: {error}"
+        ) from error
+    return Weights(
+        model=header["model"],
+        arguments=header["arguments"],
+        state={name: _loaded(each) for name, each in tensors.items()},
+        classes=tuple(header["classes"]),
+        preprocessing=preprocessing,
+        class_words=header["class_words"],
+        recipe=header["recipe"],
+        results=header["results"],
+        versions=header["versions"],
+    )
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file that `path` means: itself, or `weights.safetensors` of a run folder."""
+    if path.is_dir():
+        if not (path / FILE_NAME).is_file():
+            raise WeightsError(
+                f"The folder {path} holds no {FILE_NAME}. Name a weights file, or the folder of a "
+                "run that has finished its first epoch."
+            )
+        return path / FILE_NAME
+    if not path.is_file():
+        raise WeightsError(
+            f"There is no weights file or run folder {path}.{_near(path)} "
+            "Name a .safetensors file or the folder of a run."
+        )
+    return path
+
+
+def _near(path: Path) -> str:
+    """Name the neighbours in the same folder that are spelled alike."""
+    try:
+        beside = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, beside, n=3)
+    return f" Did you mean {' or '.join(str(path.parent / each) for each in near)}?" if near else ""
+
+
+def _stored(tensor: Tensor, name: str, dtype: Storage) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if not tensor.is_floating_point():
+        return tensor.contiguous()
+    kept = tensor.to(getattr(torch, dtype)).contiguous()
+    if dtype != "float32" and bool((kept.isinf() & tensor.isfinite()).any()):
+        raise WeightsError(
+            f'The tensor "{name}" reaches {tensor.abs().max():.3g}, which {dtype} cannot hold. '
+            'Keep it as "bfloat16" or "float32".'
+        )
+    return kept
+
+
+def _loaded(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
+    """Read every tensor and the metadata; whatever is wrong becomes one sentence."""
+    try:
+        _refuse_pickle(file)
+        with safe_open(file, framework="pt", device="cpu") as opened:
+            tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
+            return tensors, opened.metadata()
+    except OSError as error:
+        raise WeightsError(f"Could not read {file}: {error.strerror or error}.") from error
+    except (SafetensorError, ValueError, RuntimeError, TypeError, KeyError) as error:
+        raise WeightsError(
+            f"{file} is not a whole safetensors file ({error}): it was cut, damaged, or is "
+            "something else. Copy it again, or train it again."
+        ) from error
+
+
+def _refuse_pickle(file: Path) -> None:
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    pickled = len(start) > 1 and start[0] == 0x80 and start[1] <= 5
+    if pickled or start == b"PK\x03\x04":
+        raise WeightsError(
+            f"{file} is a {'pickle' if pickled else 'zip archive, as torch.save writes'}, which "
+            "could run code when it is opened, so it is not read. Ask for the same weights as "
+            "safetensors, or write them yourself with alexnet.weights.save_weights, there where "
+            "you trust the file."
+        )

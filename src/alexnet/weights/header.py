@@ -1,0 +1,104 @@
+"""The JSON in the header of a weights file: written in one fixed order, read with suspicion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from alexnet.errors import WeightsError
+
+__all__ = ["FORMAT", "KEY", "digest_of", "read_header", "write_header"]
+
+FORMAT = 1
+"""Number of the file's form; raised when an older reader would misunderstand a newer file."""
+
+KEY = "alexnet"
+"""The one key of safetensors' metadata: one key, because their order is not fixed there."""
+
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "format": (int, "a whole number"),
+    "model": (str, "a text"),
+    "arguments": (dict, "an object"),
+    "classes": (list, "a list of texts"),
+    "class_words": (dict, "an object of texts"),
+    "preprocessing": (dict, "an object"),
+    "recipe": ((dict, type(None)), "an object or null"),
+    "results": ((dict, type(None)), "an object or null"),
+    "versions": (dict, "an object of texts"),
+    "digest": (str, "a text"),
+}
+
+
+def write_header(values: Mapping[str, Any]) -> str:
+    """Return the values as one JSON text, the same for the same values, ASCII alone."""
+    try:
+        return json.dumps({"format": FORMAT, **values}, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"A weights file holds plain JSON values beside its tensors; got others ({error}). "
+            "Give arguments, recipe, results and class words as texts, finite numbers, lists "
+            "and objects."
+        ) from error
+
+
+def read_header(metadata: Mapping[str, str] | None, path: Path) -> dict[str, Any]:
+    """Read and check what `write_header` wrote; WeightsError names the field that is wrong."""
+    text = (metadata or {}).get(KEY)
+    if text is None:
+        raise WeightsError(
+            f"{path} is a safetensors file without alexnet's header, so its model, classes and "
+            "preprocessing are unknown. Use a file that `alexnet train` wrote."
+        )
+    try:
+        values: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"The header of {path} is not whole JSON ({str(error)[:100]}). The file is damaged: "
+            "restore it from a copy."
+        ) from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"The header of {path} holds {type(values).__name__}, not an object.")
+    return _checked(cast("dict[str, Any]", values), path)
+
+
+def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    form = values.get("format")
+    if isinstance(form, int) and form > FORMAT:
+        raise WeightsError(
+            f"{path} has format {form}; this version reads up to {FORMAT}. "
+            "Update alexnet: pip install --upgrade alexnet"
+        )
+    for name, (kind, words) in _KINDS.items():
+        value = values.get(name, _MISSING)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            found = "nothing" if value is _MISSING else f"{value!r:.60}"
+            raise WeightsError(f'The header of {path} has {found} as "{name}", not {words}.')
+    classes = values["classes"]
+    if not classes or not all(isinstance(each, str) for each in classes):
+        raise WeightsError(f"The header of {path} names no classes: a list of texts is expected.")
+    if len(set(classes)) != len(classes):
+        twice = next(each for each in classes if classes.count(each) > 1)
+        raise WeightsError(f'The header of {path} names the class "{twice}" twice.')
+    for name in ("class_words", "versions"):
+        if not all(isinstance(each, str) for each in values[name].values()):
+            raise WeightsError(f'The header of {path} has other things than texts in "{name}".')
+    return values
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """Return 32 hex digits that change with any name, dtype, shape or bit of the tensors."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+_MISSING = object()

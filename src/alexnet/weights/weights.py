@@ -1,0 +1,101 @@
+"""What a weights file holds, as a value, and the network that it makes."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import alexnet
+from alexnet.errors import RecipeError, WeightsError
+from alexnet.images import Preprocessing
+from alexnet.models import Network, build_model
+
+__all__ = ["Weights", "current_versions"]
+
+
+def current_versions() -> dict[str, str]:
+    """Return the versions that belong to a figure: of this package, torch and Python."""
+    return {
+        "alexnet": alexnet.__version__,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A trained network with all that is needed to use it: K classes, its preprocessing, its past.
+
+    Args:
+        model: the network's name, one of `alexnet.models.MODELS`.
+        arguments: what `build_model` takes beside the name; plain values.
+        state: every tensor of the network by its name, as `Network.state_dict()` gives them.
+        classes: K names, in the order of the network's answers.
+        preprocessing: the rule from a picture file to the numbers that the network takes.
+        class_words: words for class names that are codes, such as n01443537; may be empty.
+        recipe: the recipe as plain values, where one is known.
+        results: what was measured on held-out pictures, as plain values, where it was.
+        versions: of the programs that wrote the file.
+    """
+
+    model: str
+    arguments: dict[str, Any]
+    state: dict[str, Tensor]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    class_words: dict[str, str] = field(default_factory=dict[str, str])
+    recipe: dict[str, Any] | None = None
+    results: dict[str, Any] | None = None
+    versions: dict[str, str] = field(default_factory=current_versions)
+
+    def network(self) -> Network:
+        """Build the network, put the tensors in, and set it to answer (no dropout).
+
+        Returns:
+            A network on the CPU, convolutions laid out channels last as in training.
+
+        Raises:
+            WeightsError: model or arguments are unknown here, or the tensors do not fit them.
+        """
+        try:
+            network = build_model(self.model, **self.arguments)
+        except (RecipeError, TypeError) as error:
+            raise WeightsError(
+                f"The weights ask for a network that cannot be built here: {error} "
+                "Use the version of alexnet that wrote them"
+                f" ({self.versions.get('alexnet', 'unknown')})."
+            ) from error
+        self._check_fit(network)
+        network.load_state_dict(self.state)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.eval()
+
+    def _check_fit(self, network: Network) -> None:
+        """Hold the tensors against the network: same names, same shapes, K answers, same crop."""
+        wanted = {name: tuple(each.shape) for name, each in network.state_dict().items()}
+        held = {name: tuple(each.shape) for name, each in self.state.items()}
+        who = f'the model "{self.model}"'
+        for name in wanted.keys() - held.keys():
+            raise WeightsError(f'The weights lack the tensor "{name}" that {who} needs.')
+        for name in held.keys() - wanted.keys():
+            raise WeightsError(f'The weights hold a tensor "{name}" that {who} does not have.')
+        for name, shape in wanted.items():
+            if held[name] != shape:
+                raise WeightsError(
+                    f'The tensor "{name}" has the shape {held[name]}, but {who} with '
+                    f"{self.arguments} needs {shape}. The file was put together wrongly."
+                )
+        if network.classes != len(self.classes):
+            raise WeightsError(
+                f"The weights name {len(self.classes)} classes, but {who} answers for "
+                f"{network.classes}. The file was put together wrongly."
+            )
+        if network.crop_px != self.preprocessing.crop_px:
+            raise WeightsError(
+                f"The preprocessing cuts {self.preprocessing.crop_px} pixels, but {who} takes "
+                f"{network.crop_px}. The file was put together wrongly."
+            )

@@ -1,0 +1,102 @@
+"""Sources and packs made in memory: a few small pictures, no files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from alexnet.data.pack import Pack, PackHeader
+from alexnet.data.pack_index import PackIndex, Paths
+from alexnet.data.shards import MemoryPixels, Shard, pixel_checksums
+from alexnet.errors import SourceError
+
+
+def png(seed: int, side: int = 12) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+class TinySource:
+    """What a packing needs of a source: `count` pictures of two classes, files as bytes."""
+
+    def __init__(self, count: int, where: str = "pictures") -> None:
+        self.where = Path(where)
+        self.classes = ("ant", "bee")
+        self.class_words: dict[str, str] = {"ant": "a small worker"}
+        self.files: list[bytes | None] = [png(i) for i in range(count)]
+        self.paths = [f"{self.classes[i % 2]}/{i:04}.png" for i in range(count)]
+        self.labels = np.arange(count, dtype=np.int64) % 2
+        self.splits = np.array([1, 1, 1, 2], dtype=np.uint8)[np.arange(count) % 4]
+        self.sizes = np.array([len(each or b"") for each in self.files], dtype=np.int64)
+        self.time = 0
+        self.reads = 0
+
+    @property
+    def signature(self) -> str:
+        about = repr((self.paths, self.labels.tolist(), self.splits.tolist(), self.sizes.tolist()))
+        return hashlib.sha256(about.encode()).hexdigest()
+
+    @property
+    def stat_signature(self) -> str:
+        return hashlib.sha256(f"{self.signature}{self.time}".encode()).hexdigest()
+
+    def read(self, index: int) -> bytes:
+        self.reads += 1
+        data = self.files[index]
+        if data is None:
+            raise SourceError(f"{self.paths[index]} is gone.")
+        return data
+
+    def spoil(self, *indices: int) -> TinySource:
+        """Make some files unreadable without changing their sizes."""
+        for index in indices:
+            self.files[index] = b"no picture".ljust(self.sizes[index], b".")
+        return self
+
+
+@pytest.fixture
+def tiny_source() -> type[TinySource]:
+    return TinySource
+
+
+@pytest.fixture
+def pack_of_pixels() -> Callable[..., Pack]:
+    return make_pack
+
+
+def make_pack(pixels: NDArray[np.uint8], labels: NDArray[np.int64] | None = None) -> Pack:
+    """A pack in memory of (N, S, S, 3) pixels; two classes in turns unless labels are given."""
+    n, side = len(pixels), pixels.shape[1]
+    labels = np.arange(n) % 2 if labels is None else labels
+    digests = [hashlib.blake2b(each.data, digest_size=16).digest() for each in pixels]
+    index = PackIndex(
+        Paths.of(f"{i}.png" for i in range(n)),
+        labels.astype(np.int64),
+        np.zeros(n, dtype=np.uint8),
+        np.full(n, 100, dtype=np.int64),
+        np.frombuffer(b"".join(digests), np.uint8).reshape(n, 16),
+        pixel_checksums(pixels),
+    )
+    header = PackHeader(
+        classes=tuple(f"class {k}" for k in range(int(labels.max()) + 1)),
+        class_words={},
+        image_px=side,
+        fit="crop",
+        where=Path("pictures"),
+        signature="",
+        stat_signature="",
+        skipped=(),
+        shards=(Shard("memory", n),),
+        index_checksum=0,
+        fingerprint="",
+    )
+    return Pack(header, index, MemoryPixels(pixels), None)

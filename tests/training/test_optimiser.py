@@ -1,0 +1,116 @@
+"""The momentum rule against the same rule written out with Python's floats."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from alexnet.errors import RecipeError
+from alexnet.recipe import Recipe
+from alexnet.training import PaperMomentum, Rates
+
+
+def one_layer() -> nn.Module:
+    network = nn.Sequential()
+    network.add_module("fc1", nn.Linear(1, 1).double())
+    network.add_module("fc2", nn.Linear(1, 1).double())
+    return network
+
+
+def naive(w: float, gradients: list[float], rates: list[float], m: float, decay: float) -> float:
+    v = 0.0
+    for gradient, rate in zip(gradients, rates, strict=True):
+        v = m * v - decay * rate * w - rate * gradient
+        w = w + v
+    return w
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    gradients=st.lists(st.floats(-3, 3), min_size=1, max_size=12),
+    cut_at=st.integers(0, 12),
+    momentum=st.floats(0, 0.99),
+    decay=st.floats(0, 0.1),
+)
+def test_equals_the_printed_rule_across_a_cut(gradients, cut_at, momentum, decay):
+    network = one_layer()
+    recipe = Recipe(momentum=momentum, decay=decay)
+    optimiser = PaperMomentum(network, recipe)
+    weight, bias = network[0].weight, network[0].bias
+    rates = [0.1 if step < cut_at else 0.01 for step in range(len(gradients))]
+    wanted_weight = naive(weight.item(), gradients, rates, momentum, decay)
+    wanted_bias = naive(bias.item(), gradients, [2 * r for r in rates], momentum, decay)
+    for gradient, rate in zip(gradients, rates, strict=True):
+        weight.grad = torch.full_like(weight, gradient)
+        bias.grad = torch.full_like(bias, gradient)
+        optimiser.step(Rates(weights=rate, biases=2 * rate, epoch=0))
+    assert weight.item() == pytest.approx(wanted_weight, rel=1e-12)
+    assert bias.item() == pytest.approx(wanted_bias, rel=1e-12)
+
+
+def test_differs_from_torch_sgd_only_after_a_cut():
+    ours, theirs = one_layer(), one_layer()
+    theirs.load_state_dict(ours.state_dict())
+    optimiser = PaperMomentum(ours, Recipe(decay=0.01))
+    sgd = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    for step in range(6):
+        rate = 0.1 if step < 4 else 0.01
+        for group in sgd.param_groups:
+            group["lr"] = rate
+        for network in (ours, theirs):
+            for parameter in network.parameters():
+                parameter.grad = torch.ones_like(parameter)
+        optimiser.step(Rates(rate, rate, 0))
+        sgd.step()
+        same = torch.allclose(ours[0].weight, theirs[0].weight, atol=1e-12)
+        assert same == (step < 4)
+
+
+def test_biases_do_not_decay_when_the_recipe_says_so():
+    network = one_layer()
+    optimiser = PaperMomentum(network, Recipe(decay=0.5, bias_decay=False))
+    assert optimiser.slots["fc1.weight"].decay == 0.5
+    assert optimiser.slots["fc1.bias"].decay == 0
+
+
+def test_a_frozen_layer_neither_moves_nor_asks_for_gradients():
+    network = one_layer()
+    recipe = Recipe(layer_lr=("fc1@2=0.1", "fc1@5=0"))
+    optimiser = PaperMomentum(network, recipe)
+    slot = optimiser.slots["fc1.weight"]
+    assert [slot.multiple(epoch) for epoch in (0, 2, 4, 5, 9)] == [1.0, 0.1, 0.1, 0.0, 0.0]
+    optimiser.prepare(5)
+    assert not network[0].weight.requires_grad
+    assert network[1].weight.requires_grad
+    before = network[0].weight.clone()
+    slot.velocity.fill_(1.0)
+    network[0].weight.grad = torch.ones_like(before)
+    optimiser.step(Rates(0.1, 0.1, 5))
+    assert torch.equal(network[0].weight, before)
+    assert slot.velocity.item() == 1.0, "skipped entirely: no momentum either"
+    optimiser.prepare(0)
+    assert network[0].weight.requires_grad
+
+
+def test_published_decay_is_used_where_the_recipe_has_none():
+    network = one_layer()
+    optimiser = PaperMomentum(network, Recipe(decay=None, layer_decay=("fc2=7",)), {"fc1": 3.0})
+    assert optimiser.slots["fc1.weight"].decay == 3.0
+    assert optimiser.slots["fc2.weight"].decay == 7.0
+
+
+def test_unknown_layer_is_named_with_the_nearest():
+    with pytest.raises(RecipeError, match=r'layer "fc3", which this network.*Did you mean'):
+        PaperMomentum(one_layer(), Recipe(layer_lr=("fc3=0.1",)))
+
+
+def test_state_round_trip():
+    network = one_layer()
+    optimiser = PaperMomentum(network, Recipe())
+    for slot in optimiser.slots.values():
+        slot.velocity.normal_()
+    other = PaperMomentum(one_layer(), Recipe())
+    other.load_state(optimiser.state())
+    for name, velocity in optimiser.state().items():
+        assert torch.equal(velocity, other.state()[name])

@@ -1,0 +1,64 @@
+"""Rates by hand, for each schedule."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from alexnet.recipe import Recipe
+from alexnet.training import Schedule
+
+
+def test_steps_cut_by_ten_and_biases_follow_as_often_as_asked():
+    recipe = Recipe(schedule="steps", cuts=(2, 4), lr=0.01, bias_lr_ratio=2, bias_cuts=1, epochs=9)
+    schedule = Schedule(recipe, steps_per_epoch=10)
+    found = [schedule.rates(step) for step in (0, 19, 20, 39, 40)]
+    assert [r.weights for r in found] == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001])
+    assert [r.biases for r in found] == pytest.approx([0.02, 0.02, 0.002, 0.002, 0.002])
+    assert [r.epoch for r in found] == [0, 1, 2, 3, 4]
+
+
+def test_plateau_cuts_when_the_error_stops_falling_and_ends_after_the_last():
+    schedule = Schedule(Recipe(schedule="plateau", patience=2, max_cuts=1, epochs=90), 1)
+    errors = [0.5, 0.4, 0.4, 0.4, 0.3, 0.35, 0.3]
+    seen = []
+    for epoch, error in enumerate(errors, 1):
+        best = schedule.observe(epoch, error)
+        seen.append((best, schedule.plan.cuts, schedule.plan.finished is not None))
+    assert [each[0] for each in seen] == [True, True, False, False, True, False, False]
+    assert [each[1] for each in seen] == [0, 0, 0, 1, 1, 1, 1]
+    assert [each[2] for each in seen] == [False] * 6 + [True]
+    assert "stopped falling after 1 cuts" in schedule.plan.finished
+
+
+def test_cosine_warms_up_and_falls_to_nothing():
+    schedule = Schedule(Recipe(schedule="cosine", warmup_epochs=1, epochs=3, lr=1.0), 10)
+    rates = [schedule.rates(step).weights for step in range(30)]
+    assert rates[0] == pytest.approx(1 / 11)
+    assert rates[10] == 1.0
+    assert rates[20] == pytest.approx(0.5)
+    assert rates[29] < 0.01
+    assert all(a < b for a, b in pairwise(rates[:11]))
+    assert all(a > b for a, b in pairwise(rates[10:]))
+
+
+def test_early_stop_and_the_end():
+    schedule = Schedule(Recipe(schedule="constant", early_stop=2, epochs=9), 1)
+    for epoch, error in enumerate([0.5, 0.6, 0.7], 1):
+        schedule.observe(epoch, error)
+    assert schedule.plan.finished == "2 epochs without a better validation error"
+    schedule = Schedule(Recipe(schedule="constant", epochs=2), 1)
+    assert schedule.observe(1, None)
+    assert schedule.plan.finished is None
+    assert schedule.observe(2, None)
+    assert schedule.plan.finished == "2 epochs are done"
+
+
+def test_state_goes_through_json():
+    schedule = Schedule(Recipe(patience=1), 5)
+    schedule.observe(1, 0.1 + 0.2)
+    schedule.observe(2, 0.9)
+    other = Schedule(Recipe(patience=1), 5)
+    other.load_state(json.loads(json.dumps(schedule.state())))
+    assert other.plan == schedule.plan
+    assert other.rates(7) == schedule.rates(7)

@@ -1,0 +1,36 @@
+"""Signals become requests; the second Ctrl-C breaks off."""
+
+import signal
+import threading
+
+import pytest
+
+from alexnet.training import stop_on_signals
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+)
+def test_first_signal_asks_and_handlers_come_back(number, words):
+    before = signal.getsignal(number)
+    with stop_on_signals() as stop:
+        assert not stop
+        signal.raise_signal(number)
+        assert stop
+        assert stop.reason == words
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(number) is before
+
+
+def test_other_threads_get_a_request_that_is_never_made():
+    found = []
+
+    def work():
+        with stop_on_signals() as stop:
+            found.append(bool(stop))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]

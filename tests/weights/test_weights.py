@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from alexnet.errors import WeightsError
+from alexnet.images import Preprocessing
+from alexnet.models import build_model
+from alexnet.weights import Weights, current_versions
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    network = build_model("cifar_26pct", classes=2, seed=3)
+    return Weights(
+        model=network.model,
+        arguments=network.arguments,
+        state=network.state_dict(),
+        classes=("ant", "bee"),
+        preprocessing=Preprocessing(
+            image_px=32, crop_px=32, fit="crop", order="RGB", mean=None, mean_at="crop", scale=None
+        ),
+    )
+
+
+def test_network_answers_as_the_one_that_was_kept(weights: Weights) -> None:
+    original = build_model("cifar_26pct", classes=2, seed=3).eval()
+    found = weights.network()
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert not found.training
+    torch.testing.assert_close(found(x), original(x), rtol=1e-5, atol=1e-5)
+
+
+def test_network_is_independent_of_the_weights(weights: Weights) -> None:
+    found = weights.network()
+    with torch.no_grad():
+        for each in found.parameters():
+            each.zero_()
+    assert any(bool(each.any()) for each in weights.state.values())
+
+
+def without(weights: Weights, name: str) -> Weights:
+    return replace(weights, state={k: v for k, v in weights.state.items() if k != name})
+
+
+def test_what_does_not_fit_is_said(weights: Weights) -> None:
+    with pytest.raises(WeightsError, match='lack the tensor "conv1.weight"'):
+        without(weights, "conv1.weight").network()
+    with pytest.raises(WeightsError, match='a tensor "extra" that the model "cifar_26pct"'):
+        replace(weights, state=weights.state | {"extra": torch.ones(1)}).network()
+    with pytest.raises(WeightsError, match=r'"conv1.bias" has the shape \(1,\).* needs \(32,\)'):
+        replace(weights, state=weights.state | {"conv1.bias": torch.ones(1)}).network()
+    with pytest.raises(WeightsError, match="name 3 classes, but .* answers for 2"):
+        replace(weights, classes=("a", "b", "c")).network()
+    smaller = replace(weights.preprocessing, crop_px=24)
+    with pytest.raises(WeightsError, match="cuts 24 pixels, but .* takes 32"):
+        replace(weights, preprocessing=smaller).network()
+
+
+def test_unknown_model_and_arguments_are_said(weights: Weights) -> None:
+    with pytest.raises(WeightsError, match="cannot be built here.*cifar_26pc"):
+        replace(weights, model="cifar_26pc").network()
+    for arguments in ({"classes": 2, "towers": 3}, {}, {"classes": "two"}, {"classes": -1}):
+        with pytest.raises(WeightsError, match="cannot be built here"):
+            replace(weights, arguments=arguments).network()
+
+
+def test_absurd_sizes_are_refused_before_memory_is_taken(weights: Weights) -> None:
+    for arguments in ({"classes": 2**50}, {"classes": 2, "image_px": 2**20, "crop_px": 2**20}):
+        with pytest.raises(WeightsError):
+            replace(weights, arguments=arguments).network()
+
+
+def test_versions_name_package_and_torch() -> None:
+    assert current_versions()["torch"] == str(torch.__version__)
+    assert {"alexnet", "python"} <= current_versions().keys()
