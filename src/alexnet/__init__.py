@@ -1,3 +1,95 @@
 """A folder of images in, a measured classifier out: the network of 2012, exact and fast."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alexnet.cli.cache import cache
+    from alexnet.cli.demo import demo
+    from alexnet.cli.describe import describe
+    from alexnet.cli.evaluate import evaluate
+    from alexnet.cli.features import features
+    from alexnet.cli.finetune import finetune
+    from alexnet.cli.pack import pack
+    from alexnet.cli.predict import predict
+    from alexnet.cli.train import train
+    from alexnet.data import open_pack, open_source
+    from alexnet.errors import (
+        AlexNetError,
+        Diverged,
+        Interrupted,
+        RecipeError,
+        RunError,
+        SourceError,
+        WeightsError,
+    )
+    from alexnet.images import Preprocessing
+    from alexnet.models import MODELS, Network, build_model
+    from alexnet.recipe import Recipe
+    from alexnet.recipes import RECIPES, choose_recipe
+    from alexnet.records import Predictions, Results, TrainReport
+    from alexnet.weights import Weights, load_weights, save_weights
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "MODELS",
+    "RECIPES",
+    "AlexNetError",
+    "Diverged",
+    "Interrupted",
+    "Network",
+    "Predictions",
+    "Preprocessing",
+    "Recipe",
+    "RecipeError",
+    "Results",
+    "RunError",
+    "SourceError",
+    "TrainReport",
+    "Weights",
+    "WeightsError",
+    "build_model",
+    "cache",
+    "choose_recipe",
+    "demo",
+    "describe",
+    "evaluate",
+    "features",
+    "finetune",
+    "load_weights",
+    "open_pack",
+    "open_source",
+    "pack",
+    "predict",
+    "save_weights",
+    "train",
+]
+
+_VERBS = "train evaluate predict features finetune pack cache describe demo"
+_NAMES = {
+    **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
+    "alexnet.data": "open_pack open_source",
+    "alexnet.errors": (
+        "AlexNetError Diverged Interrupted RecipeError RunError SourceError WeightsError"
+    ),
+    "alexnet.images": "Preprocessing",
+    "alexnet.models": "MODELS Network build_model",
+    "alexnet.recipe": "Recipe",
+    "alexnet.recipes": "RECIPES choose_recipe",
+    "alexnet.records": "Predictions Results TrainReport",
+    "alexnet.weights": "Weights load_weights save_weights",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: `import alexnet` alone loads no torch."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

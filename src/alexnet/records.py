@@ -11,14 +11,20 @@ __all__ = [
     "CacheReport",
     "CachedPack",
     "ClassScore",
+    "DemoReport",
     "Epoch",
     "FeaturesReport",
+    "Geometry",
     "Interval",
+    "LayerGeometry",
+    "ModelList",
+    "ModelSummary",
     "PackReport",
     "Prediction",
     "Predictions",
     "Record",
     "Results",
+    "TrainReport",
 ]
 
 
@@ -71,15 +77,14 @@ class Results(Record):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Results:
         """Read what `to_json` gave."""
-        return cls(
-            **{
-                **values,
-                "top1_interval": Interval(**values["top1_interval"]),
-                "top5_interval": Interval(**values["top5_interval"]),
-                "per_class": [ClassScore(**each) for each in values["per_class"]],
-                "unreadable": [(path, reason) for path, reason in values["unreadable"]],
-            }
-        )
+        fields: dict[str, Any] = {
+            **values,
+            "top1_interval": Interval(**values["top1_interval"]),
+            "top5_interval": Interval(**values["top5_interval"]),
+            "per_class": [ClassScore(**each) for each in values["per_class"]],
+            "unreadable": [(path, reason) for path, reason in values["unreadable"]],
+        }
+        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,18 +121,68 @@ class FeaturesReport(Record):
     crops: int
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Results:
-        """Read what `to_json` gave."""
-        return cls(
-            **{
-                **values,
-                "top1_interval": Interval(**values["top1_interval"]),
-                "top5_interval": Interval(**values["top5_interval"]),
-                "per_class": [ClassScore(**each) for each in values["per_class"]],
-                "unreadable": [(path, reason) for path, reason in values["unreadable"]],
-            }
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class LayerGeometry(Record):
+    """One layer of a network, for one picture; sides are in positions."""
+
+    name: str
+    kind: str  # in words, such as "convolution"
+    details: str | None  # settings that the numbers do not show, in words
+    kernel: int | None  # side of the square window; None: the layer has none
+    stride: int | None
+    padding: int | None  # on every side
+    towers: int  # groups of channels that do not see each other
+    output: list[int]  # channels, height, width; or the units of a row
+    neurons: int  # units with weights; 0 where the layer has none
+    weights: int
+    biases: int
+    parameters: int  # weights and biases
+    multiply_adds: int  # of convolutions and products
+    overhang: int  # positions by which the last window passes the padded edge
+    unseen: int  # padded positions at the end that no window reaches
+    covering: str | None  # a sentence where the windows do not cover their input exactly
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry(Record):
+    """A network layer by layer, its sums, and how it differs from the paper's, in sentences."""
+
+    model: str
+    summary: str
+    image_px: int  # side of the stored picture
+    crop_px: int  # side of the crop that the network takes
+    classes: int
+    activation: str
+    inputs: int  # numbers of one crop
+    layers: list[LayerGeometry]
+    neurons: int
+    weights: int
+    biases: int
+    parameters: int
+    multiply_adds: int  # for one crop
+    features_layer: str  # the last hidden layer
+    notes: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSummary(Record):
+    """One model in a line, as it is built by itself."""
+
+    name: str
+    summary: str
+    image_px: int
+    crop_px: int
+    classes: int
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelList(Record):
+    """Every model."""
+
+    models: list[ModelSummary]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +243,39 @@ class Epoch(Record):
     images_per_s: float  # of training alone
     seconds: float  # of training and validation
     best: bool  # the best validation error so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport(Record):
+    """What a training came to."""
+
+    run: str  # the run folder
+    weights: str  # the best weights
+    report: str | None  # the page for people, where it could be drawn
+    continued: bool  # whether this call went on with an older one
+    already_finished: bool  # whether there was nothing left to do
+    ended: str  # why the run ended
+    split: str | None  # what `results` were measured on
+    results: Results | None
+    epochs: int
+    best_epoch: int
+    seconds: float  # training and validation, over all calls
+    images_per_s: float  # of training, median over the epochs
+    peak_memory_mb: float | None
+    skipped: int  # pictures that could not be read
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoReport(Record):
+    """What the demonstration found, and where everything lies."""
+
+    pictures: str  # the folder with the digits
+    splits: dict[str, int]  # pictures in its train and test folders
+    model: str
+    train: TrainReport
+    results: Results  # of `evaluate` on the pictures held out
+    predictions: Predictions  # of `predict` for one picture of each digit
+    seconds: float  # of this call
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from alexnet.cli.flags import Place, Places
+from alexnet.errors import RecipeError, WeightsError
 from alexnet.records import Results
 
 if TYPE_CHECKING:
@@ -14,18 +16,18 @@ if TYPE_CHECKING:
 
     from alexnet.data import Source
 
-__all__ = ["evaluate"]
+__all__ = ["check_batch", "check_finite", "evaluate"]
 
 _log = logging.getLogger(__name__)
 
 
 def evaluate(
-    weights: Path,
-    source: Path,
+    weights: Place,
+    source: Place,
     *,
     crops: Literal[1, 5, 10] = 1,
     split: Literal["train", "val", "test", "all"] | None = None,
-    also: tuple[Path, ...] = (),
+    also: Places = (),
     unreadable: Literal["skip", "fail"] = "skip",
     precision: Literal["fp32", "bf16"] = "fp32",
     batch: int = 128,
@@ -56,16 +58,18 @@ def evaluate(
         RecipeError: a setting cannot work.
     """
     from alexnet.cli.held_out import held_out_pictures
-    from alexnet.data import open_source
+    from alexnet.data import UnreadablePolicy, open_source
     from alexnet.evaluation import Tally, answers, class_positions
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
 
     check_batch(batch)
-    ensemble = load_ensemble([weights, *also], precision=precision)
-    opened = open_source(source)
+    paths = [Path(each) for each in (weights, *also)]
+    ensemble = load_ensemble(paths, precision=precision)
+    opened = open_source(Path(source))
     position = class_positions(opened.classes, ensemble.classes, where=source)
-    name, indices = held_out_pictures(opened, split, [weights, *also], where=source)
+    name, indices = held_out_pictures(opened, split, paths, where=source)
+    policy = UnreadablePolicy(unreadable)
     tally = Tally(ensemble.classes)
     failures: list[tuple[str, str]] = []
     with track("evaluating", len(indices)) as advance:
@@ -73,7 +77,8 @@ def evaluate(
             ensemble.members, opened, indices, crops=crops, batch=batch, precision=precision
         )
         for part in stream:
-            _take_failures(opened, part.failures, failures, unreadable)
+            policy.take(opened, part.failures)
+            failures += [(opened.paths[index], reason) for index, reason in part.failures]
             check_finite(part.probabilities, weights)
             tally.add(part.probabilities, position[opened.labels[part.indices]])
             advance(len(part.indices) + len(part.failures))
@@ -81,3 +86,28 @@ def evaluate(
     results = tally.results(crops=crops, missing=missing, unreadable=failures)
     _log.info("Measured on %d pictures (%s) of %s.", results.images, name, source)
     return results
+
+
+def check_batch(batch: int) -> None:
+    """Raise RecipeError for a batch without a picture."""
+    if batch < 1:
+        raise RecipeError(f"batch must be at least 1 picture; got {batch}.")
+
+
+def check_finite(answers: NDArray[np.float32], weights: Place) -> None:
+    """Raise WeightsError for answers that are no numbers: they would be counted as mistakes."""
+    import numpy as np
+
+    if not bool(np.isfinite(answers).all()):
+        raise WeightsError(
+            f"{weights} answers with numbers that are not finite: its training went wrong, or it "
+            "is damaged. Use other weights, or train again at a lower rate."
+        )
+
+
+def _missing(source: Source, indices: NDArray[np.int64], classes: tuple[str, ...]) -> list[str]:
+    """Return the classes that the weights know and none of the chosen pictures shows."""
+    import numpy as np
+
+    there = {source.classes[label] for label in np.unique(source.labels[indices])}
+    return [name for name in classes if name not in there]

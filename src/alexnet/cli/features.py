@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from alexnet.cli.evaluate import check_batch
+from alexnet.cli.flags import Place
 from alexnet.records import FeaturesReport
 
 __all__ = ["features"]
 
 
 def features(
-    weights: Path,
-    source: Path,
+    weights: Place,
+    source: Place,
     *,
-    out: Path,
+    out: Place,
     layer: str | None = None,
     crops: Literal[1, 5, 10] = 1,
     split: Literal["train", "val", "test", "all"] = "all",
@@ -45,10 +47,11 @@ def features(
     """
     from alexnet.transfer import extract_features
 
+    check_batch(batch)
     return extract_features(
-        weights,
-        source,
-        out=out,
+        Path(weights),
+        Path(source),
+        out=Path(out),
         layer=layer,
         crops=crops,
         split=split,

@@ -5,26 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from alexnet.cli.flags import Place, optional_path, recipe_flags
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
+from alexnet.records import TrainReport
 
 if TYPE_CHECKING:
     from alexnet.build import Job
-    from alexnet.cli.session import TrainReport
 
 __all__ = ["finetune"]
 
 
+@recipe_flags
 def finetune(
-    weights: Path,
-    source: Path,
+    weights: Place,
+    source: Place,
     *,
     lr_new: float = 0.01,
     lr_old: float = 0.001,
-    run: Path | None = None,
+    run: Place | None = None,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
-    quarantine: Path | None = None,
+    quarantine: Place | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float = 10.0,
@@ -67,14 +69,15 @@ def finetune(
 
     if lr_new <= 0 or lr_old < 0:
         raise RecipeError(f"lr_new must be above 0 and lr_old at least 0; got {lr_new}, {lr_old}.")
-    packing = Packing(cache=cache, unreadable=unreadable, quarantine=quarantine)
+    place = Path(source)
+    packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
 
     def make() -> Job:
-        pictures = open_source(source)
+        pictures = open_source(place)
         seed = changes.get("seed", 0)
-        start = with_new_head(load_weights(weights), len(pictures.classes), seed=seed)
+        start = with_new_head(load_weights(Path(weights)), len(pictures.classes), seed=seed)
         recipe = finetuning_recipe(start.network, lr_new=lr_new, lr_old=lr_old, changes=changes)
         device = choose_device(precision, threads)
         return prepare(pictures, recipe, device=device, packing=packing, start=start)
 
-    return conduct(make, source, run, save_every=save_every)
+    return conduct(make, place, optional_path(run), save_every=save_every)

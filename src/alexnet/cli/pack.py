@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from alexnet.cli.flags import Place, optional_path
 from alexnet.recipe import Fit
 from alexnet.records import PackReport
 
@@ -12,13 +13,13 @@ __all__ = ["pack"]
 
 
 def pack(
-    source: Path,
-    folder: Path,
+    source: Place,
+    folder: Place,
     *,
     image_px: int = 256,
     fit: Fit = "crop",
     unreadable: Literal["skip", "fail"] = "skip",
-    quarantine: Path | None = None,
+    quarantine: Place | None = None,
     workers: int | None = None,
 ) -> PackReport:
     """Decode and resize every picture once, into a folder that trainings map into memory.
@@ -48,12 +49,12 @@ def pack(
 
     start = time.perf_counter()
     made = write_pack(
-        open_source(source),
-        folder,
+        open_source(Path(source)),
+        Path(folder),
         image_px=image_px,
         fit=fit,
         unreadable=unreadable,
-        quarantine=quarantine,
+        quarantine=optional_path(quarantine),
         workers=workers,
     )
     counts = {name: int((made.splits == code).sum()) for code, name in enumerate(SPLITS) if name}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from alexnet.cli.evaluate import check_batch
+from alexnet.cli.flags import Place, Places
 from alexnet.errors import RecipeError, SourceError, did_you_mean
 from alexnet.records import Prediction, Predictions
 
@@ -18,13 +22,13 @@ __all__ = ["predict"]
 
 
 def predict(
-    weights: Path,
-    *images: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    weights: Place,
+    *images: Annotated[Path | str, Parameter(allow_leading_hyphen=True)],
     top: int = 5,
     reject_below: float | None = None,
     crops: Literal[1, 5, 10] = 1,
-    csv: Path | None = None,
-    also: tuple[Path, ...] = (),
+    csv: Place | None = None,
+    also: Places = (),
     precision: Literal["fp32", "bf16"] = "fp32",
     batch: int = 128,
 ) -> Predictions:
@@ -56,12 +60,14 @@ def predict(
     from alexnet.cli.named_pictures import NamedPictures
     from alexnet.cli.predictions_csv import write_predictions
 
-    _check(images, top, reject_below, batch)
+    check_batch(batch)
+    _check_images(images)
+    _check_answer(top, reject_below)
     from alexnet.evaluation import answers
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
 
-    ensemble = load_ensemble([weights, *also], precision=precision)
+    ensemble = load_ensemble([Path(each) for each in (weights, *also)], precision=precision)
     pictures = NamedPictures(images)
     rows: dict[int, Prediction] = {}
     with track("predicting", len(pictures.paths)) as advance:
@@ -89,32 +95,33 @@ def predict(
         csv=None if csv is None else str(csv),
     )
     if csv is not None:
-        write_predictions(csv, ordered)
+        write_predictions(Path(csv), ordered)
     if all(each.error is not None for each in ordered):
         raise SourceError(_nothing(ordered))
     return predictions
 
 
-def _check(images: tuple[Path, ...], top: int, reject_below: float | None, batch: int) -> None:
+def _check_images(images: tuple[Path | str, ...]) -> None:
+    """Hold what stands after the weights against what may: pictures, not options."""
     if not images:
         raise RecipeError(
             "predict needs pictures: name files, folders or archives after the weights, or - for "
             "standard input."
         )
-    for path in images:
-        text = str(path)
-        if text.startswith("-") and text != "-" and not path.exists():
-            near = did_you_mean(text, [f"--{name}" for name in _OPTIONS])
+    for text in map(str, images):
+        if text.startswith("-") and text != "-" and not Path(text).exists():
+            known = [
+                f"--{name.replace('_', '-')}" for name in inspect.signature(predict).parameters
+            ]
+            near = did_you_mean(text, get_close_matches(text, known, n=1))
             raise RecipeError(f'predict has no option "{text}", and there is no such file.{near}')
+
+
+def _check_answer(top: int, reject_below: float | None) -> None:
     if top < 1:
         raise RecipeError(f"top must be at least 1 class; got {top}.")
     if reject_below is not None and not 0 <= reject_below <= 1:
         raise RecipeError(f"reject_below is a probability between 0 and 1; got {reject_below}.")
-    if batch < 1:
-        raise RecipeError(f"batch must be at least 1 picture; got {batch}.")
-
-
-_OPTIONS = ("top", "reject-below", "crops", "csv", "also", "precision", "batch", "json", "quiet")
 
 
 def _prediction(

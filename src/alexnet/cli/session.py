@@ -8,7 +8,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.build import Job, examine, final_results, snapshot
+from alexnet.cli.evidence import run_evidence
 from alexnet.data import write_skipped_csv, write_split_csv
 from alexnet.devices import Device, peak_memory_mb, processor
 from alexnet.errors import Diverged, Interrupted
 from alexnet.files import read_json, write_json
 from alexnet.progress import track
-from alexnet.records import Epoch, Record, Results
+from alexnet.records import Epoch, Results, TrainReport
+from alexnet.reporting import write_report
 from alexnet.training import (
     Run,
     StopRequest,
@@ -32,31 +33,11 @@ from alexnet.training import (
     stuck_error,
     train_epochs,
 )
-from alexnet.weights import current_versions, load_weights, save_weights
+from alexnet.weights import Weights, current_versions, load_weights, save_weights
 
-__all__ = ["TrainReport", "conduct"]
+__all__ = ["conduct"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainReport(Record):
-    """What a training came to."""
-
-    run: str  # the run folder
-    weights: str  # the best weights
-    report: str | None  # the page for people, where it could be drawn
-    continued: bool  # whether this call went on with an older one
-    already_finished: bool  # whether there was nothing left to do
-    ended: str  # why the run ended
-    split: str | None  # what `results` were measured on
-    results: Results | None
-    epochs: int
-    best_epoch: int
-    seconds: float  # training and validation, over all calls
-    images_per_s: float  # of training, median over the epochs
-    peak_memory_mb: float | None
-    skipped: int  # pictures that could not be read
 
 
 def conduct(
@@ -88,7 +69,7 @@ class _Session:
         """Continue or begin, train to the end, measure, report."""
         if self.folder.finished:
             _log.info(
-                "The run in %s is finished. To train again, name another folder with --run.",
+                "The run in %s is finished. To train again, name another folder.",
                 self.folder.folder,
             )
             return self._report(continued=True, already_finished=True)
@@ -124,7 +105,7 @@ class _Session:
         return checkpoint is not None
 
     def _train(self) -> None:
-
+        """Train to the end; each epoch is taken in as it is done."""
         job, state = self.job, self.job.training.state
         total = job.recipe.epochs * len(job.train)
         with track(f"training {job.recipe.model}", total) as advance:
@@ -168,16 +149,29 @@ class _Session:
             "peak_memory_mb": peak_memory_mb(),
         }
         if measured:
-            self._draw(measured[0], measured[1], facts)
+            self._draw(weights, *measured, facts)
         write_json(run.folder / "results.json", facts)
 
     def _draw(
-        self, results: Results, probabilities: NDArray[np.float32], facts: dict[str, Any]
+        self,
+        weights: Weights,
+        results: Results,
+        probabilities: NDArray[np.float32],
+        facts: dict[str, Any],
     ) -> None:
         """Write the page for people; without its drawing library the run is whole all the same."""
+        evidence = run_evidence(
+            self.folder,
+            self.job,
+            weights,
+            results=results,
+            probabilities=probabilities,
+            facts=facts,
+        )
+        write_report(self.folder.folder, evidence)
 
     def _report(self, *, continued: bool, already_finished: bool) -> TrainReport:
-
+        """Read back what the run came to."""
         run = self.folder
         facts = read_json(run.folder / "results.json")
         epochs = run.events("epoch")
@@ -227,10 +221,18 @@ def _asked(source: Path, job: Job) -> dict[str, Any]:
         "fingerprint": job.pack.fingerprint,
         "classes": list(job.pack.classes),
         "recipe": job.recipe.to_json(),
-        "command": ["alexnet", *sys.argv[1:]],
+        "command": _command(),
         "versions": current_versions(),
         "machine": processor(),
     }
+
+
+def _command() -> list[str]:
+    """Return what makes this run again: the words after `alexnet`, or the program that called."""
+    called = Path(sys.argv[0])
+    if called.stem == "alexnet" or called.parent.name == "alexnet":
+        return ["alexnet", *sys.argv[1:]]
+    return sys.orig_argv
 
 
 def _default_folder(source: Path, job: Job, asked: dict[str, Any]) -> Path:

@@ -8,11 +8,22 @@ from rich.text import Text
 
 from alexnet.records import ClassScore, FeaturesReport, Interval, Prediction, Predictions, Results
 
-__all__ = ["show_features", "show_predictions", "show_results"]
+__all__ = ["render", "show_features", "show_predictions", "show_results"]
 
 _CLASSES = 30  # a longer per-class table shows its worst classes alone
 _MATRIX = 12  # a wider confusion matrix is told by its most frequent mistakes
 _LISTED = 5  # file and class names in a remark
+
+
+def render(record: Results | Predictions | FeaturesReport, console: Console) -> None:
+    """Print any of the three."""
+    match record:
+        case Results():
+            show_results(console, record)
+        case Predictions():
+            show_predictions(console, record)
+        case FeaturesReport():
+            show_features(console, record)
 
 
 def show_results(console: Console, results: Results) -> None:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from alexnet.cli.flags import Place, optional_path, recipe_flags
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
+from alexnet.records import TrainReport
 
 if TYPE_CHECKING:
     from alexnet.build import Job
-    from alexnet.cli.session import TrainReport
 
 __all__ = ["train"]
 
 
+@recipe_flags
 def train(
-    source: Path,
+    source: Place,
     *,
     recipe: str | None = None,
-    run: Path | None = None,
+    run: Place | None = None,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
-    quarantine: Path | None = None,
+    quarantine: Place | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float = 10.0,
@@ -62,11 +64,12 @@ def train(
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
 
+    place = Path(source)
     chosen = choose_recipe(recipe, changes)
-    packing = Packing(cache=cache, unreadable=unreadable, quarantine=quarantine)
+    packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
 
     def make() -> Job:
         device = choose_device(precision, threads)
-        return prepare(open_source(source), chosen, device=device, packing=packing)
+        return prepare(open_source(place), chosen, device=device, packing=packing)
 
-    return conduct(make, source, run, save_every=save_every)
+    return conduct(make, place, optional_path(run), save_every=save_every)

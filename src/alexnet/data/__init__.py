@@ -1,12 +1,20 @@
 """Pictures as data: sources, splits, packs, statistics, augmentation, batches."""
 
+from alexnet.data.archive import list_archive
 from alexnet.data.augmentation import Augmentation, Draw
 from alexnet.data.cache import Cache, pack_of
 from alexnet.data.cache_entries import cached_packs, clear_cache, packs_folder
+from alexnet.data.decoding import Readable, decoded
+from alexnet.data.folder import list_folder
+from alexnet.data.listing import Listing
 from alexnet.data.loader import Batch, TrainLoader
+from alexnet.data.names import SPLITS, looks_like_picture, natural_key
 from alexnet.data.pack import Pack, is_pack, open_pack
 from alexnet.data.packing import write_pack
 from alexnet.data.randomness import normals, permutation, uniforms
+from alexnet.data.source import Source, open_source
+from alexnet.data.split_csv import read_split_csv, write_skipped_csv, write_split_csv
+from alexnet.data.splits import assign_splits
 from alexnet.data.statistics import (
     PrincipalColours,
     channel_deviation,
@@ -14,31 +22,46 @@ from alexnet.data.statistics import (
     mean_image,
     principal_colours,
 )
-from alexnet.data.unreadable import Unreadable
+from alexnet.data.unreadable import Unreadable, UnreadablePolicy
 from alexnet.data.words import bytes_in_words
 
 __all__ = [
+    "SPLITS",
     "Augmentation",
     "Batch",
     "Cache",
     "Draw",
+    "Listing",
     "Pack",
     "PrincipalColours",
+    "Readable",
+    "Source",
     "TrainLoader",
     "Unreadable",
+    "UnreadablePolicy",
+    "assign_splits",
     "bytes_in_words",
     "cached_packs",
     "channel_deviation",
     "channel_mean",
     "clear_cache",
+    "decoded",
     "is_pack",
+    "list_archive",
+    "list_folder",
+    "looks_like_picture",
     "mean_image",
+    "natural_key",
     "normals",
     "open_pack",
+    "open_source",
     "pack_of",
     "packs_folder",
     "permutation",
     "principal_colours",
+    "read_split_csv",
     "uniforms",
     "write_pack",
+    "write_skipped_csv",
+    "write_split_csv",
 ]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor, from_numpy
+from torch import Tensor
 
 from alexnet.data.augmentation import Augmentation
 from alexnet.data.pack import Pack
@@ -121,4 +122,4 @@ class TrainLoader:
         images = rule.to_tensor(
             crops, draw.top, draw.left, draw.mirror, shift=draw.shift, divide=draw.divide
         )
-        return Batch(images, from_numpy(self._pack.labels[indices]), indices)
+        return Batch(images, torch.from_numpy(self._pack.labels[indices]), indices)

@@ -139,7 +139,7 @@ def portions(source: Packable, indices: NDArray[np.int64], plan: PackingPlan) ->
 
     def read(data: bytes, name: str) -> NDArray[np.uint8]:
         pixels = read_picture(data, name=name, image_px=plan.image_px, how=plan.fit).ravel()
-        checksum = zlib.crc32(pixels).to_bytes(_CHECKSUM_BYTES, "little")
+        checksum = zlib.crc32(pixels.data).to_bytes(_CHECKSUM_BYTES, "little")
         known_by = np.frombuffer(checksum + content_digest(data), dtype=np.uint8)
         return np.concatenate([known_by, pixels])
 

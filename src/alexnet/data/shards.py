@@ -116,8 +116,10 @@ class MappedShards:
     def _verify(self, indices: NDArray[np.int64], pictures: NDArray[np.uint8]) -> None:
         wrong = indices[pixel_checksums(pictures) != self._checksums[indices]]
         if len(wrong):
-            home = int(np.searchsorted(self._starts, wrong[0], side="right")) - 1
-            raise self._damaged(self._shards[home], "its pixels are not those that were packed")
+            homes: list[int] = np.searchsorted(self._starts, wrong[:1], side="right").tolist()
+            raise self._damaged(
+                self._shards[homes[0] - 1], "its pixels are not those that were packed"
+            )
         self._unseen[indices] = False
 
     def _map(self, shard: Shard) -> NDArray[np.uint8]:

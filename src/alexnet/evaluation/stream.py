@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import Readable, decoded
-from alexnet.errors import RecipeError
+from alexnet.data import Pack, Readable, decoded
+from alexnet.errors import RecipeError, SourceError
 from alexnet.evaluation.answers import BATCH, Exactness, Member, probabilities
 from alexnet.images import Preprocessing
 
@@ -39,21 +39,27 @@ class Answers:
 
 def stored_pictures(
     rules: Sequence[Preprocessing],
-    pictures: Readable,
+    pictures: Readable | Pack,
     indices: NDArray[np.int64],
     *,
     batch: int = BATCH,
 ) -> Iterator[Stored]:
-    """Read picture files in order, as each of several preprocessings stores them.
+    """Read pictures in order, as each of several preprocessings stores them.
 
     Preprocessings of the same size and fit share one reading. Memory is bounded by the batch.
 
     Args:
         rules: one for each network.
-        pictures: gives the bytes and the name of each picture.
+        pictures: gives the bytes and the name of each picture; or a pack, which has them decoded.
         indices: (N,) which pictures.
         batch: pictures handed out at once.
+
+    Raises:
+        SourceError: the pack's pictures are of another size or fit than a rule's.
     """
+    if isinstance(pictures, Pack):
+        yield from _packed_pictures(rules, pictures, indices, batch)
+        return
     distinct = list({(rule.image_px, rule.fit): rule for rule in rules}.values())
     keys = [(rule.image_px, rule.fit) for rule in distinct]
     sizes = [3 * rule.image_px**2 for rule in distinct]
@@ -70,6 +76,24 @@ def stored_pictures(
         ]
         each = tuple(squares[keys.index((rule.image_px, rule.fit))] for rule in rules)
         yield Stored(found, each, failures)
+
+
+def _packed_pictures(
+    rules: Sequence[Preprocessing], pack: Pack, indices: NDArray[np.int64], batch: int
+) -> Iterator[Stored]:
+    """Yield the pixels of a pack as they are: every rule must store its pictures so."""
+    for rule in rules:
+        if (rule.image_px, rule.fit) != (pack.image_px, pack.fit):
+            raise SourceError(
+                f"The pack {pack.folder or pack.where} holds pictures of {pack.image_px} pixels "
+                f"({pack.fit}), and these weights take pictures of {rule.image_px} ({rule.fit}). "
+                f"Name the source itself, {pack.where}, or pack it again with --image-px "
+                f"{rule.image_px} --fit {rule.fit}."
+            )
+    for start in range(0, len(indices), batch):
+        part = indices[start : start + batch]
+        stored = pack.read(part)
+        yield Stored(part, (stored,) * len(rules), [])
 
 
 def average(
@@ -110,18 +134,18 @@ def average(
 
 def answers(
     members: Sequence[Member],
-    pictures: Readable,
+    pictures: Readable | Pack,
     indices: NDArray[np.int64],
     *,
     crops: int = 1,
     batch: int = BATCH,
     precision: Exactness = "fp32",
 ) -> Iterator[Answers]:
-    """Ask one or several networks about picture files, batch by batch, in order.
+    """Ask one or several networks about pictures, batch by batch, in order.
 
     Args:
         members: see `average`.
-        pictures: gives the bytes and the name of each picture.
+        pictures: gives the bytes and the name of each picture; or a pack.
         indices: (N,) which pictures.
         crops: 1, 5 or 10.
         batch: pictures answered at once.

@@ -1,7 +1,16 @@
 """Named networks and their geometry: flat sequences of layers, readable stage by stage."""
 
 from alexnet.models.catalogue import MODELS, build_model
+from alexnet.models.geometry import geometry, model_list, usual_classes
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.network import Network
 
-__all__ = ["MODELS", "TORCHVISION_NAMES", "Network", "build_model"]
+__all__ = [
+    "MODELS",
+    "TORCHVISION_NAMES",
+    "Network",
+    "build_model",
+    "geometry",
+    "model_list",
+    "usual_classes",
+]

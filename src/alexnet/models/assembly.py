@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
-from alexnet.errors import RecipeError
+from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.network import Network
 from alexnet.nn import (
     Convolution,
@@ -36,6 +36,9 @@ __all__ = ["Assembly", "Draw", "Options", "even", "normal", "sizes"]
 
 Draw = Callable[[nn.Module, torch.Generator], None]
 
+_SIDE_PX = 4096  # largest side of a picture, as in a recipe
+_PARAMETERS = 2**31  # of a whole network: 8 GiB in float32; more is a mistake in its arguments
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -51,12 +54,18 @@ class Options:
 
 
 def sizes(options: Options, image_px: int, crop_px: int) -> tuple[int, int]:
-    """Return the sides of stored picture and crop; one given alone keeps their proportion.
+    """Return the sides of stored picture and crop.
+
+    A picture given alone keeps the model's proportion of crop to picture; a crop given alone is cut
+    from the model's own picture, or fills its picture where it is larger.
 
     Raises:
-        RecipeError: a crop larger than the picture that it is cut from.
+        RecipeError: a side out of range, or a crop larger than the picture that it is cut from.
     """
     image, crop = options.image_px, options.crop_px
+    for name, side in (("image_px", image), ("crop_px", crop)):
+        if side is not None and not 1 <= side <= _SIDE_PX:
+            raise RecipeError(f"{name} must be between 1 and {_SIDE_PX} pixels; got {side}.")
     if image is None:
         image = image_px if crop is None or crop <= image_px else crop
     if crop is None:
@@ -89,9 +98,16 @@ class Assembly:
         self.model, self.options = model, options
         if options.classes < 1:
             raise RecipeError(f"{model} needs at least one class; got {options.classes}.")
+        known = get_args(Initialisation)
+        if options.initialisation not in known:
+            raise RecipeError(
+                f'There is no initialisation "{options.initialisation}".'
+                f"{did_you_mean(options.initialisation, known)} Known: {', '.join(known)}."
+            )
         self.image_px, self.crop_px = sizes(options, image_px, crop_px)
         self.activation: Activation = options.activation or activation
         self.channels, self.positions = 3, self.crop_px
+        self.parameters = 0
         self.layers: OrderedDict[str, nn.Module] = OrderedDict()
         self.draws: dict[str, Draw] = {}
         self.decay: dict[str, float] = {}
@@ -111,6 +127,7 @@ class Assembly:
     ) -> None:
         """Append a convolution."""
         self._fit(name, Window(kernel, stride, padding, ceiling))
+        self._afford(name, maps * (self.channels // towers * kernel**2 + bias))
         layer = Convolution(
             self.channels,
             maps,
@@ -130,6 +147,7 @@ class Assembly:
         """Append a locally connected layer of stride 1."""
         channels = self.channels
         self._fit(name, Window(kernel, 1, padding))
+        self._afford(name, maps * (channels * kernel**2 + 1) * self.positions**2)
         layer = LocallyConnected(
             channels, maps, positions=self.positions, kernel=kernel, padding=padding
         )
@@ -170,7 +188,9 @@ class Assembly:
 
     def linear(self, name: str, outputs: int, *, draw: Draw | None = None) -> None:
         """Append a fully connected layer."""
-        layer = nn.utils.skip_init(nn.Linear, self.channels, outputs)
+        self._afford(name, outputs * (self.channels + 1))
+        device = torch.get_default_device()
+        layer = nn.utils.skip_init(nn.Linear, self.channels, outputs, device=device)
         self.channels = outputs
         self._append(name, layer, draw)
 
@@ -203,11 +223,22 @@ class Assembly:
         if found < 1:
             padded = f" (with {window.padding} of padding)" if window.padding else ""
             raise RecipeError(
-                f"{self.model} cannot take pictures of {self.crop_px} pixels: {name} has a window "
-                f"of {window.kernel} x {window.kernel}, and its input is {self.positions} x "
-                f"{self.positions}{padded}. Use larger pictures (--image-px), or a smaller model."
+                f"{self.model} cannot take crops of {self.crop_px} pixels (from pictures of "
+                f"{self.image_px}): {name} has a window of {window.kernel} x {window.kernel}, and "
+                f"its input is {self.positions} x {self.positions}{padded}. Use larger pictures "
+                "(--image-px), or a smaller model."
             )
         self.positions = found
+
+    def _afford(self, name: str, parameters: int) -> None:
+        """Refuse a layer that no machine's memory holds, before it is allocated."""
+        self.parameters += parameters
+        if self.parameters > _PARAMETERS:
+            raise RecipeError(
+                f"{self.model} for {self.options.classes:,} classes and crops of {self.crop_px} "
+                f"pixels is too large: up to {name} it has {self.parameters:,} parameters, and "
+                f"{_PARAMETERS:,} is the limit. Use smaller pictures (--image-px) or fewer classes."
+            )
 
 
 def normal_he(layer: nn.Module, generator: torch.Generator) -> None:

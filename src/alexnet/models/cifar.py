@@ -1,6 +1,8 @@
-"""The authors' CIFAR-10 nets, by the test error in their files' names (paper.md of the program).
+"""The authors' CIFAR-10 nets, named by the test error that they published.
 
-All convolutions are 5 x 5 with padding 2, all pools 3 x 3 with stride 2 and the ceiling rule.
+From `example-layers/` and `layers-cifar/` of the program; the net of 11 % from its successor
+(`layers-cifar10-11pct.cfg`). All convolutions are 5 x 5 with padding 2, all pools 3 x 3 with stride
+2 and the ceiling rule. Each layer's weight decay is as published (`Network.decay`).
 """
 
 from __future__ import annotations
@@ -67,7 +69,13 @@ def cifar_11pct_no_norm(options: Options) -> Network:
 
 
 def _three_convolutions(a: Assembly, *, spatial_norm: bool) -> None:
-    spatial = {"size": 3, "alpha": 5e-5, "beta": 0.75, "k": 1.0, "divide": False}
+    """Append conv1 to pool3 and the flattening.
+
+    relu1 stands behind pool1, as in the program's newer files; in front of it the numbers would be
+    the same, because both only rise. Both generations of the program's parser (`layer.py`, class
+    NormLayerParser; keys `sizeX` and `size`) divide the scale of a spatial norm by size**2.
+    """
+    spatial = {"size": 3, "alpha": 5e-5, "beta": 0.75, "k": 1.0, "divide": True}
     a.conv("conv1", 32, kernel=5, padding=2, draw=normal(0.0001))
     a.pool("pool1")
     a.act("relu1")
@@ -85,6 +93,7 @@ def _three_convolutions(a: Assembly, *, spatial_norm: bool) -> None:
 
 
 def _locally_connected(a: Assembly, *, norm: bool, local_maps: tuple[int, int]) -> None:
+    """Append all layers of the nets of 13 % and 11 %; one `norm` behind pool1, one before pool2."""
     across = {"size": 9, "alpha": 0.001, "beta": 0.75, "k": 1.0, "divide": True}
     a.conv("conv1", 64, kernel=5, padding=2, draw=normal(0.0001))
     a.act("relu1")

@@ -92,7 +92,7 @@ def caffenet(options: Options) -> Network:
 
 
 def one_column(options: Options) -> Network:
-    """torchvision's `alexnet`: one tower 64-192-384-256-256, no normalisation, padding 2.
+    """The `alexnet` of torchvision: one tower 64-192-384-256-256, no normalisation, padding 2.
 
     Dropout stands before fc6 and fc7, and pooling rounds down, as there; `TORCHVISION_NAMES` says
     where its weights belong.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
+from alexnet.nn import Dropout
 
 __all__ = ["Network"]
 
@@ -19,7 +20,8 @@ class Network(nn.Sequential):
 
     Attributes:
         model: its name in `MODELS`.
-        arguments: plain values; `build_model(network.model, **network.arguments)` makes it again.
+        arguments: plain values; `build_model(network.model, **network.arguments)` makes it again,
+            with the same first weights where seed and initialisation are given as then.
         classes: K.
         image_px: side of the stored picture.
         crop_px: c, side of the crop that it takes.
@@ -42,8 +44,32 @@ class Network(nn.Sequential):
         self.crop_px: int = arguments["crop_px"]
         self.decay = decay
 
+    @property
+    def features_layer(self) -> str:
+        """Name of the last hidden layer after its activation: what the classifier looks at.
+
+        "relu7" for the paper's network. Dropout and the flattening of maps change no feature, so
+        the layer before them is named (the program, too, reads features before dropout's scale).
+        """
+        hidden = [
+            name
+            for name, layer in list(self.named_children())[:-1]
+            if not isinstance(layer, Dropout | nn.Flatten)
+        ]
+        return hidden[-1]
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Return logits (N, K) for pictures (N, 3, c, c).
+
+        Raises:
+            RecipeError: pictures of another shape.
+        """
+        self._check(input)
+        return cast("Tensor", super().forward(input))
+
     def stages(self, x: Tensor) -> dict[str, Tensor]:
         """Return every layer's output by name, in order; the last one holds the logits."""
+        self._check(x)
         outputs: dict[str, Tensor] = {}
         for name, layer in self.named_children():
             x = outputs[name] = layer(x)
@@ -57,8 +83,9 @@ class Network(nn.Sequential):
             name: of a layer; "fc7" is the sum before its activation, "relu7" what comes after.
 
         Raises:
-            RecipeError: no such layer; the nearest names are given.
+            RecipeError: no such layer (the nearest names are given), or pictures of another shape.
         """
+        self._check(x)
         names = [each for each, _ in self.named_children()]
         if name not in names:
             raise RecipeError(
@@ -70,3 +97,11 @@ class Network(nn.Sequential):
             if each == name:
                 break
         return x
+
+    def _check(self, x: Tensor) -> None:
+        side = self.crop_px
+        if tuple(x.shape[1:]) != (3, side, side):
+            raise RecipeError(
+                f"{self.model} takes pictures of shape (N, 3, {side}, {side}); got "
+                f"{tuple(x.shape)}. Cut them to {side} pixels, or build it with another crop_px."
+            )

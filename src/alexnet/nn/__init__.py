@@ -7,7 +7,7 @@ from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
 from alexnet.nn.local import LocallyConnected
 from alexnet.nn.pooling import MaxPool, MeanPool
-from alexnet.nn.response_norm import Region, ResponseNorm
+from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
 from alexnet.nn.windows import Window
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "activation_layer",
     "gaussian",
     "he",
+    "normalisation_form",
     "uniform",
 ]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
 __all__ = ["Convolution"]
@@ -21,6 +22,9 @@ class Convolution(nn.Conv2d):
         towers: groups that see only their own share of the inputs (two GPUs in the paper).
         ceiling: round the number of windows up, as the program does; else down.
         bias: whether each map has a bias.
+
+    Raises:
+        RecipeError: channels that the towers do not divide, or a window that cannot be.
     """
 
     def __init__(
@@ -35,8 +39,14 @@ class Convolution(nn.Conv2d):
         ceiling: bool = False,
         bias: bool = True,
     ) -> None:
+        window = Window(kernel, stride, padding, ceiling)
+        if towers < 1 or inputs % towers or outputs % towers:
+            raise RecipeError(
+                f"{towers} towers cannot share {inputs} channels in and {outputs} out evenly; both "
+                "must be multiples of the number of towers."
+            )
         super().__init__(inputs, outputs, kernel, stride, padding, groups=towers, bias=bias)
-        self.window = Window(kernel, stride, padding, ceiling)
+        self.window = window
 
     def reset_parameters(self) -> None:
         """Leave the first weights to `alexnet.nn.initialise`, and the global generator alone."""
@@ -45,9 +55,8 @@ class Convolution(nn.Conv2d):
             if self.bias is not None:
                 self.bias.zero_()
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return (N, outputs, H', W') for (N, inputs, H, W)."""
         down, right = (self.window.overhang(size) for size in input.shape[2:])
-        if down or right:
-            input = functional.pad(input, (0, right, 0, down))
-        return super().forward(input)
+        whole = functional.pad(input, (0, right, 0, down)) if down or right else input
+        return super().forward(whole)

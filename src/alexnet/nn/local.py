@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
 __all__ = ["LocallyConnected"]
@@ -43,13 +44,23 @@ class LocallyConnected(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs, positions, positions))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, outputs, P, P) for (N, inputs, H, W)."""
+        """Return (N, outputs, P, P) for (N, inputs, H, W).
+
+        Raises:
+            RecipeError: an input with other than P x P windows.
+        """
         window = self.window
+        found = tuple(window.outputs(size) for size in x.shape[2:])
+        if found != (self.positions, self.positions):
+            raise RecipeError(
+                f"A locally connected layer has weights for {self.positions} x {self.positions} "
+                f"positions; an input of {tuple(x.shape)} has {' x '.join(map(str, found))}."
+            )
         patches = functional.unfold(
             x, window.kernel, padding=window.padding, stride=window.stride
         )  # (N, inputs * kernel**2, P * P)
         answers = torch.bmm(patches.permute(2, 0, 1), self.weight.to(patches.dtype))
-        maps = answers.permute(1, 2, 0).unflatten(2, (self.positions, self.positions))
+        maps = answers.permute(1, 2, 0).reshape(len(x), self.outputs, *found)
         return maps + self.bias.to(maps.dtype)
 
     def extra_repr(self) -> str:

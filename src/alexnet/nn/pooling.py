@@ -5,16 +5,26 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
 __all__ = ["MaxPool", "MeanPool"]
 
 
 class _Pool(nn.Module):
-    """Kernel and stride of a pooling layer; `ceiling` rounds the number of windows up."""
+    """Kernel and stride of a pooling layer; `ceiling` rounds the number of windows up.
+
+    Raises:
+        RecipeError: a stride larger than the kernel, which leaves gaps (so does the program).
+    """
 
     def __init__(self, kernel: int = 3, *, stride: int = 2, ceiling: bool = True) -> None:
         super().__init__()
+        if stride > kernel:
+            raise RecipeError(
+                f"Pooling windows of {kernel} with stride {stride} leave gaps between them; the "
+                "stride must be at most the kernel."
+            )
         self.window = Window(kernel, stride, 0, ceiling)
 
     def extra_repr(self) -> str:
@@ -23,7 +33,10 @@ class _Pool(nn.Module):
 
 
 class MaxPool(_Pool):
-    """The largest activation of each window (paper section 3.4: 3 x 3, stride 2)."""
+    """The largest activation of each window (paper section 3.4: 3 x 3, stride 2).
+
+    Among equal activations the gradient goes to one of them (in the program to each).
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, H', W')."""

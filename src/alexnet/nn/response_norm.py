@@ -12,15 +12,17 @@ Legend: N pictures, C channels, H and W positions.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from alexnet.errors import RecipeError
+from alexnet.errors import RecipeError, did_you_mean
 
-__all__ = ["Region", "ResponseNorm"]
+__all__ = ["Region", "ResponseNorm", "normalisation_form"]
 
 Region = Literal["channels", "spatial"]
 
@@ -28,8 +30,8 @@ Region = Literal["channels", "spatial"]
 class ResponseNorm(nn.Module):
     """Divide each activation by the energy of its neighbours.
 
-    Sums are made in float32 for every input type; the backward pass is written out and keeps only
-    the input and the sums.
+    Sums are made in float32 for narrower types, also under autocast; the backward pass is written
+    out and keeps only the input and the sums.
 
     Args:
         size: maps in a window, or its side in positions for "spatial"; an even window reaches one
@@ -40,7 +42,8 @@ class ResponseNorm(nn.Module):
         region: "channels", or "spatial" for a size x size patch of the same map.
 
     Raises:
-        RecipeError: a size under 1, towers under 1, towers with "spatial", or a `k` of 0 or less.
+        RecipeError: a size under 1, towers under 1, towers with "spatial", a `k` of 0 or less, or
+            another region.
     """
 
     def __init__(
@@ -59,6 +62,11 @@ class ResponseNorm(nn.Module):
             raise RecipeError(f"size and towers must be at least 1; got {size} and {towers}.")
         if k <= 0:
             raise RecipeError(f"k must be above 0, or silent neighbours divide by zero; got {k}.")
+        if region not in ("channels", "spatial"):
+            raise RecipeError(
+                f'There is no region "{region}".{did_you_mean(region, ("channels", "spatial"))} '
+                "Regions: channels, spatial."
+            )
         if region == "spatial" and towers > 1:
             raise RecipeError("A spatial window stays inside one map: leave towers at 1.")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
@@ -81,7 +89,19 @@ class ResponseNorm(nn.Module):
                 f"Normalisation takes (N, C, H, W) with C divisible by {self.towers} towers; got "
                 f"{tuple(x.shape)}."
             )
-        return _Normalise.apply(x, self)  # type: ignore[no-any-return]
+        normalise = _Fused if self._fuses(x) else _Normalise
+        return normalise.apply(x, self)  # type: ignore[no-any-return]
+
+    def _fuses(self, x: Tensor) -> bool:
+        """Whether the compiled kernels take this input."""
+        return (
+            x.device.type == "cpu"
+            and x.dtype in (torch.float32, torch.bfloat16)
+            and self.beta == 0.75
+            and x.numel() > 0
+            and x.is_contiguous(memory_format=torch.channels_last)
+            and fused_kernels() is not None
+        )
 
     def window_sum(self, x: Tensor, *, transposed: bool = False) -> Tensor:
         """Return the sum of (N, C, H, W) float32 over each window, or over those that hold it."""
@@ -101,6 +121,47 @@ class ResponseNorm(nn.Module):
         )
 
 
+@functools.cache
+def fused_kernels() -> Any:
+    """Return the module of compiled kernels, or None where numba is not installed."""
+    try:
+        from alexnet.nn import fused_norm
+    except ImportError:
+        return None
+    return fused_norm
+
+
+def normalisation_form(device_kind: str) -> str:
+    """Say which form of the normalisation runs on "cpu" or "cuda"."""
+    if device_kind != "cpu":
+        return "as a product with a banded matrix"
+    if fused_kernels() is None:
+        return 'as a product with a banded matrix (pip install "alexnet[fast]" fuses it)'
+    return "fused, compiled by numba"
+
+
+class _Fused(torch.autograd.Function):
+    """The same in one pass over memory each way; keeps only the input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, norm: ResponseNorm) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.norm = norm
+        y = torch.empty_like(x)
+        fused_kernels().run(norm.region, [x, y], norm.size, norm.scale, norm.k, norm.towers)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        norm: ResponseNorm = ctx.norm
+        g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
+        dx = torch.empty_like(x)
+        fused_kernels().run(norm.region, [x, g, dx], norm.size, norm.scale, norm.k, norm.towers)
+        return dx, None
+
+
 class _Normalise(torch.autograd.Function):
     """With p = s**-beta: y = x p, and dx = g p - 2 scale beta x * sum over windows (g x p / s)."""
 
@@ -114,13 +175,15 @@ class _Normalise(torch.autograd.Function):
         return (wide * _power(s, norm.beta)).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    @once_differentiable  # the sums are kept without their own history
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         x, s = ctx.saved_tensors
         norm: ResponseNorm = ctx.norm
         wide, g = x.to(s.dtype), gradients[0].to(s.dtype)
         p = _power(s, norm.beta)
         g = g * p
-        t = norm.window_sum((g * wide).div_(s), transposed=True)
+        with torch.autocast(x.device.type, enabled=False):
+            t = norm.window_sum((g * wide).div_(s), transposed=True)
         dx = g.sub_(t.mul_(wide), alpha=2 * norm.scale * norm.beta)
         return dx.to(x.dtype), None
 

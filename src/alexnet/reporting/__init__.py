@@ -5,6 +5,13 @@ file that needs nothing else, its figures as PNG, its data as CSV.
 """
 
 from alexnet.reporting.evidence import PictureOf, ReportEvidence
+from alexnet.reporting.steps import preprocessing_in_words
 from alexnet.reporting.write import redraw_report, write_report
 
-__all__ = ["PictureOf", "ReportEvidence", "redraw_report", "write_report"]
+__all__ = [
+    "PictureOf",
+    "ReportEvidence",
+    "preprocessing_in_words",
+    "redraw_report",
+    "write_report",
+]

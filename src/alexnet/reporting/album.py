@@ -17,7 +17,9 @@ __all__ = ["Album", "as_data_uri", "as_png", "make_album"]
 
 _MOST_PX = 128  # longest side of a picture in the page
 _SMALL_PX = 64  # up to this side a lossless form is tried: it is often the smaller one
-_BUDGET = 1_200_000  # bytes of encoded pictures in a page, before base64 adds a third
+_BUDGET = (
+    1_200_000  # bytes of encoded pictures; base64 adds a third, and a page shows one twice at most
+)
 _PNG = b"\x89PNG"
 
 

@@ -12,9 +12,10 @@ from alexnet.reporting.chart import Chart, Line, draw_chart
 from alexnet.reporting.markup import Markup, element, join
 from alexnet.reporting.words import list_in_words, number, percent
 
-__all__ = ["cuts_of", "draw_curves", "epoch_table"]
+__all__ = ["cuts_of", "draw_curves", "epoch_table", "falls_far"]
 
 _COLUMNS = ("epoch", "rate", "train loss", "train error", "val. loss", "val. error", "images/s")
+_FAR = 30  # from the largest loss to the smallest: above it the axis is logarithmic
 _ROWS = 200  # most rows of the table in the page; curves.csv has them all
 
 
@@ -40,6 +41,13 @@ def cuts_of(epochs: Sequence[Epoch], recipe: Mapping[str, Any]) -> list[int]:
         return []
     pairs = itertools.pairwise(epochs)
     return [after.epoch for before, after in pairs if after.lr < before.lr * (1 - 1e-9)]
+
+
+def falls_far(epochs: Sequence[Epoch]) -> bool:
+    """Whether the losses span so much that a linear axis would show a line along its foot."""
+    losses = _finite(loss for each in epochs for loss in (each.train_loss, each.val_loss))
+    known = [each for each in losses if each is not None]
+    return bool(known) and 0 < _FAR * min(known) < max(known)
 
 
 def epoch_table(epochs: Sequence[Epoch]) -> Markup:
@@ -89,11 +97,13 @@ def _loss(epochs: Sequence[Epoch], cuts: Sequence[int]) -> Chart:
     sentence = f"Training loss from {number(train[0])} to {number(train[-1])}"
     if val[-1] is not None:
         sentence += f", validation loss from {number(val[0])} to {number(val[-1])}"
+    logarithmic = falls_far(epochs)
     return Chart(
-        title="Loss, nats",
+        title="Loss, nats" + (", in powers of ten" if logarithmic else ""),
         sentence=f"{sentence}.",
         x=[each.epoch for each in epochs],
         lines=[Line("train", "train", train), Line("validation", "val", val)],
+        logarithmic=logarithmic,
         marks=cuts,
     )
 

@@ -39,10 +39,11 @@ class ReportEvidence:
         classes: K names, in the order of the probabilities.
         picture: gives the stored picture of item i in 0..N-1, (S, S, 3) uint8 RGB, or None.
         class_words: words for class names that are codes; may be empty.
-        filters: (F, 3, k, k) float32 kernels of the first layer, RGB, or None.
+        filters: (F, 3, k, k) float32 kernels of the first layer, RGB, or None; three times the sum
+            over the colours where the pictures are grey, since nothing else of them counts then.
         no_filters: why there are none, as a sentence; shown in their place.
-        facts: short facts by name. "pictures", "seconds", "images/s" and "machine" stand in the
-            headline, the others (precision, threads, versions, memory) under what was done.
+        facts: short facts by name. "pictures", "training time", "images/s" and "machine" stand in
+            the headline, the others (precision, memory, versions) under what was done.
         preprocessing: from file to numbers, a word or sentence for each step by name.
         split_sizes: pictures in each split.
         skipped: pictures that could not be read: path and reason.
@@ -86,6 +87,8 @@ class ReportEvidence:
             problem = f"labels lie outside of 0..{k - 1}"
         elif np.asarray(self.results.confusion).shape != (k, k):
             problem = f"the confusion matrix is not {k} x {k}"
+        elif len(self.results.per_class) != k:
+            problem = f"{len(self.results.per_class)} classes were scored, not {k}"
         elif self.filters is not None and (self.filters.ndim, self.filters.shape[1:2]) != (4, (3,)):
             problem = f"filters have the shape {self.filters.shape}, not (F, 3, k, k)"
         if problem:

@@ -16,7 +16,7 @@ from alexnet.files import replace_file
 from alexnet.reporting.album import Album
 from alexnet.reporting.cases import MATRIX_CLASSES, Cases
 from alexnet.reporting.confusion import heat, heat_picture
-from alexnet.reporting.curves import cuts_of
+from alexnet.reporting.curves import cuts_of, falls_far
 from alexnet.reporting.evidence import ReportEvidence
 from alexnet.reporting.filters import filter_grid
 from alexnet.reporting.markup import plain
@@ -121,14 +121,17 @@ def _curves(evidence: ReportEvidence) -> Figure:
         if any(each is not None for each in val):
             _line(axes, x, val, _RIGHT, "validation")
         axes.set(title=title, xlabel="epoch")
-        axes.set_ylim(bottom=0)
         axes.legend()
     _line(rate, x, [each.lr for each in epochs], _INK, "rate")
     rate.set(title="Learning rate", xlabel="epoch")
-    if all(each.lr > 0 for each in epochs):
-        rate.set_yscale("log")
-    for axes in (loss, error, rate):
-        for cut in cuts_of(epochs, evidence.recipe):
+    cuts = cuts_of(epochs, evidence.recipe)
+    steep = bool(cuts) and all(each.lr > 0 for each in epochs)
+    for axes, in_powers in ((loss, falls_far(epochs)), (error, False), (rate, steep)):
+        if in_powers:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+        for cut in cuts:
             axes.axvline(cut, color=_SOFT, linestyle=":", linewidth=0.9)
     return figure
 

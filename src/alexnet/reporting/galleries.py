@@ -139,4 +139,4 @@ def _picture(path: str, item: int, album: Album) -> Markup:
     data = album.encoded.get(item)
     if data is None:
         return element("span", "picture not kept", class_="gone")
-    return element("img", src=as_data_uri(data), alt=path, loading="lazy", decoding="async")
+    return element("img", src=as_data_uri(data), alt=path, decoding="async")

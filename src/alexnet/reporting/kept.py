@@ -66,7 +66,7 @@ def load_evidence(folder: Path) -> tuple[ReportEvidence, Album]:
     """
     path = folder / EVIDENCE
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         words: dict[str, Any] = json.loads(arrays["words"].tobytes())
         if words["format"] != _FORMAT:

@@ -141,7 +141,7 @@ def _policy(script: str) -> str:
     """Allow the page its own script, styles and embedded pictures, and nothing else."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     own = f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return f"default-src 'none'; img-src data:; {own}"
+    return f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; {own}"
 
 
 def _own(name: str) -> str:

@@ -17,7 +17,7 @@ from alexnet.reporting.words import NARROW, count, number, percent
 
 __all__ = ["HEADLINE_FACTS", "class_table", "draw_filters", "headline", "repeat", "what_was_done"]
 
-HEADLINE_FACTS = ("pictures", "seconds", "images/s", "machine")
+HEADLINE_FACTS = ("pictures", "training time", "images/s", "machine")
 
 _SPLITS = {"all": "", "train": "training ", "val": "validation "}
 _SKIPPED = 50  # named in the page; skipped.csv of the run folder names all
@@ -83,9 +83,11 @@ def draw_filters(evidence: ReportEvidence) -> Markup:
         class_="kernels",
         style=f"--columns:{columns}",
     )
+    grey = bool((evidence.filters == evidence.filters[:, :1]).all())
+    over = ", red, green and blue added up" if grey else " over red, green and blue"
     caption = (
-        f"{count(f, 'kernel')} of {k} × {k} pixels over red, green and blue. Mid-grey is a weight "
-        "of zero; each kernel is scaled by its own largest weight."
+        f"{count(f, 'kernel')} of {k} × {k} pixels{over}. Mid-grey is a weight of zero; each "
+        "kernel is scaled by its own largest weight."
     )
     return element("figure", picture, element("figcaption", caption))
 

@@ -14,12 +14,15 @@ from alexnet.reporting.evidence import ReportEvidence
 
 __all__ = ["write_tables"]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
+
 
 def write_tables(folder: Path, evidence: ReportEvidence) -> list[str]:
     """Write curves.csv, confusion.csv, per_class.csv and predictions.csv; return their names.
 
     UTF-8 with a heading row, shares in 0..1, numbers as Python writes them (they read back equal),
-    nothing where there is no value. A file name that is no UTF-8 gets backslashes in its place.
+    nothing where there is no value. A file name that is no UTF-8 gets backslashes in its place. A
+    text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     tables = {
         "curves.csv": _curves(evidence.epochs),
@@ -70,6 +73,10 @@ def _predictions(evidence: ReportEvidence) -> Iterable[Sequence[object]]:
 
 def _write(path: Path, rows: Iterable[Sequence[object]]) -> None:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
     data = text.getvalue().encode("utf-8", "backslashreplace")
     replace_file(path, lambda file: file.write(data))
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -24,7 +24,8 @@ def write_report(run_folder: Path, evidence: ReportEvidence) -> Path:
     """Write `report/` in a run folder: index.html that opens from disk, PNG, CSV, evidence.npz.
 
     Without matplotlib the PNG figures are left out, which is logged; the page is whole all the
-    same. The page carries at most some hundreds of pictures (1.2 MB), however many were evaluated.
+    same. The page carries at most some hundreds of pictures, in at most 3.2 MB, however many were
+    evaluated.
 
     Args:
         run_folder: the run; its `report` folder is made, or its files replaced.

@@ -1,0 +1,46 @@
+"""`alexnet describe`: a network layer by layer, without building it."""
+
+from __future__ import annotations
+
+from alexnet.errors import RecipeError
+from alexnet.recipe import Activation
+from alexnet.records import Geometry, ModelList
+
+__all__ = ["describe"]
+
+
+def describe(
+    model: str | None = None,
+    *,
+    image_px: int | None = None,
+    crop_px: int | None = None,
+    classes: int | None = None,
+    activation: Activation | None = None,
+) -> Geometry | ModelList:
+    """Show a network layer by layer: windows, shapes, neurons, parameters, multiply-adds.
+
+    It also says where windows do not cover their input exactly, with the padding that would, and
+    how the network differs from the paper's. Without a model, all models are listed.
+
+    Args:
+        model: alexnet, alexnet_program, one_column, cifar_26pct, ...; none: list them all.
+        image_px: side of the stored picture; none: the model's own.
+        crop_px: side of the crop that the network takes; none: in proportion to the picture.
+        classes: outputs of the last layer; none: those of the pictures it was made for.
+        activation: of the hidden layers; none: the model's own.
+
+    Returns:
+        The geometry, or the list of models.
+
+    Raises:
+        RecipeError: no such model, or a geometry that cannot work.
+    """
+    from alexnet.models import geometry, model_list
+
+    if model is None:
+        if (image_px, crop_px, classes, activation) != (None, None, None, None):
+            raise RecipeError("Name a model with these settings: alexnet describe MODEL ...")
+        return model_list()
+    return geometry(
+        model, classes=classes, image_px=image_px, crop_px=crop_px, activation=activation
+    )

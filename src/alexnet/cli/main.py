@@ -1,0 +1,197 @@
+"""The entry point: from the words of a command line to a verb, and from its record to a screen."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+import alexnet
+from alexnet.cli.parse_errors import in_words
+from alexnet.cli.verbs import VERBS
+from alexnet.errors import AlexNetError, RecipeError
+
+if TYPE_CHECKING:
+    from alexnet.records import Record
+
+__all__ = ["build_app", "main"]
+
+_FAILED = 1
+_CTRL_C = 130  # what shells give a program that ended by it
+_SWITCH = Parameter(negative=(), show_default=False, group=Group("Everywhere", sort_key=2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """How a verb speaks, whichever it is."""
+
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line that was understood: what to call, with what, and how to speak of it."""
+
+    function: Callable[..., Record | None]
+    arguments: inspect.BoundArguments
+    voice: Voice
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what a command line says and return the exit code.
+
+    0 done; 1 a bug, or nobody reads any more; 2 a mistake that the sentence on stderr explains;
+    3 interrupted and can go on; 130 stopped by Ctrl-C where nothing was to be saved.
+
+    Args:
+        arguments: the words after the program's name; None: those of this process.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _accept_any_file_name()
+    try:
+        code = _do(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _CTRL_C
+    except BrokenPipeError:  # whoever read has gone: nobody to tell, and nothing left to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    return code
+
+
+def build_app(words: Sequence[str] = ()) -> App:
+    """Build the command line; calling its `meta` returns a `Call`, or None where all is said.
+
+    Args:
+        words: the command line: only a verb that stands in it is imported.
+    """
+    app = App(
+        name="alexnet",
+        help=alexnet.__doc__,
+        version=f"alexnet {alexnet.__version__}",
+        help_format="plaintext",
+        default_parameter=Parameter(consume_multiple=True, negative_iterable=()),
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+    )
+    for place, verb in enumerate(VERBS.values()):
+        chosen = _named(verb.function) if verb.name in words else None
+        text = _description(chosen) if chosen else verb.help
+        app.command(chosen or verb.function, name=verb.name, help=text, sort_key=place)
+    app.register_install_completion_command()
+    app.meta.help_flags = ()  # so that a mistyped verb is told before its help is asked for
+
+    @app.meta.default
+    def understood(  # pyright: ignore[reportUnusedFunction]
+        *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        json: Annotated[bool, _SWITCH] = False,
+        quiet: Annotated[bool, _SWITCH] = False,
+        debug: Annotated[bool, _SWITCH] = False,
+    ) -> Call:
+        """Understand the rest of a command line.
+
+        Args:
+            words: of the verb.
+            json: write the result as one JSON object.
+            quiet: no progress and no remarks: results, warnings and errors alone.
+            debug: show the traceback of an error.
+        """
+        function, bound, _ = app.parse_args(words)
+        return Call(function, bound, Voice(json=json, quiet=quiet, debug=debug))
+
+    return app
+
+
+def _do(words: list[str]) -> int:
+    """Understand, work, answer; whatever goes wrong becomes a sentence and a code."""
+    try:
+        call: Call | None = build_app(words).meta(words)
+    except CycloptsError as error:
+        options = tuple(f"--{field.name}" for field in fields(Voice))
+        return _explain(RecipeError(in_words(error, options)), debug="--debug" in words)
+    if call is None:
+        return 0
+    try:
+        return _work(call)
+    except AlexNetError as error:
+        return _explain(error, debug=call.voice.debug)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _admit(error, debug=call.voice.debug)
+
+
+def _work(call: Call) -> int:
+    """Call a verb with progress shown, then write its record."""
+    verb = VERBS.get(call.function.__name__)
+    if verb is None:  # help, version, completion: they wrote for themselves
+        call.function(*call.arguments.args, **call.arguments.kwargs)
+        return 0
+    from alexnet.cli.screen import stderr_console, stdout_console, work_shown
+
+    with work_shown(stderr_console(), quiet=call.voice.quiet):
+        record = call.function(*call.arguments.args, **call.arguments.kwargs)
+    if record is None:
+        return 0
+    if call.voice.json:
+        print(json.dumps(record.to_json(), allow_nan=False))
+        return 0
+    _named(verb.show)(record, stdout_console())
+    return 0
+
+
+def _named(place: str) -> Callable[..., Any]:
+    """Import what "module:function" names."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _description(function: Callable[..., Any]) -> str:
+    """Return what the docstring says before its sections, a paragraph a line."""
+    text = inspect.getdoc(function) or ""
+    paragraphs = text.partition("\n\nArgs:")[0].split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
+
+
+def _explain(error: AlexNetError, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    _say(str(error))
+    return error.exit_code
+
+
+def _admit(error: Exception, *, debug: bool) -> int:
+    """Say that something is our own mistake, and how to see where."""
+    if debug:
+        traceback.print_exception(error)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    more = "" if debug else " Call it again with --debug to see where, and send us what it prints."
+    _say(f"This is a mistake in alexnet, not yours: {what}.{more}")
+    return _FAILED
+
+
+def _say(sentence: str) -> None:
+    from rich.text import Text
+
+    from alexnet.cli.screen import stderr_console
+
+    stderr_console().print(Text.assemble(("error: ", "red"), sentence))
+
+
+def _accept_any_file_name() -> None:
+    """Write names that are no text in the terminal's encoding with escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,148 @@
+"""Reading and decoding many picture files: several threads, in order, in bounded memory.
+
+Decoders release Python's lock, so threads are enough: nothing is copied between processes, and
+nothing has to be started.
+
+Legend: n pictures of a batch that could be read, D numbers for each.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.devices import cores
+from alexnet.errors import SourceError
+from alexnet.images import UnreadablePicture
+
+__all__ = ["Decode", "Decoded", "Readable", "decoded"]
+
+Decode = Callable[[bytes, str], NDArray[np.uint8]]
+"""`decode(data, name)`: from the bytes of a file to (D,) uint8, always the same D."""
+
+Decoded = tuple[NDArray[np.int64], NDArray[np.uint8], list[tuple[int, str]]]
+"""(n,) indices of a batch, (n, D) what was made of them, index and reason of the others."""
+
+_MOST_AT_ONCE = 32  # pictures that one thread takes at a time
+_AHEAD = 2  # batches that are being decoded or wait to be handed out
+
+
+class Readable(Protocol):
+    """Picture files by number; several threads may read at once."""
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """Name of each file."""
+        ...
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of a file; raise SourceError where it cannot be read."""
+        ...
+
+
+def decoded(
+    source: Readable,
+    indices: NDArray[np.int64],
+    read: Decode,
+    *,
+    batch: int,
+    workers: int | None = None,
+) -> Iterator[Decoded]:
+    """Read and decode files, batch by batch, in the order of `indices`.
+
+    While a batch is used the next one is decoded. A closed or dropped iterator ends its threads.
+
+    Args:
+        source: gives names and bytes.
+        indices: (N,) which files.
+        read: makes (D,) uint8 of a file's bytes and name; called by several threads.
+        batch: files in a batch, at least 1; the last one may be shorter.
+        workers: threads; None: one for each core.
+
+    Yields:
+        Indices of the files that could be read, (n, D) what `read` made of them, and index and
+        reason of those for which reading or decoding raised SourceError.
+    """
+    threads = workers or cores()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    stopped = threading.Event()
+    under_way: deque[_Batch] = deque()
+    try:
+        for start in range(0, len(indices), batch):
+            part = np.asarray(indices[start : start + batch], dtype=np.int64)
+            under_way.append(_Batch(source, part, read, stopped, pool, threads))
+            if len(under_way) == _AHEAD:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        stopped.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Batch:
+    """One batch under way: tasks of some pictures each write into rows that they share."""
+
+    def __init__(
+        self,
+        source: Readable,
+        indices: NDArray[np.int64],
+        read: Decode,
+        stopped: threading.Event,
+        pool: ThreadPoolExecutor,
+        threads: int,
+    ) -> None:
+        self._source, self._indices, self._read, self._stopped = source, indices, read, stopped
+        self._rows: NDArray[np.uint8] | None = None
+        self._lock = threading.Lock()
+        self._failures: dict[int, str] = {}
+        step = max(1, min(_MOST_AT_ONCE, len(indices) // (2 * threads)))
+        starts = range(0, len(indices), step)
+        self._tasks: list[Future[None]] = [pool.submit(self._do, s, s + step) for s in starts]
+
+    def result(self) -> Decoded:
+        """Wait for the batch; raise what is no picture's fault."""
+        for task in self._tasks:
+            task.result()
+        rows = np.empty((0, 0), dtype=np.uint8) if self._rows is None else self._rows
+        if not self._failures:
+            return self._indices, rows, []
+        whole = np.ones(len(self._indices), dtype=np.bool_)
+        whole[list(self._failures)] = False
+        kept = rows[whole] if self._rows is not None else rows
+        failures = [(int(self._indices[i]), why) for i, why in sorted(self._failures.items())]
+        return self._indices[whole], kept, failures
+
+    def _do(self, start: int, end: int) -> None:
+        indices: list[int] = self._indices[start:end].tolist()
+        for place, index in enumerate(indices, start):
+            if self._stopped.is_set():
+                return
+            name = self._source.paths[index]
+            try:
+                row = self._read(self._source.read(index), name)
+            except SourceError as error:
+                self._failures[place] = _reason(error, name)
+            else:
+                self._all_rows(row)[place] = row
+
+    def _all_rows(self, row: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the rows of the batch, made when the first picture tells how long they are."""
+        if self._rows is None:
+            with self._lock:
+                if self._rows is None:
+                    self._rows = np.empty((len(self._indices), len(row)), dtype=np.uint8)
+        return self._rows
+
+
+def _reason(error: SourceError, name: str) -> str:
+    """Return why a picture cannot be read, without its name."""
+    if isinstance(error, UnreadablePicture):
+        return error.reason
+    return str(error).removeprefix(name).strip().removesuffix(".")

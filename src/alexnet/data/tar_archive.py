@@ -1,0 +1,196 @@
+"""Tar archives as sources of files: walked once, members read by their place.
+
+A plain tar is read where it lies. A compressed one has no places: it is walked once to see what it
+holds, and only when the first picture is asked for is it unpacked as a whole into a file without a
+name, which the system removes by itself. Members are never written under their own names.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import logging
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, cast
+
+from alexnet.data.listing import Finds, Listing
+from alexnet.data.names import hidden, safe_path
+from alexnet.data.random_access import RandomAccess
+from alexnet.data.words import bytes_in_words, counted
+from alexnet.errors import RunError, SourceError
+from alexnet.files import cache_folder, disk_errors
+from alexnet.images import UnreadablePicture
+from alexnet.progress import track
+
+__all__ = ["BROKEN", "COMPRESSIONS", "Open", "damaged", "list_tar"]
+
+_log = logging.getLogger(__name__)
+
+Open = Callable[[Path], IO[bytes]]
+
+COMPRESSIONS: dict[bytes, Open] = {
+    b"\x1f\x8b": cast("Open", gzip.open),
+    b"BZh": cast("Open", bz2.open),
+    b"\xfd7zXZ\x00": cast("Open", lzma.open),
+}
+"""First bytes of a compressed file, and what opens it."""
+
+_PORTION = 1 << 20
+_MOST_HEADER_BYTES = 1 << 20
+_COUNTED = 1000  # members between two signs of life
+
+BROKEN = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+"""What reading an archive raises where it is damaged."""
+
+
+class TarContents:
+    """Reads members of a tar by their place; `give` gives the plain tar at the first reading."""
+
+    def __init__(self, give: Callable[[], RandomAccess]) -> None:
+        self._give = give
+        self._file: RandomAccess | None = None
+        self._lock = threading.Lock()
+
+    def read(self, path: str, place: int, size: int) -> bytes:
+        """Return the bytes of a member; see `Contents`.
+
+        Raises:
+            RunError: there is no room to unpack a compressed archive.
+        """
+        try:
+            with self._lock:
+                if self._file is None:
+                    self._file = self._give()
+            data = self._file.read(place, size)
+        except OSError as cause:
+            raise UnreadablePicture(path, f"its archive cannot be read ({cause})") from cause
+        if len(data) != size:
+            raise UnreadablePicture(path, "its archive is shorter than it was")
+        return data
+
+
+class _Blocks:
+    """A file as tarfile reads it; remembers the last header."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.last = b""
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, count: int) -> bytes:
+        """Read a header; `tarfile` reads nothing else."""
+        if count > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {bytes_in_words(count)}")
+        self.last = self._file.read(count)
+        return self.last
+
+    def drain(self) -> int:
+        """Read to the end, which checks a compressed file's own checksum; return its length."""
+        while self._file.read(_PORTION):
+            pass
+        return self._file.tell()
+
+
+def list_tar(where: Path, compression: Open | None = None) -> Listing:
+    """Return the files in a tar, hidden and system files left out.
+
+    Args:
+        where: the archive.
+        compression: opens it, where it is compressed.
+
+    Raises:
+        SourceError: it is damaged or cut off, or no tar at all.
+    """
+    finds = Finds()
+    strange = 0
+    try:
+        stamp = where.stat().st_mtime_ns
+        with (compression or _plain)(where) as file:
+            blocks = _Blocks(file)
+            for member in _members(blocks, where):
+                path = safe_path(member.name)
+                if path is None or not (member.isdir() or member.isreg()) or member.issparse():
+                    strange += 1
+                elif hidden(path):
+                    continue
+                elif member.isdir():
+                    finds.folders.add(path)
+                else:
+                    finds.add(path, member.size, stamp, member.offset_data)
+            length = blocks.drain() if compression else 0
+    except BROKEN as cause:
+        raise damaged(where, str(cause), len(finds.paths)) from cause
+    if strange:
+        _log.warning(
+            "%s: %s passed over: links, devices, or names that lead out of the archive.",
+            where,
+            counted(strange, "member"),
+        )
+    if compression is None:
+        return finds.listing(where, TarContents(partial(RandomAccess.open, where)))
+    give = partial(_unpacked, where, compression, length)
+    return finds.listing(where, TarContents(give))
+
+
+def _plain(where: Path) -> IO[bytes]:
+    return where.open("rb")
+
+
+def _members(blocks: _Blocks, where: Path) -> Iterator[tarfile.TarInfo]:
+    """Yield the members one by one, keeping none; raise where the archive does not end well."""
+    with (
+        track(f"looking through {where.name}", None) as advance,
+        tarfile.open(fileobj=cast("IO[bytes]", blocks), mode="r:") as archive,
+    ):
+        count = 0
+        while (member := archive.next()) is not None:
+            kept: list[tarfile.TarInfo] = vars(archive)["members"]
+            kept.clear()  # a thousand bytes for each member otherwise
+            count += 1
+            if count % _COUNTED == 0:
+                advance(_COUNTED)
+            yield member
+    if not blocks.last:
+        _log.warning("%s has no end mark; it may have been cut off between two files.", where)
+    elif blocks.last.strip(b"\0"):
+        raise tarfile.ReadError("it goes on with something that is no header")
+
+
+def _unpacked(where: Path, compression: Open, length: int) -> RandomAccess:
+    """Unpack a compressed tar into a file without a name, in the cache folder's file system."""
+    folder = cache_folder()
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    if length > free:
+        raise RunError(
+            f"Reading {where} takes {bytes_in_words(length)} of room while it is used, and "
+            f"{bytes_in_words(free)} are free in {folder}. Free some space, let ALEXNET_CACHE name "
+            "another folder, or unpack the archive to a plain .tar."
+        )
+    with (
+        disk_errors(folder),
+        tempfile.TemporaryFile(dir=folder) as file,
+        compression(where) as packed,
+        track(f"unpacking {where.name}", length) as advance,
+    ):
+        while portion := packed.read(_PORTION):
+            file.write(portion)
+            advance(len(portion))
+        file.flush()
+        return RandomAccess(os.dup(file.fileno()))
+
+
+def damaged(where: Path, what: str, whole: int = 0) -> SourceError:
+    """Return the error for an archive that is broken behind so many whole files."""
+    before = f" after {counted(whole, 'file')}" if whole else ""
+    return SourceError(f"The archive {where} is damaged{before}: {what}. Fetch or make it again.")

@@ -1,0 +1,260 @@
+"""The one decoder: the bytes of any picture that Pillow reads become upright RGB pixels.
+
+Training, validation, `evaluate`, `predict`, `features` and `pack` all read pictures through
+`decode`, so that none of them sees other numbers than the others:
+
+    format          by content; the file's name and suffix are never looked at
+    EXIF            turned and mirrored as the camera meant it
+    grey, palette   three equal channels; the palette's colours
+    transparency    laid over white, as a viewer shows it
+    CMYK, YCbCr...  converted to RGB by Pillow
+    16 bits         divided by 257, so that 65,535 becomes 255
+    animations      the first frame
+    large JPEGs     decoded at 1/2, 1/4 or 1/8 where twice the wanted side is left
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from alexnet.errors import SourceError
+
+try:  # the same pixels, about twice as fast (extra: fast)
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
+__all__ = ["MOST_PIXELS", "Decoded", "UnreadablePicture", "decode", "decode_as_stored", "turned"]
+
+MOST_PIXELS = 178_956_970
+"""Pictures with more pixels are refused before they are decoded (Pillow's own limit)."""
+
+_LEAST_SIDE = 2
+_WHITE = (255, 255, 255)
+
+_PILLOW_ERRORS = (
+    OSError,  # truncated, unknown, of no frame
+    SyntaxError,  # what Pillow's PNG and GIF readers raise
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    ZeroDivisionError,
+    NotImplementedError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+)
+"""What Pillow raises for files that are damaged in one way or another."""
+
+
+class UnreadablePicture(SourceError):
+    """A picture file that cannot be used.
+
+    Attributes:
+        reason: why, without the file's name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} cannot be read: {reason}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture as it lies in its file: not yet turned, perhaps at a part of its size."""
+
+    pixels: NDArray[np.uint8]  # (h, w, 3), RGB
+    size: tuple[int, int]  # height and width in full
+    factor: int  # 1, or by how much it was reduced: the last row and column may be so in part
+    orientation: int  # EXIF, 1 to 8
+
+
+def decode(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Return a picture in full, upright.
+
+    Args:
+        data: the bytes of the file.
+        name: for the error.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        UnreadablePicture: not a picture, truncated, of too many pixels or too few.
+    """
+    found = decode_as_stored(data, name)
+    return turned(found.pixels, found.orientation)
+
+
+def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn and mirror (H, W, 3) pixels by their EXIF orientation: 1 is upright."""
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    return np.ascontiguousarray(pixels)
+
+
+def decode_as_stored(data: bytes, name: str, *, least_px: int | None = None) -> Decoded:
+    """Decode a picture as it lies in its file.
+
+    Args:
+        data: the bytes of the file.
+        name: for the error.
+        least_px: the shorter side that is wanted; a JPEG of more than twice that is decoded at a
+            part of its size. None: always in full.
+
+    Raises:
+        UnreadablePicture: not a picture, truncated, of too many pixels or too few.
+    """
+    if data[:3] == b"\xff\xd8\xff" and simplejpeg is not None:
+        found = _plain_jpeg(data, name, least_px)
+        if found is not None:
+            return found
+    _silence_pillow()
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            _check_size(picture.size, name)
+            width, height = picture.size
+            factor = _factor(picture.size, least_px)
+            if factor > 1:  # does nothing for other formats than JPEG
+                picture.draft(None, (width // factor, height // factor))
+            picture.load()
+            factor = 1 if picture.size == (width, height) else factor
+            return Decoded(_rgb(picture), (height, width), factor, _orientation(picture))
+    except UnreadablePicture:
+        raise
+    except Image.DecompressionBombError:
+        reason = f"it has more than {MOST_PIXELS:,} pixels, which is the limit"
+    except UnidentifiedImageError:
+        reason = _unidentified(data)
+    except _PILLOW_ERRORS as error:
+        reason = f"it is damaged ({_first_line(error)})"
+    raise UnreadablePicture(name, reason)
+
+
+def _plain_jpeg(data: bytes, name: str, least_px: int | None) -> Decoded | None:
+    """Decode the usual JPEG by libjpeg-turbo directly; None where Pillow should look closer.
+
+    Both libraries give the same pixels, reduced ones too: a test holds them against each other.
+    """
+    jpeg: Any = simplejpeg
+    try:
+        height, width, space, _ = jpeg.decode_jpeg_header(data)
+        if space not in ("YCbCr", "Gray"):
+            return None
+        _check_size((width, height), name)
+        factor = _factor((width, height), least_px)
+        pixels = jpeg.decode_jpeg(
+            data,
+            "RGB",
+            min_height=-(-height // factor),
+            min_width=-(-width // factor),
+            min_factor=factor,
+        )
+    except ValueError:  # damaged, or merely odd: Pillow tells the two apart
+        return None
+    orientation = _orientation_of_jpeg(data) if b"Exif\x00\x00" in data[:65536] else 1
+    return Decoded(pixels, (height, width), factor, orientation)
+
+
+def _orientation_of_jpeg(data: bytes) -> int:
+    _silence_pillow()
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return _orientation(picture)
+    except _PILLOW_ERRORS:
+        return 1
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return the EXIF orientation; 1, upright, where it is missing or makes no sense."""
+    try:
+        found = picture.getexif().get(0x0112, 1)
+    except _PILLOW_ERRORS:
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _factor(size: tuple[int, int], least_px: int | None) -> int:
+    """Return by how much a JPEG may be reduced: twice the wanted side stays, for a sound resize."""
+    if least_px is None:
+        return 1
+    return next((f for f in (8, 4, 2) if min(size) // f >= 2 * least_px), 1)
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width * height > MOST_PIXELS:
+        raise UnreadablePicture(
+            name, f"it has {width:,} x {height:,} pixels, and the limit is {MOST_PIXELS:,}"
+        )
+    if min(size) < _LEAST_SIDE:
+        raise UnreadablePicture(name, f"it has only {width} x {height} pixels")
+
+
+def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
+    """Convert a loaded picture, whatever its mode."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return _deep_grey(picture)
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*_WHITE, 255))
+        picture = Image.alpha_composite(ground, layer)
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def _deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
+    """Bring 16 bits, 32 bits and floating point to 0..255.
+
+    Floating point has no agreed white: where nothing exceeds 1, 1 is white; where something
+    exceeds 255, 65,535 is.
+    """
+    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), nan=0.0)
+    most = float(grey.max(initial=0.0))
+    if picture.mode == "F":
+        scale = 255.0 if most <= 1 else 1.0 if most <= 255 else 1 / 257
+    else:
+        scale = 1 / 257
+    levels = np.clip(np.rint(grey * scale), 0, 255).astype(np.uint8)
+    return np.repeat(levels[:, :, None], 3, axis=2)
+
+
+def _unidentified(data: bytes) -> str:
+    if not data:
+        return "it is empty"
+    if data[:3] == b"\xff\xd8\xff":
+        return "it begins like a JPEG and is damaged or cut off"
+    return "it is not a picture of a format that Pillow reads"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else type(error).__name__
+
+
+_SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow's remarks on odd files off the screen: what matters is in our own sentences.
+
+    Python has no filters by thread, so the filter holds for the whole process, for Pillow alone.
+    """
+    if _SILENCE not in warnings.filters:
+        warnings.filterwarnings("ignore", category=Warning, module=_SILENCE[3].pattern)

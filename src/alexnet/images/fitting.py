@@ -1,0 +1,79 @@
+"""How a picture of any shape becomes a square: cut, squashed or padded, always antialiased."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import from_numpy  # pyright: ignore[reportUnknownVariableType]
+from torch.nn import functional
+
+from alexnet.recipe import Fit
+
+__all__ = ["fitted"]
+
+_PADDING = 128  # mid-grey: near the mean of photographs
+
+
+def fitted(
+    picture: NDArray[np.uint8],
+    side: int,
+    how: Fit,
+    *,
+    size: tuple[int, int] | None = None,
+    factor: int = 1,
+) -> NDArray[np.uint8]:
+    """Return a picture as a square.
+
+    "crop" keeps the central square (section 2 of the paper: the shorter side becomes `side`, the
+    rest of the longer one is cut off), "squash" changes the proportions (Caffe's documented way),
+    "pad" keeps the whole picture between bars of mid-grey.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        side: S, in pixels, at least 1.
+        how: "crop", "squash" or "pad".
+        size: height and width in full, of a picture that was reduced; None: H and W.
+        factor: by how much it was reduced; its last row and column may be picture only in part.
+
+    Returns:
+        (S, S, 3) uint8, of its own memory; a picture that is (S, S) already keeps its bits.
+    """
+    height, width = size or picture.shape[:2]
+    if how == "squash":
+        return _resized(picture, (0, 0, height, width), (side, side), factor)
+    if how == "crop":
+        edge = min(height, width)
+        top, left = (height - edge) // 2, (width - edge) // 2
+        return _resized(picture, (top, left, edge, edge), (side, side), factor)
+    longer = max(height, width)
+    inner = max(1, round(height * side / longer)), max(1, round(width * side / longer))
+    padded = np.full((side, side, 3), _PADDING, dtype=np.uint8)
+    top, left = (side - inner[0]) // 2, (side - inner[1]) // 2
+    window = padded[top : top + inner[0], left : left + inner[1]]
+    window[...] = _resized(picture, (0, 0, height, width), inner, factor)
+    return padded
+
+
+def _resized(
+    picture: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    size: tuple[int, int],
+    factor: int,
+) -> NDArray[np.uint8]:
+    """Resize a part (top, left, height, width in full) by a triangle filter as wide as needed.
+
+    torch is the faster and takes whole pixels; Pillow takes parts of pixels. They differ by at most
+    one grey level.
+    """
+    top, left, height, width = box
+    if factor > 1:
+        part = (left / factor, top / factor, (left + width) / factor, (top + height) / factor)
+        whole = Image.fromarray(picture)
+        return np.array(whole.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=part))
+    window = picture[top : top + height, left : left + width]
+    if window.shape[:2] == size:
+        return np.array(window)
+    maps = from_numpy(np.require(window, requirements="W")).permute(2, 0, 1)[None]
+    resized = functional.interpolate(maps, size, mode="bilinear", antialias=True)
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from typing import Unpack
+
+import pytest
+
+from alexnet.cli.flags import Place, Places, recipe_flags
+from alexnet.errors import Interrupted, SourceError
+from alexnet.progress import track
+from alexnet.recipe import RecipeChanges
+from alexnet.records import Prediction
+
+
+def look(picture: str) -> Prediction:
+    """Look at a picture."""
+    logging.getLogger("alexnet.somewhere").info("Looking at %s.", picture)
+    logging.getLogger("alexnet.somewhere").warning("It is dark.")
+    with track("looking", 1) as advance:
+        advance()
+    return Prediction(path=picture, classes=["cat"], probabilities=[float("nan")])
+
+
+def test_results_go_to_stdout_and_remarks_to_stderr(alexnet, make_verb):
+    make_verb(look)
+    said = alexnet("look", "cat.png")
+    assert (said.code, said.out) == (0, "cat.png\n")
+    assert said.err == "Looking at cat.png.\nwarning: It is dark.\n"
+
+
+def test_quiet_leaves_warnings(alexnet, make_verb):
+    make_verb(look)
+    assert alexnet("look", "cat.png", "--quiet").err == "warning: It is dark.\n"
+    assert alexnet("look", "cat.png").err.startswith("Looking")  # and holds for one call alone
+
+
+@pytest.mark.parametrize("words", [("look", "a.png", "--json"), ("--json", "look", "a.png")])
+def test_json_is_one_object_on_one_line(alexnet, make_verb, words):
+    make_verb(look)
+    said = alexnet(*words)
+    assert said.out.count("\n") == 1
+    assert json.loads(said.out) == {
+        "path": "a.png",
+        "classes": ["cat"],
+        "probabilities": [None],
+        "rejected": False,
+        "error": None,
+    }
+
+
+def test_long_lines_are_whole_where_nobody_looks(alexnet, make_verb):
+    make_verb(look)
+    assert alexnet("look", "a" * 500).out == "a" * 500 + "\n"
+
+
+def test_names_that_are_no_text_can_be_written(alexnet, make_verb):
+    make_verb(look)
+    name = os.fsdecode(b"caf\xe9.png")
+    assert alexnet("look", name).out == "caf\\udce9.png\n"
+    assert json.loads(alexnet("look", name, "--json").out)["path"] == name
+
+
+@pytest.mark.parametrize(("error", "code"), [(SourceError, 2), (Interrupted, 3)])
+def test_an_error_is_its_sentence_alone(alexnet, make_verb, error, code):
+    def fail() -> None:
+        """Fail."""
+        raise error("There is no folder [cats]. Name another.")
+
+    make_verb(fail)
+    said = alexnet("fail", "--json")
+    assert (said.code, said.out) == (code, "")
+    assert said.err == "error: There is no folder [cats]. Name another.\n"
+    said = alexnet("fail", "--debug")
+    assert "Traceback" in said.err
+    assert said.err.endswith("error: There is no folder [cats]. Name another.\n")
+
+
+def test_anything_else_is_our_mistake(alexnet, make_verb):
+    def crash() -> None:
+        """Crash."""
+        raise KeyError("conv9")
+
+    make_verb(crash)
+    said = alexnet("crash")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "error: This is a mistake in alexnet, not yours: KeyError: 'conv9'. "
+        "Call it again with --debug to see where, and send us what it prints.\n"
+    )
+    said = alexnet("crash", "--debug")
+    assert 'raise KeyError("conv9")' in said.err
+    assert said.err.endswith("not yours: KeyError: 'conv9'.\n")
+
+
+def test_ctrl_c_is_quiet(alexnet, make_verb):
+    def wait() -> None:
+        """Wait."""
+        raise KeyboardInterrupt
+
+    make_verb(wait)
+    said = alexnet("wait")
+    assert (said.code, said.out, said.err) == (130, "", "")
+
+
+@pytest.mark.parametrize("change", ["", 'm._do = lambda words: print("[]" * 9999) or 0'])
+def test_a_closed_pipe_is_quiet(change):
+    reader, writer = os.pipe()
+    os.close(reader)
+    text = f"import alexnet.cli.main as m\n{change}\nraise SystemExit(m.main(['train', '--help']))"
+    with os.fdopen(writer, "w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-c", text],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_flags_are_what_the_signature_says(alexnet, make_verb):
+    found = {}
+
+    @recipe_flags
+    def learn(
+        source: Place, *, also: Places = (), lr_new: float = 1.0, **changes: Unpack[RecipeChanges]
+    ) -> None:
+        """Learn."""
+        found.update(changes, source=str(source), also=list(map(str, also)), lr_new=lr_new)
+
+    make_verb(learn)
+    words = "--also a photos --also b --lr-new 0.5 --cuts 8 9 --no-flip --decay none --batch 32"
+    said = alexnet("learn", *words.split(), "--layer-lr", "a=1", "--layer-lr", "b@2=0.1")
+    assert (said.code, said.err) == (0, "")
+    assert found == {
+        "source": "photos",
+        "also": ["a", "b"],
+        "lr_new": 0.5,
+        "cuts": (8, 9),
+        "flip": False,
+        "decay": None,
+        "batch": 32,
+        "layer_lr": ("a=1", "b@2=0.1"),
+    }
+    shown = alexnet("learn", "--help").out
+    assert shown.index("Parameters") < shown.index("Recipe") < shown.index("Everywhere")
+    assert "Share of the last step kept." in shown
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_help_lists_the_verbs_in_their_order(alexnet, words):
+    said = alexnet(*words)
+    assert (said.code, said.err) == (0, "")
+    places = [said.out.index(f"│ {verb} ") for verb in ("train", "evaluate", "predict", "demo")]
+    assert places == sorted(places)
+    assert "--install-completion" in said.out
+
+
+def test_help_of_a_verb_is_its_docstring(alexnet):
+    text = " ".join(alexnet("train", "--help").out.split())
+    assert "The same call again continues a run that was stopped" in text
+    assert "runs/<date>-<source>-<model>" in text
+    assert "Returns:" not in text
+
+
+def test_version(alexnet):
+    from alexnet import __version__
+
+    assert alexnet("--version").out == f"alexnet {__version__}\n"
+
+
+def test_completion_can_be_installed(alexnet, tmp_path, monkeypatch):
+    for home in ("HOME", "USERPROFILE"):  # whose start-up files it writes to
+        monkeypatch.setenv(home, str(tmp_path))
+    said = alexnet("--install-completion", "--shell", "bash", "--output", tmp_path / "completion")
+    assert said.code == 0
+    assert "reject-below" in (tmp_path / "completion").read_text()

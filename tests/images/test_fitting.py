@@ -1,0 +1,106 @@
+"""Crop, squash and pad, against Pillow's own antialiased resize."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet.images import fitted, read_picture
+
+RNG = np.random.default_rng(0)
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    small = RNG.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def by_pillow(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def close(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one.astype(int) - other.astype(int)).max() <= 1)
+
+
+@pytest.mark.parametrize("shape", [(90, 60), (60, 90), (37, 41), (300, 20), (16, 16)])
+def test_crop_keeps_the_central_square(shape):
+    picture = smooth(*shape)
+    edge = min(shape)
+    top, left = (shape[0] - edge) // 2, (shape[1] - edge) // 2
+    square = picture[top : top + edge, left : left + edge]
+    assert close(fitted(picture, 32, "crop"), by_pillow(square, 32, 32))
+
+
+@pytest.mark.parametrize("shape", [(90, 60), (7, 200), (16, 16)])
+def test_squash_keeps_everything_and_changes_proportions(shape):
+    picture = smooth(*shape)
+    assert close(fitted(picture, 32, "squash"), by_pillow(picture, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("shape", "inner"), [((90, 60), (32, 21)), ((60, 90), (21, 32)), ((3, 300), (1, 32))]
+)
+def test_pad_keeps_the_whole_picture_between_grey_bars(shape, inner):
+    picture = smooth(*shape)
+    found = fitted(picture, 32, "pad")
+    top, left = (32 - inner[0]) // 2, (32 - inner[1]) // 2
+    window = np.s_[top : top + inner[0], left : left + inner[1]]
+    assert close(found[window], by_pillow(picture, *inner))
+    rest = np.ones((32, 32), dtype=bool)
+    rest[window] = False
+    assert (found[rest] == 128).all()
+
+
+@pytest.mark.parametrize("how", ["crop", "squash", "pad"])
+def test_a_picture_of_the_wanted_size_keeps_its_bits(how):
+    picture = smooth(32, 32)
+    found = fitted(picture, 32, how)
+    assert (found == picture).all()
+    assert not np.shares_memory(found, picture)
+
+
+@pytest.mark.parametrize("how", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 500), (500, 2)])
+def test_any_shape_becomes_a_square(how, shape):
+    found = fitted(
+        smooth(16, 16)[:2, :2].repeat(250, 0).repeat(250, 1)[: shape[0], : shape[1]], 9, how
+    )
+    assert found.shape == (9, 9, 3)
+    assert found.flags.c_contiguous
+
+
+def test_a_resize_is_antialiased():
+    lines = np.zeros((256, 256, 3), dtype=np.uint8)
+    lines[::2] = 255
+    inside = fitted(lines, 32, "crop")[1:-1]  # at the edge the filter is cut
+    assert np.abs(inside.astype(int) - 127).max() <= 2
+
+
+def photographs() -> list[bytes]:
+    archive = Path(os.environ.get("ALEXNET_TEST_DATA", "../shared/data")) / "hymenoptera.tar"
+    if not archive.is_file():
+        pytest.skip("the photographs of ants and bees are not here")
+    with tarfile.open(archive) as tar:
+        members = [each for each in tar if each.name.endswith(".jpg")][::40]
+        files = [tar.extractfile(each) for each in members]
+        return [file.read() for file in files if file is not None]
+
+
+@pytest.mark.parametrize("side", [32, 64, 224, 256])
+def test_photographs_differ_little_from_a_full_decode_and_pillow(side):
+    """Mean absolute difference at most one grey level, also where a JPEG is decoded at a part."""
+    for data in photographs():
+        full = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        edge = min(full.shape[:2])
+        top, left = (full.shape[0] - edge) // 2, (full.shape[1] - edge) // 2
+        wanted = by_pillow(full[top : top + edge, left : left + edge], side, side)
+        found = read_picture(data, name="photograph", image_px=side, how="crop")
+        assert np.abs(found.astype(int) - wanted.astype(int)).mean() <= 1.0

@@ -1,0 +1,121 @@
+"""The rule from stored pictures to numbers, against loops written out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alexnet.errors import RecipeError
+from alexnet.images import Preprocessing
+
+S, C = 9, 6
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (5, S, S, 3), dtype=np.uint8)
+MEAN = RNG.uniform(0, 255, (S, S, 3)).astype(np.float32)
+SCALE = np.array([50, 60, 70], dtype=np.float32)
+
+
+def places(top, left, mirror):
+    n = len(PICTURES)
+    return (
+        np.full(n, top, dtype=np.int64),
+        np.full(n, left, dtype=np.int64),
+        np.full(n, mirror, dtype=np.bool_),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    top=st.integers(0, S - C),
+    left=st.integers(0, S - C),
+    mirror=st.booleans(),
+    mean=st.sampled_from(["none", "image", "centre", "channel"]),
+    order=st.sampled_from(["RGB", "BGR"]),
+    scaled=st.booleans(),
+    noisy=st.booleans(),
+)
+def test_numbers_are_those_of_a_loop(top, left, mirror, mean, order, scaled, noisy):
+    colour = MEAN.mean(axis=(0, 1)).astype(np.float32)
+    rule = Preprocessing(
+        image_px=S,
+        crop_px=C,
+        order=order,
+        mean={"none": None, "image": MEAN, "centre": MEAN, "channel": colour}[mean],
+        mean_at="centre" if mean == "centre" else "crop",
+        scale=SCALE if scaled else None,
+    )
+    shift = RNG.normal(size=(5, 3)).astype(np.float32) if noisy else None
+    where = places(top, left, mirror)
+    found = rule.to_tensor(
+        rule.cut(PICTURES, *where), *where, shift=shift, divide=1.1 if noisy else 1.0
+    )
+    assert found.shape == (5, 3, C, C)
+    assert found.dtype == torch.float32
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    middle = (S - C) // 2
+    for n in range(5):
+        for y in range(C):
+            for x in range(C):
+                column = C - 1 - x if mirror else x
+                pixel = PICTURES[n, top + y, left + column].astype(np.float64)
+                if mean == "image":
+                    pixel -= MEAN[top + y, left + column]
+                elif mean == "centre":
+                    pixel -= MEAN[middle + y, middle + x]
+                elif mean == "channel":
+                    pixel -= colour
+                pixel = (pixel + (0 if shift is None else shift[n])) / (1.1 if noisy else 1)
+                pixel = pixel / SCALE if scaled else pixel
+                pixel = pixel[::-1] if order == "BGR" else pixel
+                assert found[n, :, y, x].numpy() == pytest.approx(pixel, abs=2e-4)
+
+
+def test_each_picture_has_its_own_crop():
+    rule = Preprocessing(image_px=S, crop_px=C)
+    top, left = np.array([0, 1, 2, 3, 0]), np.array([3, 2, 1, 0, 0])
+    mirror = np.array([True, False, True, False, True])
+    found = rule.cut(PICTURES, top, left, mirror)
+    for i in range(5):
+        wanted = PICTURES[i, top[i] : top[i] + C, left[i] : left[i] + C]
+        assert (found[i] == (wanted[:, ::-1] if mirror[i] else wanted)).all()
+
+
+def test_it_survives_json():
+    for mean in (None, MEAN, np.ones(3, dtype=np.float32)):
+        rule = Preprocessing(image_px=S, crop_px=C, fit="pad", order="BGR", mean=mean, scale=SCALE)
+        values = json.loads(json.dumps(rule.to_json()))
+        assert Preprocessing.from_json(values, mean) == rule
+    assert rule != replace(rule, crop_px=C - 1)
+    assert rule != replace(rule, mean=MEAN)
+    assert replace(rule, mean=MEAN) != replace(rule, mean=MEAN + 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"crop_px": S + 1}, "A crop of 10 pixels cannot be cut from a picture of 9"),
+        ({"image_px": "large"}, "image_px must be between 1 and 4096 pixels; got 'large'"),
+        ({"image_px": 5000}, "image_px must be between 1 and 4096 pixels; got 5000"),
+        ({"fit": "stretch"}, 'fit must be "crop" or "squash" or "pad"; got \'stretch\''),
+        ({"order": "GBR"}, 'order must be "RGB" or "BGR"'),
+        ({"mean": MEAN[1:]}, r"mean must be float32 of shape \(3,\) or \(9, 9, 3\); got float32"),
+        ({"mean": MEAN.astype(np.float64)}, "got float64"),
+        ({"mean": MEAN * np.float32("nan")}, "mean holds numbers that are not finite"),
+        ({"scale": SCALE * 0}, "scale must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(changes, words):
+    with pytest.raises(RecipeError, match=words):
+        Preprocessing(**{"image_px": S, "crop_px": C, **changes})
+
+
+def test_a_mean_of_another_kind_is_refused():
+    rule = Preprocessing(image_px=S, crop_px=C, mean=MEAN)
+    with pytest.raises(RecipeError, match='The mean should be "image"'):
+        Preprocessing.from_json(rule.to_json(), None)

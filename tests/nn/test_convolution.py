@@ -1,0 +1,95 @@
+"""Convolution: the ceiling rule against zeros written out, towers against two convolutions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from alexnet.errors import RecipeError
+from alexnet.nn import Convolution, gaussian
+
+
+def drawn(layer: Convolution, seed: int = 0) -> Convolution:
+    gaussian(layer, 1.0, 0.5, generator=torch.Generator().manual_seed(seed))
+    return layer.double()
+
+
+def pictures(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 6),
+    padding=st.integers(0, 2),
+    height=st.integers(5, 12),
+    width=st.integers(5, 12),
+)
+def test_windows_beyond_the_right_and_bottom_edge_read_zeros(
+    kernel, stride, padding, height, width
+):
+    """Enough zeros are written around the picture; as many windows as the program lays are kept."""
+    layer = drawn(Convolution(2, 3, kernel=kernel, stride=stride, padding=padding, ceiling=True))
+    x = pictures(1, 2, height, width)
+    after = padding + kernel + stride
+    whole = functional.conv2d(
+        functional.pad(x, (padding, after, padding, after)), layer.weight, layer.bias, stride
+    )
+    down, right = (1 + math.ceil((2 * padding + n - kernel) / stride) for n in (height, width))
+    torch.testing.assert_close(layer(x), whole[:, :, :down, :right])
+
+
+def test_conv1_of_the_paper_hangs_three_pixels_over():
+    layer = drawn(Convolution(3, 2, kernel=11, stride=4, ceiling=True))
+    x = pictures(1, 3, 224, 224)
+    found = layer(x)
+    assert found.shape == (1, 2, 55, 55)
+    corner = functional.pad(x[:, :, 216:, 216:], (0, 3, 0, 3))
+    last = (layer.weight * corner).sum(dim=(1, 2, 3)) + layer.bias
+    torch.testing.assert_close(found[0, :, 54, 54], last)
+
+
+def test_without_ceiling_it_is_torch():
+    layer = drawn(Convolution(3, 4, kernel=3, stride=2, padding=1))
+    x = pictures(2, 3, 8, 9)
+    wanted = functional.conv2d(x, layer.weight, layer.bias, stride=2, padding=1)
+    torch.testing.assert_close(layer(x), wanted, rtol=0, atol=0)
+
+
+def test_two_towers_are_two_convolutions_side_by_side():
+    layer = drawn(Convolution(6, 8, kernel=3, padding=1, towers=2, ceiling=True))
+    x = pictures(2, 6, 5, 5)
+    halves = [
+        functional.conv2d(x[:, 3 * i : 3 * i + 3], w, b, padding=1)
+        for i, (w, b) in enumerate(zip(layer.weight.split(4), layer.bias.split(4), strict=True))
+    ]
+    torch.testing.assert_close(layer(x), torch.cat(halves, dim=1))
+    assert layer.weight.shape == (8, 3, 3, 3)
+
+
+def test_the_overhang_passes_gradients_to_the_picture_alone():
+    layer = drawn(Convolution(1, 1, kernel=3, stride=3, ceiling=True))
+    x = pictures(1, 1, 4, 4).requires_grad_()
+    assert torch.autograd.gradcheck(layer, (x,))
+
+
+def test_building_one_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    layer = Convolution(3, 4, kernel=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not layer.weight.any()
+    assert not layer.bias.any()
+    assert Convolution(3, 4, kernel=3, bias=False).bias is None
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "towers"), [(3, 4, 2), (4, 3, 2), (4, 4, 0)])
+def test_channels_that_towers_cannot_share_are_refused(inputs, outputs, towers):
+    words = f"{towers} towers cannot share {inputs} channels in and {outputs} out"
+    with pytest.raises(RecipeError, match=words):
+        Convolution(inputs, outputs, kernel=3, towers=towers)

@@ -1,0 +1,126 @@
+"""The compiled normalisation against the plain one in float64, in every reading."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+from alexnet.nn import ResponseNorm, normalisation_form, response_norm
+
+pytest.importorskip("numba", reason="the compiled form needs numba")
+
+READINGS = [
+    {"size": 5, "towers": 2, "k": 2.0},
+    {"size": 5, "towers": 1, "k": 1.0, "divide": True},
+    {"size": 9, "alpha": 0.001, "k": 1.0, "divide": True},
+    {"size": 3},
+    {"size": 4, "towers": 2},
+    {"size": 1},
+    {"size": 40},
+    {"size": 3, "alpha": 5e-5, "k": 1.0, "region": "spatial", "divide": True},
+    {"size": 4, "alpha": 0.001, "region": "spatial"},
+    {"size": 15, "alpha": 0.001, "region": "spatial"},
+]
+
+
+def pictures(seed: int, shape: tuple[int, ...] = (3, 12, 7, 5)) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64) * 30
+    return x.to(memory_format=torch.channels_last)
+
+
+def both_ways(norm: ResponseNorm, x: torch.Tensor, g: torch.Tensor) -> list[torch.Tensor]:
+    x = x.clone(memory_format=torch.preserve_format).requires_grad_()
+    y = norm(x)
+    y.backward(g)
+    assert x.grad is not None
+    return [y.detach(), x.grad]
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 2**-7)], ids=["fp32", "bf16"]
+)
+def test_it_is_the_plain_form_within_rounding(reading, dtype, tolerance):
+    norm = ResponseNorm(**reading)
+    x, g = pictures(0).to(dtype), pictures(1).to(dtype)
+    assert norm._fuses(x)
+    wanted = both_ways(norm, x.double(), g.double())  # float64 takes the plain form
+    assert not norm._fuses(x.double())
+    for found, reference in zip(both_ways(norm, x, g), wanted, strict=True):
+        assert found.dtype == dtype
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        largest = float(reference.abs().max())
+        assert float((found.double() - reference).abs().max()) <= tolerance * largest
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-3, 1.0, 1e3, 1e8])
+def test_inputs_of_any_scale_keep_their_relative_precision(size):
+    norm = ResponseNorm(5, alpha=1.0)
+    x = (pictures(2) * size).float()
+    wanted = norm(x.double())
+    found = norm(x).double()
+    assert float(((found - wanted).abs() / wanted.abs().clamp_min(1e-300)).max()) < 2e-6
+
+
+def test_what_is_not_a_number_stays_visible():
+    for bad in (float("nan"), float("inf")):
+        x = pictures(3).float()
+        x[1, 4, 2, 2] = bad
+        for region in ("channels", "spatial"):
+            found = ResponseNorm(5, region=region)(x)
+            assert not bool(found.isfinite().all())
+            assert bool(found[0].isfinite().all())
+
+
+def test_the_bits_do_not_depend_on_the_number_of_threads():
+    before = torch.get_num_threads()
+    x, g = pictures(4, (8, 16, 9, 9)).float(), pictures(5, (8, 16, 9, 9)).float()
+    for reading in ({"size": 5, "towers": 2}, {"size": 3, "region": "spatial"}):
+        norm = ResponseNorm(**reading)
+        found = []
+        try:
+            for threads in (1, 2):
+                torch.set_num_threads(threads)
+                found.append(both_ways(norm, x, g))
+        finally:
+            torch.set_num_threads(before)
+        for one, other in zip(*found, strict=True):
+            assert torch.equal(one, other)
+
+
+def test_several_threads_may_call_at_once():
+    norm, x = ResponseNorm(5), pictures(6, (16, 32, 9, 9)).float()
+    wanted, found = norm(x), [None] * 4
+
+    def call(i: int) -> None:
+        found[i] = norm(x)
+
+    callers = [threading.Thread(target=call, args=(i,)) for i in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert all(each is not None and torch.equal(each, wanted) for each in found)
+
+
+def test_without_numba_the_plain_form_runs_and_says_so(monkeypatch):
+    x = pictures(7).float()
+    fused = ResponseNorm(5)(x)
+    assert normalisation_form("cpu") == "fused, compiled by numba"
+    monkeypatch.setattr(response_norm, "fused_kernels", lambda: None)
+    assert not ResponseNorm(5)._fuses(x)
+    assert ResponseNorm(5)(x).numpy() == pytest.approx(fused.numpy(), rel=1e-6)
+    assert 'pip install "alexnet[fast]"' in normalisation_form("cpu")
+    assert "banded matrix" in normalisation_form("cuda")
+
+
+@pytest.mark.parametrize("reason", ["beta", "layout", "dtype"])
+def test_what_the_kernels_do_not_take_goes_the_plain_way(reason):
+    norm = ResponseNorm(5, beta=0.5 if reason == "beta" else 0.75)
+    x = pictures(8).to(torch.float16 if reason == "dtype" else torch.float32)
+    x = x.contiguous() if reason == "layout" else x
+    assert not norm._fuses(x)
+    assert norm(x).shape == x.shape
