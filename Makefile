@@ -48,6 +48,7 @@ $(READY):
 
 demo: $(READY)
 	@$(BIN)/alexnet demo
+	@echo 'The command lies in $(BIN). To have it at hand: source $(BIN)/activate' >&2
 
 check: $(READY)
 	$(BIN)/ruff format --check

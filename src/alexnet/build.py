@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from alexnet.data import (
     Augmentation,
+    Cache,
     Pack,
     Source,
     TrainLoader,
+    Unreadable,
     assign_splits,
     channel_deviation,
     channel_mean,
@@ -52,8 +54,8 @@ _log = logging.getLogger(__name__)
 class Packing:
     """How a source becomes a pack; shapes nothing but the time it takes and what is left out."""
 
-    cache: str = "auto"
-    unreadable: str = "skip"
+    cache: Cache = "auto"
+    unreadable: Unreadable = "skip"
     quarantine: Path | None = None
 
 

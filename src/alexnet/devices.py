@@ -14,11 +14,10 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from alexnet.errors import AlexNetError, RecipeError
 from alexnet.files import cache_folder, read_json, write_json
@@ -31,6 +30,7 @@ __all__ = ["Device", "Precision", "choose_device", "cores", "peak_memory_mb", "p
 
 Precision = Literal["auto", "fp32", "bf16"]
 
+_MEASURING_S = 0.4
 _BF16_GAIN = 1.15  # bf16 must be faster by this much before its rounding is accepted
 
 
@@ -64,7 +64,8 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
 
     Args:
         precision: "auto" measures; "fp32" and "bf16" are taken as they are.
-        threads: threads of arithmetic; None: every core this process may use.
+        threads: threads of arithmetic; None: what OMP_NUM_THREADS says, else every core that this
+            process may use.
 
     Raises:
         RecipeError: `threads` is under 1, or `precision` is unknown.
@@ -75,7 +76,7 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
         raise RecipeError(f"threads must be at least 1; got {threads}.")
     if precision not in ("auto", "fp32", "bf16"):
         raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
-    threads = threads or cores()
+    threads = threads or _asked_threads() or cores()
     torch.set_num_threads(threads)
     _keep_freed_memory()
     kind = "cuda" if torch.cuda.is_available() else "cpu"
@@ -93,6 +94,12 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _asked_threads() -> int | None:
+    """Return what OMP_NUM_THREADS asks of every program on this machine, where it asks."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else None
 
 
 def processor() -> str:
@@ -126,7 +133,7 @@ def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
         found = read_json(kept)
         speeds = {"fp32": float(found["fp32"]), "bf16": float(found["bf16"])}
     if not speeds:
-        speeds = {"fp32": _speed(kind, None), "bf16": _speed(kind, torch.bfloat16)}
+        speeds = _speeds(kind)
         with contextlib.suppress(AlexNetError):  # a cache that cannot be written is no obstacle
             write_json(kept, speeds)
     chosen = "bf16" if speeds["bf16"] > _BF16_GAIN * speeds["fp32"] else "fp32"
@@ -136,39 +143,43 @@ def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
     )
 
 
-def _speed(kind: str, dtype: torch.dtype | None) -> float:
-    """Return GFLOP/s of a convolution forward and backward, the best of a few tries."""
+def _speeds(kind: str) -> dict[str, float]:
+    """Return GFLOP/s of a convolution forward and backward in both precisions.
+
+    They take turns and the best try of each counts, so that another program that is busy for a
+    moment slows both or neither.
+    """
     import torch
 
     # The caller's random stream must not depend on whether the measurement was remembered.
     generator = torch.Generator().manual_seed(0)
-    layer = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
+    layer: Any = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
     with torch.no_grad():
         layer.weight.normal_(generator=generator)
-        layer.bias.zero_()  # type: ignore[union-attr]
-    layer = layer.to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layer.bias.zero_()
+    layer = layer.to(kind).to(memory_format=torch.channels_last)
     x = torch.randn(16, 64, 16, 16, generator=generator).to(kind)
     x = x.to(memory_format=torch.channels_last).requires_grad_()
     flops = 3 * 2 * x.shape[0] * 16 * 16 * 64 * 128 * 9
 
-    def once() -> None:
-        with torch.autocast(kind, dtype=dtype, enabled=dtype is not None):
+    def seconds(dtype: torch.dtype) -> float:
+        start = time.perf_counter()
+        with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
             y = layer(x)
         y.backward(torch.ones_like(y))
         if kind == "cuda":
             torch.cuda.synchronize()
+        return time.perf_counter() - start
 
-    return flops / _best_seconds(once) / 1e9
-
-
-def _best_seconds(once: Callable[[], None], budget_s: float = 0.15) -> float:
-    once()  # the first call chooses kernels
-    best, end = float("inf"), time.perf_counter() + budget_s
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    for dtype in dtypes.values():
+        seconds(dtype)  # the first call chooses kernels
+    best = dict.fromkeys(dtypes, float("inf"))
+    end = time.perf_counter() + _MEASURING_S
     while time.perf_counter() < end:
-        start = time.perf_counter()
-        once()
-        best = min(best, time.perf_counter() - start)
-    return best
+        for name, dtype in dtypes.items():
+            best[name] = min(best[name], seconds(dtype))
+    return {name: flops / each / 1e9 for name, each in best.items()}
 
 
 def _keep_freed_memory() -> None:

@@ -62,8 +62,8 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(beside, 0o666 & ~_umask())
-            os.replace(beside, path)
+            Path(beside).chmod(0o666 & ~_umask())
+            Path(beside).replace(path)
         except BaseException:
             Path(beside).unlink(missing_ok=True)
             raise

@@ -40,7 +40,11 @@ def show_on(display: Display) -> Generator[None]:
 
 
 def track(title: str, total: int | None) -> AbstractContextManager[Advance]:
-    """Open a bar: `with track("packing", 200) as advance: ... advance()`.
+    """Open a bar that moves with every call of what it gives.
+
+        with track("packing pictures", 200) as advance:
+            ...
+            advance()
 
     Args:
         title: what is done, as a verb: "packing pictures".

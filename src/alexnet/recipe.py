@@ -287,7 +287,7 @@ def _listed(value: Any, kind: Any) -> Any:
     """Turn the lists of JSON into the tuples of the dataclass."""
     if isinstance(value, list) and get_origin(kind) is tuple:
         return tuple(cast("list[Any]", value))
-    return value
+    return cast("object", value)
 
 
 def _check_kind(name: str, value: object, kind: Any) -> None:

@@ -6,11 +6,16 @@ import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from alexnet.cli.main import main
 from alexnet.cli.verbs import VERBS, Verb
+
+CLASSES = ("ant", "bee")
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,53 @@ def make_verb(monkeypatch) -> Callable[..., None]:
         monkeypatch.setitem(VERBS, name, verb)
 
     return make
+
+
+def write_pictures(folder: Path, count: int, seed: int = 0) -> None:
+    """Write pictures of two classes, one dark and one bright: `count` of each."""
+    rng = np.random.default_rng(seed)
+    for k, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(160 * k, 160 * k + 90, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run, and the folder of pictures that it was trained on."""
+
+    run: Path
+    pictures: Path
+
+    @property
+    def held_out(self) -> list[str]:
+        """Paths, relative to the pictures, that the run did not train on."""
+        rows = (self.run / "split.csv").read_text().splitlines()[1:]
+        return [row.split(",")[0] for row in rows if row.endswith(",val")]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Trained:
+    """A small net trained on a folder without splits; not to be changed."""
+    from alexnet import train
+
+    place = tmp_path_factory.mktemp("trained")
+    write_pictures(place / "photos", 8)
+    train(
+        place / "photos",
+        run=place / "run",
+        cache="none",
+        precision="fp32",
+        model="mlp",
+        image_px=16,
+        crop_px=16,
+        activation="relu",
+        lr=0.01,
+        epochs=2,
+        threads=1,
+        batch=4,
+        schedule="constant",
+        val_fraction=0.25,
+    )
+    return Trained(place / "run", place / "photos")

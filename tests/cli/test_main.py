@@ -58,14 +58,22 @@ def test_long_lines_are_whole_where_nobody_looks(alexnet, make_verb):
 
 
 def test_names_that_are_no_text_can_be_written(alexnet, make_verb):
-    make_verb(look)
+    def name_it(
+        picture: str,
+    ) -> Prediction:  # logs nothing: a worker of pytest cannot pass such names on
+        """Name a picture."""
+        return Prediction(path=picture)
+
+    make_verb(name_it)
     name = os.fsdecode(b"caf\xe9.png")
-    assert alexnet("look", name).out == "caf\\udce9.png\n"
-    assert json.loads(alexnet("look", name, "--json").out)["path"] == name
+    assert alexnet("name_it", name).out == "caf\\udce9.png\n"
+    assert json.loads(alexnet("name_it", name, "--json").out)["path"] == name
 
 
-@pytest.mark.parametrize(("error", "code"), [(SourceError, 2), (Interrupted, 3)])
-def test_an_error_is_its_sentence_alone(alexnet, make_verb, error, code):
+@pytest.mark.parametrize(
+    ("error", "code", "label"), [(SourceError, 2, "error: "), (Interrupted, 3, "")]
+)
+def test_an_error_is_its_sentence_alone(alexnet, make_verb, error, code, label):
     def fail() -> None:
         """Fail."""
         raise error("There is no folder [cats]. Name another.")
@@ -73,10 +81,10 @@ def test_an_error_is_its_sentence_alone(alexnet, make_verb, error, code):
     make_verb(fail)
     said = alexnet("fail", "--json")
     assert (said.code, said.out) == (code, "")
-    assert said.err == "error: There is no folder [cats]. Name another.\n"
+    assert said.err == f"{label}There is no folder [cats]. Name another.\n"
     said = alexnet("fail", "--debug")
     assert "Traceback" in said.err
-    assert said.err.endswith("error: There is no folder [cats]. Name another.\n")
+    assert said.err.endswith(f"\n{label}There is no folder [cats]. Name another.\n")
 
 
 def test_anything_else_is_our_mistake(alexnet, make_verb):
@@ -179,3 +187,16 @@ def test_completion_can_be_installed(alexnet, tmp_path, monkeypatch):
     said = alexnet("--install-completion", "--shell", "bash", "--output", tmp_path / "completion")
     assert said.code == 0
     assert "reject-below" in (tmp_path / "completion").read_text()
+
+
+def test_a_lone_dash_is_no_option(alexnet, make_verb):
+    found = []
+
+    def take(place: Place, *more: Place, name: str = "", also: Places = ()) -> None:
+        """Take."""
+        found.append([*map(str, (place, *more)), name])
+
+    make_verb(take)
+    assert alexnet("take", "-", "a", "-", "--name", "-").code == 0
+    assert found == [["-", "a", "-", "-"]]
+    assert 'take has no option "-x".' in alexnet("take", "-", "-x").err

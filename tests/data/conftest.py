@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,6 +20,9 @@ from alexnet.data.pack import Pack, PackHeader
 from alexnet.data.pack_index import PackIndex, Paths
 from alexnet.data.shards import MemoryPixels, Shard, pixel_checksums
 from alexnet.errors import SourceError
+
+settings.register_profile("steady", deadline=None)  # a busy machine is no failure
+settings.load_profile("steady")
 
 
 def png(seed: int, side: int = 12) -> bytes:
@@ -69,6 +76,21 @@ def tiny_source() -> type[TinySource]:
 
 
 @pytest.fixture
+def make_png() -> Callable[[int], bytes]:
+    return png
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real pictures, where there is one."""
+    beside = Path(__file__).parents[2].parent / "shared" / "data"
+    folder = Path(os.environ.get("ALEXNET_TEST_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip("no real pictures: neither ALEXNET_TEST_DATA nor ../shared/data is there")
+    return folder
+
+
+@pytest.fixture
 def pack_of_pixels() -> Callable[..., Pack]:
     return make_pack
 
@@ -100,3 +122,55 @@ def make_pack(pixels: NDArray[np.uint8], labels: NDArray[np.int64] | None = None
         fingerprint="",
     )
     return Pack(header, index, MemoryPixels(pixels), None)
+
+
+@pytest.fixture(name="write_files")
+def write_files_fixture() -> Callable[[Path, Mapping[str, bytes], str], Path]:
+    return write_files
+
+
+KINDS = ["folder", "zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
+
+
+def write_files(path: Path, files: Mapping[str, bytes], kind: str) -> Path:
+    """Write files into a folder or an archive, in the order given; names that end in / are empty
+    folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "folder":
+        path.mkdir()
+        for name, data in files.items():
+            target = path / name
+            (target if name.endswith("/") else target.parent).mkdir(parents=True, exist_ok=True)
+            if not name.endswith("/"):
+                target.write_bytes(data)
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+    else:
+        with tarfile.open(path, f"w:{kind.partition('.')[2]}") as archive:
+            for name, data in files.items():
+                member = tarfile.TarInfo(name.rstrip("/"))
+                member.size = len(data)
+                member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+                archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture(params=KINDS)
+def make_files(request, tmp_path, monkeypatch) -> Callable[[Mapping[str, bytes]], Path]:
+    """Write some files as every kind of source: `make_files({"ant/1.png": data}) -> path`."""
+    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
+    number = iter(range(100))
+
+    def make(files: Mapping[str, bytes]) -> Path:
+        return write_files(tmp_path / f"source {next(number)}", files, request.param)
+
+    return make
+
+
+@pytest.fixture
+def make_folder(tmp_path) -> Callable[[Mapping[str, bytes]], Path]:
+    """Write some files as a folder."""
+    number = iter(range(100))
+    return lambda files: write_files(tmp_path / f"pictures {next(number)}", files, "folder")

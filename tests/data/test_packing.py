@@ -283,6 +283,14 @@ def test_another_pack_is_not_overwritten(tiny_source, tmp_path):
         write(source, folder)
 
 
+def test_a_pack_is_not_packed_again(tiny_source, tmp_path):
+    pack = write(tiny_source(4), tmp_path / "pack")
+    words = r"pack is a pack already, of 8 pixels \(crop\)\. Train on it as it is, or .*, pictures"
+    with pytest.raises(SourceError, match=words):
+        write(pack, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_beginning_of_another_pack_is_not_continued(tiny_source, tmp_path, small_shards):
     source, folder = tiny_source(40), tmp_path / "pack"
     with pytest.raises(RunError):

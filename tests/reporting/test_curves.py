@@ -45,3 +45,12 @@ def test_many_epochs_are_thinned_and_the_last_stays(epoch_of):
     assert len(rows) <= 201
     assert rows[0] == 1
     assert rows[-1] == 1000
+
+
+def test_losses_that_fall_far_stand_on_powers_of_ten(epoch_of):
+    near = [epoch_of(1, train_loss=2.0, val_loss=2.0), epoch_of(2, train_loss=0.5, val_loss=0.6)]
+    far = [*near, epoch_of(3, train_loss=0.001, val_loss=0.2)]
+    assert "in powers of ten" not in draw_curves(near, {}, classes=3)
+    assert "in powers of ten" in draw_curves(far, {}, classes=3)
+    nothing = [*far, epoch_of(4, train_loss=0.0, val_loss=float("nan"))]
+    assert "in powers of ten" not in draw_curves(nothing, {}, classes=3)

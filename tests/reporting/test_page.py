@@ -5,6 +5,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from alexnet.reporting.album import make_album
@@ -191,3 +192,9 @@ def test_small_pictures_are_enlarged_by_a_whole_factor(page_of, side, shown, cri
     assert f"--picture:{shown}px" in body[0]
     assert ("crisp" in body[0]) is crisp
     assert shown % side == 0 or not crisp
+
+
+def test_filters_of_grey_pictures_are_said_to_be_added_up(page_of):
+    grey = np.repeat(np.random.default_rng(0).normal(size=(8, 1, 5, 5)), 3, axis=1)
+    assert "pixels, red, green and blue added up. Mid-grey" in page_of(filters=grey)
+    assert "pixels over red, green and blue. Mid-grey" in page_of()

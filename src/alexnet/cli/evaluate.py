@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alexnet.cli.flags import Place, Places
-from alexnet.errors import RecipeError, WeightsError
+from alexnet.cli.words import counted
+from alexnet.errors import RecipeError, SourceError, WeightsError
 from alexnet.records import Results
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from alexnet.data import Source
+    from alexnet.data import Pack, Source
 
 __all__ = ["check_batch", "check_finite", "evaluate"]
 
@@ -66,7 +67,7 @@ def evaluate(
     check_batch(batch)
     paths = [Path(each) for each in (weights, *also)]
     ensemble = load_ensemble(paths, precision=precision)
-    opened = open_source(Path(source))
+    opened = open_source(Path(source), fewest_classes=1)
     position = class_positions(opened.classes, ensemble.classes, where=source)
     name, indices = held_out_pictures(opened, split, paths, where=source)
     policy = UnreadablePolicy(unreadable)
@@ -82,9 +83,12 @@ def evaluate(
             check_finite(part.probabilities, weights)
             tally.add(part.probabilities, position[opened.labels[part.indices]])
             advance(len(part.indices) + len(part.failures))
+    if failures and len(failures) == len(indices):
+        raise SourceError(_nothing(failures, source))
     missing = _missing(opened, indices, ensemble.classes)
     results = tally.results(crops=crops, missing=missing, unreadable=failures)
-    _log.info("Measured on %d pictures (%s) of %s.", results.images, name, source)
+    count = counted(results.images, "picture")
+    _log.info("Measured on %s (%s) of %s.", count, name, source)
     return results
 
 
@@ -105,9 +109,17 @@ def check_finite(answers: NDArray[np.float32], weights: Place) -> None:
         )
 
 
-def _missing(source: Source, indices: NDArray[np.int64], classes: tuple[str, ...]) -> list[str]:
+def _missing(
+    source: Source | Pack, indices: NDArray[np.int64], classes: tuple[str, ...]
+) -> list[str]:
     """Return the classes that the weights know and none of the chosen pictures shows."""
     import numpy as np
 
-    there = {source.classes[label] for label in np.unique(source.labels[indices])}
+    labels: list[int] = np.unique(source.labels[indices]).tolist()
+    there = {source.classes[label] for label in labels}
     return [name for name in classes if name not in there]
+
+
+def _nothing(failures: list[tuple[str, str]], source: Place) -> str:
+    (path, reason), count = failures[0], counted(len(failures), "picture")
+    return f"None of the {count} of {source} can be read; the first, {path}: {reason}."

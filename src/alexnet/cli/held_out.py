@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import SPLITS
-from alexnet.errors import RunError
+from alexnet.data import SPLITS, read_split_csv
 from alexnet.evaluation import choose_split
 
 if TYPE_CHECKING:
-    from alexnet.data import Source
+    from alexnet.data import Pack, Source
 
 __all__ = ["held_out_pictures"]
 
+_log = logging.getLogger(__name__)
+
 _HELD_OUT = [SPLITS.index(name) for name in ("val", "test")]
+
+_Picture = tuple[str, str]  # path and class
 
 
 def held_out_pictures(
-    source: Source, split: str | None, weights: Sequence[Path], *, where: object
+    source: Source | Pack, split: str | None, weights: Sequence[Path], *, where: object
 ) -> tuple[str, NDArray[np.int64]]:
     """Return the pictures to measure on, and what they are called.
 
@@ -43,9 +46,13 @@ def held_out_pictures(
     """
     if split is None and not np.isin(source.splits, _HELD_OUT).any():
         runs = [folder for each in weights if (folder := _run_folder(each)) is not None]
-        held_out = _held_out_by(runs, source)
-        if len(held_out):
-            return f"held out by {', '.join(map(str, runs))}", held_out
+        held_out, trained = _fates(runs)
+        chosen = _positions(source, held_out - trained)
+        if len(chosen):
+            return f"held out by {', '.join(map(str, runs))}", chosen
+        known = len(_positions(source, trained))
+        if known:
+            _log.warning("The weights were trained on %d of these pictures.", known)
     return choose_split(source.splits, split, where=where)
 
 
@@ -55,28 +62,20 @@ def _run_folder(weights: Path) -> Path | None:
     return folder if (folder / "split.csv").is_file() else None
 
 
-def _held_out_by(runs: Sequence[Path], source: Source) -> NDArray[np.int64]:
-    """Return the pictures that some run held out and none trained on, by path and class."""
-    held_out: set[tuple[str, str]] = set()
-    trained: set[tuple[str, str]] = set()
+def _fates(runs: Sequence[Path]) -> tuple[set[_Picture], set[_Picture]]:
+    """Return the pictures that some run measured itself on, and those that some run trained on."""
+    held_out: set[_Picture] = set()
+    trained: set[_Picture] = set()
     for run in runs:
-        rows = _rows(run / "split.csv")
-        own = "test" if any(split == "test" for _, split in rows) else "val"
-        held_out.update(picture for picture, split in rows if split == own)
-        trained.update(picture for picture, split in rows if split == "train")
-    wanted = held_out - trained
-    names = zip(source.paths, source.labels.tolist(), strict=True)
-    found = [i for i, (path, label) in enumerate(names) if (path, source.classes[label]) in wanted]
-    return np.array(found, dtype=np.int64)
+        rows = read_split_csv(run / "split.csv")
+        own = "test" if any(split == "test" for _, _, split in rows) else "val"
+        held_out.update((path, name) for path, name, split in rows if split == own)
+        trained.update((path, name) for path, name, split in rows if split == "train")
+    return held_out, trained
 
 
-def _rows(path: Path) -> list[tuple[tuple[str, str], str]]:
-    """Read the list of a run: path and class of each picture, and its split."""
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [((row["path"], row["class"]), row["split"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError, csv.Error) as cause:
-        raise RunError(
-            f"{path} cannot be read ({cause}), so nobody knows what the run held out. Name what to "
-            "measure on with --split."
-        ) from cause
+def _positions(source: Source | Pack, wanted: set[_Picture]) -> NDArray[np.int64]:
+    labels: list[int] = source.labels.tolist()
+    classes = (source.classes[label] for label in labels)
+    pictures = enumerate(zip(source.paths, classes, strict=True))
+    return np.array([i for i, picture in pictures if picture in wanted], dtype=np.int64)

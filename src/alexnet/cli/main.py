@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -18,13 +19,14 @@ from cyclopts import App, CycloptsError, Group, Parameter
 import alexnet
 from alexnet.cli.parse_errors import in_words
 from alexnet.cli.verbs import VERBS
-from alexnet.errors import AlexNetError, RecipeError
+from alexnet.errors import AlexNetError, Interrupted, RecipeError
 
 if TYPE_CHECKING:
     from alexnet.records import Record
 
 __all__ = ["build_app", "main"]
 
+_DASH = "\0-"  # stands for a lone "-" while words are parsed: that is no option here
 _FAILED = 1
 _CTRL_C = 130  # what shells give a program that ended by it
 _SWITCH = Parameter(negative=(), show_default=False, group=Group("Everywhere", sort_key=2))
@@ -47,6 +49,12 @@ class Call:
     arguments: inspect.BoundArguments
     voice: Voice
 
+    def make(self) -> Record | None:
+        """Call it."""
+        args = [_undashed(each) for each in self.arguments.args]
+        kwargs = {name: _undashed(each) for name, each in self.arguments.kwargs.items()}
+        return self.function(*args, **kwargs)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line says and return the exit code.
@@ -57,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after the program's name; None: those of this process.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    words = [_DASH if word == "-" else word for word in given]
     _accept_any_file_name()
     try:
         code = _do(words)
@@ -95,7 +104,7 @@ def build_app(words: Sequence[str] = ()) -> App:
 
     @app.meta.default
     def understood(  # pyright: ignore[reportUnusedFunction]
-        *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        *rest: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
         json: Annotated[bool, _SWITCH] = False,
         quiet: Annotated[bool, _SWITCH] = False,
         debug: Annotated[bool, _SWITCH] = False,
@@ -103,12 +112,12 @@ def build_app(words: Sequence[str] = ()) -> App:
         """Understand the rest of a command line.
 
         Args:
-            words: of the verb.
+            rest: the verb and what belongs to it.
             json: write the result as one JSON object.
             quiet: no progress and no remarks: results, warnings and errors alone.
             debug: show the traceback of an error.
         """
-        function, bound, _ = app.parse_args(words)
+        function, bound, _ = app.parse_args(rest)
         return Call(function, bound, Voice(json=json, quiet=quiet, debug=debug))
 
     return app
@@ -116,33 +125,41 @@ def build_app(words: Sequence[str] = ()) -> App:
 
 def _do(words: list[str]) -> int:
     """Understand, work, answer; whatever goes wrong becomes a sentence and a code."""
+    debug = "--debug" in words
     try:
-        call: Call | None = build_app(words).meta(words)
-    except CycloptsError as error:
-        options = tuple(f"--{field.name}" for field in fields(Voice))
-        return _explain(RecipeError(in_words(error, options)), debug="--debug" in words)
-    if call is None:
-        return 0
-    try:
-        return _work(call)
+        call = _understood(words)
+        return 0 if call is None else _work(call)
     except AlexNetError as error:
-        return _explain(error, debug=call.voice.debug)
+        return _explain(error, debug=debug)
     except BrokenPipeError:
         raise
     except Exception as error:
-        return _admit(error, debug=call.voice.debug)
+        return _admit(error, debug=debug)
+
+
+def _understood(words: list[str]) -> Call | None:
+    """Return what to call; None where help or version said all.
+
+    Raises:
+        RecipeError: the words make no command line.
+    """
+    try:
+        return build_app(words).meta(words)
+    except CycloptsError as error:
+        options = tuple(f"--{field.name}" for field in fields(Voice))
+        raise RecipeError(in_words(error, options).replace(_DASH, "-")) from error
 
 
 def _work(call: Call) -> int:
     """Call a verb with progress shown, then write its record."""
     verb = VERBS.get(call.function.__name__)
     if verb is None:  # help, version, completion: they wrote for themselves
-        call.function(*call.arguments.args, **call.arguments.kwargs)
+        call.make()
         return 0
     from alexnet.cli.screen import stderr_console, stdout_console, work_shown
 
     with work_shown(stderr_console(), quiet=call.voice.quiet):
-        record = call.function(*call.arguments.args, **call.arguments.kwargs)
+        record = call.make()
     if record is None:
         return 0
     if call.voice.json:
@@ -150,6 +167,10 @@ def _work(call: Call) -> int:
         return 0
     _named(verb.show)(record, stdout_console())
     return 0
+
+
+def _undashed(argument: Any) -> Any:
+    return type(argument)("-") if argument in (_DASH, Path(_DASH)) else argument
 
 
 def _named(place: str) -> Callable[..., Any]:
@@ -168,7 +189,7 @@ def _description(function: Callable[..., Any]) -> str:
 def _explain(error: AlexNetError, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    _say(str(error))
+    _say(str(error), "" if isinstance(error, Interrupted) else "error: ")
     return error.exit_code
 
 
@@ -178,16 +199,16 @@ def _admit(error: Exception, *, debug: bool) -> int:
         traceback.print_exception(error)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     more = "" if debug else " Call it again with --debug to see where, and send us what it prints."
-    _say(f"This is a mistake in alexnet, not yours: {what}.{more}")
+    _say(f"This is a mistake in alexnet, not yours: {what}.{more}", "error: ")
     return _FAILED
 
 
-def _say(sentence: str) -> None:
+def _say(sentence: str, label: str) -> None:
     from rich.text import Text
 
     from alexnet.cli.screen import stderr_console
 
-    stderr_console().print(Text.assemble(("error: ", "red"), sentence))
+    stderr_console().print(Text.assemble((label, "red"), sentence))
 
 
 def _accept_any_file_name() -> None:

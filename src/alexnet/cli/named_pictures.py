@@ -66,11 +66,12 @@ class _StandardInput:
 
     def read(self) -> bytes:
         with self._lock:
-            if self._data is None:
-                if sys.stdin.isatty():
-                    raise UnreadablePicture("-", "standard input is a keyboard; pipe a picture in")
-                self._data = sys.stdin.buffer.read()
-            return self._data
+            if self._data is not None:
+                return self._data
+            if sys.stdin.isatty():
+                raise UnreadablePicture("-", "standard input is a keyboard; pipe a picture in")
+            self._data = data = sys.stdin.buffer.read()
+            return data
 
 
 def _rows(place: str) -> Iterator[tuple[str, _Read]]:

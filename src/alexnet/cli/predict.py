@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Literal
 
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, Places
-from alexnet.errors import RecipeError, SourceError, did_you_mean
+from alexnet.errors import RecipeError, SourceError
 from alexnet.records import Prediction, Predictions
 
 if TYPE_CHECKING:
@@ -23,7 +19,7 @@ __all__ = ["predict"]
 
 def predict(
     weights: Place,
-    *images: Annotated[Path | str, Parameter(allow_leading_hyphen=True)],
+    *images: Place,
     top: int = 5,
     reject_below: float | None = None,
     crops: Literal[1, 5, 10] = 1,
@@ -61,7 +57,11 @@ def predict(
     from alexnet.cli.predictions_csv import write_predictions
 
     check_batch(batch)
-    _check_images(images)
+    if not images:
+        raise RecipeError(
+            "predict needs pictures: name files, folders or archives after the weights, or - for "
+            "standard input."
+        )
     _check_answer(top, reject_below)
     from alexnet.evaluation import answers
     from alexnet.progress import track
@@ -82,7 +82,8 @@ def predict(
         for part in stream:
             for index, reason in part.failures:
                 rows[index] = Prediction(path=pictures.paths[index], error=reason)
-            for index, row in zip(part.indices.tolist(), part.probabilities, strict=True):
+            indices: list[int] = part.indices.tolist()
+            for index, row in zip(indices, part.probabilities, strict=True):
                 path = pictures.paths[index]
                 rows[index] = _prediction(path, row, ensemble.classes, top, reject_below)
             advance(len(part.indices) + len(part.failures))
@@ -99,22 +100,6 @@ def predict(
     if all(each.error is not None for each in ordered):
         raise SourceError(_nothing(ordered))
     return predictions
-
-
-def _check_images(images: tuple[Path | str, ...]) -> None:
-    """Hold what stands after the weights against what may: pictures, not options."""
-    if not images:
-        raise RecipeError(
-            "predict needs pictures: name files, folders or archives after the weights, or - for "
-            "standard input."
-        )
-    for text in map(str, images):
-        if text.startswith("-") and text != "-" and not Path(text).exists():
-            known = [
-                f"--{name.replace('_', '-')}" for name in inspect.signature(predict).parameters
-            ]
-            near = did_you_mean(text, get_close_matches(text, known, n=1))
-            raise RecipeError(f'predict has no option "{text}", and there is no such file.{near}')
 
 
 def _check_answer(top: int, reject_below: float | None) -> None:

@@ -21,10 +21,12 @@ def render(report: DemoReport, console: Console) -> None:
     console.print()
     console.print(_answers(report))
     console.print()
-    console.print(_places(report))
+    for line in _places(report):
+        console.print(line, soft_wrap=True)
     console.print()
     console.print(Text("Try next", style="bold"))
-    console.print(_next_commands(report))
+    for line in _next_commands(report):
+        console.print(line, soft_wrap=True)
 
 
 def _tell(report: DemoReport, console: Console) -> None:
@@ -43,9 +45,9 @@ def _tell(report: DemoReport, console: Console) -> None:
     )
     console.print(
         Text(
-            f"The network, {report.model}, learned from {report.splits['train']:,} others in "
-            f"{in_words(trained.seconds)}: {trained.epochs} epochs, "
-            f"{trained.images_per_s:,.0f} pictures a second."
+            f"The network, {report.model}, learned from {report.splits['train']:,} others (a tenth "
+            f"of them chose the best of its {trained.epochs} epochs) in "
+            f"{in_words(trained.seconds)}, {trained.images_per_s:,.0f} pictures a second."
         )
     )
 
@@ -72,28 +74,27 @@ def _answer(prediction: Prediction) -> Text:
     return Text(answer, style="green" if answer == _truth(prediction) else "red")
 
 
-def _places(report: DemoReport) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    if report.train.report:
-        table.add_row("report", Text(report.train.report, style="bold"), "open it in a browser")
-    table.add_row("pictures", Text(report.pictures), "a folder for each digit")
-    table.add_row("weights", Text(report.train.weights), "one file, enough by itself")
-    return table
+def _places(report: DemoReport) -> list[Text]:
+    places = (
+        ("report", report.train.report, "open it in a browser"),
+        ("pictures", report.pictures, "a folder for each digit"),
+        ("weights", report.train.weights, "one file, enough by itself"),
+    )
+    return [
+        Text.assemble((f"{name:<10}", "dim"), place, (f"  ({why})", "dim"))
+        for name, place, why in places
+        if place is not None
+    ]
 
 
-def _next_commands(report: DemoReport) -> Table:
+def _next_commands(report: DemoReport) -> list[Text]:
     pictures, run = shlex.quote(report.pictures), shlex.quote(report.train.run)
     commands = (
-        (f"predict {run} {pictures}/test/8", "what it sees in each of these"),
-        (f"evaluate {run} {pictures} --crops 5", "five crops of each picture, averaged"),
-        (f"describe {report.model}", "the network, layer by layer"),
-        ("train FOLDER", "your own pictures, a folder for each class"),
+        ("what it sees in each 8", f"predict {run} {pictures}/test/8"),
+        ("mean of five crops", f"evaluate {run} {pictures} --crops 5"),
+        ("the network by layers", f"describe {report.model}"),
+        ("your own pictures", "train FOLDER"),
     )
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(overflow="fold")
-    table.add_column(style="dim")
-    for command, why in commands:
-        table.add_row(Text(f"  alexnet {command}"), why)
-    return table
+    return [
+        Text.assemble((f"  {why:<24}", "dim"), f"alexnet {command}") for why, command in commands
+    ]

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from alexnet.cli.words import counted
 from alexnet.records import CachedPack, CacheReport, PackReport
 
 __all__ = ["render", "show_cache", "show_pack"]
@@ -31,7 +32,7 @@ def show_pack(console: Console, report: PackReport) -> None:
         Text(
             f"{report.pictures:,} pictures{f' ({splits})' if splits else ''} of "
             f"{len(report.classes):,} classes, {report.image_px} pixels ({report.fit}), "
-            f"{decimal(report.bytes)} in {_counted(report.shards, 'shard')}, "
+            f"{decimal(report.bytes)} in {counted(report.shards, 'shard')}, "
             f"{report.seconds:.1f} s."
         )
     )
@@ -40,7 +41,7 @@ def show_pack(console: Console, report: PackReport) -> None:
         return
     count = len(report.unreadable)
     where = f", copied to {report.quarantine}" if report.quarantine else ""
-    console.print(Text(f"{_counted(count, 'picture')} could not be read{where}:"))
+    console.print(Text(f"{counted(count, 'picture')} could not be read{where}:"))
     for path, reason in report.unreadable[:_LISTED]:
         console.print(Text(f"  {path}: {reason}"))
     if count > _LISTED:
@@ -63,7 +64,7 @@ def show_cache(console: Console, report: CacheReport) -> None:
     total = sum(each.bytes for each in report.packs)
     console.print(
         Text(
-            f"{_counted(len(report.packs), 'pack')}, {decimal(total)} in {report.folder}. "
+            f"{counted(len(report.packs), 'pack')}, {decimal(total)} in {report.folder}. "
             "Remove with: alexnet cache --clear NAME, or --clear all",
             style="dim",
         )
@@ -81,7 +82,3 @@ def _row(pack: CachedPack) -> tuple[Text, ...]:
         used,
     )
     return tuple(Text(cell) for cell in cells)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

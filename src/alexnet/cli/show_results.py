@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from alexnet.cli.words import counted
 from alexnet.records import ClassScore, FeaturesReport, Interval, Prediction, Predictions, Results
 
 __all__ = ["render", "show_features", "show_predictions", "show_results"]
@@ -30,10 +31,10 @@ def show_results(console: Console, results: Results) -> None:
     """Print figures with intervals, the classes, and what was taken for what."""
     console.print(_headline(results))
     console.print()
-    console.print(_class_table(results))
+    _show_classes(console, results)
     console.print()
     if len(results.classes) <= _MATRIX:
-        console.print(_matrix(results))
+        _show_matrix(console, results)
     else:
         _show_mistakes(console, results)
     if results.missing_classes:
@@ -52,10 +53,10 @@ def show_predictions(console: Console, predictions: Predictions) -> None:
     for each in predictions.predictions:
         _add_prediction(table, each, predictions)
     console.print(table)
-    views = _crops(predictions.crops)
+    count, views = counted(len(predictions.predictions), "picture"), _crops(predictions.crops)
     limit = predictions.reject_below
     under = f"; under {limit:.1%} the answer is none of these" if limit is not None else ""
-    console.print(Text(f"{len(predictions.predictions)} pictures, {views}{under}.", style="dim"))
+    console.print(Text(f"{count}, {views}{under}.", style="dim"))
     if predictions.csv:
         console.print(Text(f"Written to {predictions.csv}."))
 
@@ -64,8 +65,8 @@ def show_features(console: Console, report: FeaturesReport) -> None:
     """Print what was written and where."""
     console.print(
         Text(
-            f"{report.images:,} pictures, {report.numbers:,} numbers each from {report.layer} "
-            f"({_crops(report.crops)}), written to {report.out}."
+            f"{counted(report.images, 'picture')}, {report.numbers:,} numbers each from "
+            f"{report.layer} ({_crops(report.crops)}), written to {report.out}."
         )
     )
     _show_unreadable(console, report.unreadable)
@@ -88,18 +89,19 @@ def _headline(results: Results) -> Table:
     return table
 
 
-def _class_table(results: Results) -> Table:
+def _show_classes(console: Console, results: Results) -> None:
+    """Print a row for each class that is there, or for the worst of many."""
     there = [each for each in results.per_class if each.images]
-    shown, title = there, None
+    shown = there
     if len(there) > _CLASSES:
         shown = sorted(there, key=lambda each: each.recall or 0.0)[: _CLASSES // 2]
-        title = Text(f"the {len(shown)} hardest of {len(there)} classes", style="dim")
-    table = Table("class", box=None, pad_edge=False, title=title, title_justify="left")
+        console.print(Text(f"the {len(shown)} hardest of {len(there)} classes", style="dim"))
+    table = Table("class", box=None, pad_edge=False)
     for name in ("pictures", "right (top-1)", "right in top-5", "right when answered"):
         table.add_column(name, justify="right")
     for each in shown:
         table.add_row(*_class_cells(each))
-    return table
+    console.print(table)
 
 
 def _class_cells(each: ClassScore) -> list[Text]:
@@ -108,16 +110,16 @@ def _class_cells(each: ClassScore) -> list[Text]:
     return cells + [Text("-" if value is None else f"{value:.1%}") for value in shares]
 
 
-def _matrix(results: Results) -> Table:
-    """Return the confusion matrix: a row for each true class, a column for each answer."""
-    title = Text("true class (row), answered class (column, by number)", style="dim")
-    table = Table("class", box=None, pad_edge=False, title=title, title_justify="left")
+def _show_matrix(console: Console, results: Results) -> None:
+    """Print the confusion matrix: a row for each true class, a column for each answer."""
+    console.print(Text("true class (row), answered class (column, by number)", style="dim"))
+    table = Table("class", box=None, pad_edge=False)
     for i in range(len(results.classes)):
         table.add_column(str(i + 1), justify="right")
     for i, (name, row) in enumerate(zip(results.classes, results.confusion, strict=True)):
         cells = [Text(str(n), style=_cell_style(i == j, n)) for j, n in enumerate(row)]
         table.add_row(Text(f"{i + 1} {name}"), *cells)
-    return table
+    console.print(table)
 
 
 def _cell_style(right: bool, count: int) -> str:
@@ -134,12 +136,12 @@ def _show_mistakes(console: Console, results: Results) -> None:
         for j, count in enumerate(row)
         if count and i != j
     ]
-    title = Text("most frequent mistakes", style="dim")
-    table = Table("class", "taken for", box=None, pad_edge=False, title=title, title_justify="left")
+    table = Table("class", "taken for", box=None, pad_edge=False)
     table.add_column("times", justify="right")
     for count, name, answer in sorted(pairs, key=lambda pair: -pair[0])[:10]:
         table.add_row(Text(name), Text(answer), f"{count:,}")
     if pairs:
+        console.print(Text("most frequent mistakes", style="dim"))
         console.print(table)
 
 

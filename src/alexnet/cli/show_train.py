@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from alexnet.cli.durations import in_words
+from alexnet.cli.words import counted
 from alexnet.records import Results, TrainReport
 
 __all__ = ["render"]
@@ -22,14 +23,15 @@ def render(report: TrainReport, console: Console) -> None:
     memory = report.peak_memory_mb
     console.print(
         Text(
-            f"{report.epochs} epochs, best {report.best_epoch}; ended because {report.ended}. "
-            f"{report.images_per_s:,.0f} images/s, {in_words(report.seconds)} in all"
+            f"{counted(report.epochs, 'epoch')}, best {report.best_epoch}; ended because "
+            f"{report.ended}. {report.images_per_s:,.0f} images/s, "
+            f"{in_words(report.seconds)} in all"
             f"{f', at most {memory:,.0f} MB' if memory else ''}."
         )
     )
     if report.skipped:
         listed = f"see {report.run}/skipped.csv"
-        console.print(Text(f"{report.skipped} pictures could not be read: {listed}"))
+        console.print(Text(f"{counted(report.skipped, 'picture')} could not be read: {listed}"))
     console.print(Text(f"weights  {report.weights}"), soft_wrap=True)
     if report.report:
         console.print(Text(f"report   {report.report}"), soft_wrap=True)
@@ -40,7 +42,7 @@ def _show_figures(results: Results, split: str, console: Console) -> None:
     console.print(
         Text.assemble(
             (f"{results.top1:.2%}", "bold"),
-            f" right on {results.images:,} {split} pictures "
+            f" right on {counted(results.images, f'{split} picture')} "
             f"(95 % interval {low:.2%} to {high:.2%}, one centre crop)",
         )
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -110,7 +111,7 @@ class Finds:
         order = sorted(range(len(self.paths)), key=self.paths.__getitem__)
         last = [
             i
-            for i, after in zip(order, [*order[1:], None], strict=True)
+            for i, after in zip_longest(order, order[1:])
             if after is None or self.paths[i] != self.paths[after]
         ]
         homes = [self.paths[i].rpartition("/")[0] for i in last]

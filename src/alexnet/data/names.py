@@ -93,7 +93,7 @@ def looks_like_picture(name: str) -> bool:
     pictures.
     """
     path = PurePosixPath(name)
-    return path.suffix.lower() not in _NO_PICTURES and path.stem.casefold() not in _WORDS
+    return path.suffix.lower() not in _NO_PICTURES and path.name.casefold() not in _WORDS
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:

@@ -43,7 +43,7 @@ LOCK = ".packing.lock"
 
 
 def write_pack(
-    source: Packable,
+    source: Packable | Pack,
     folder: Path,
     *,
     image_px: int = 256,
@@ -55,7 +55,7 @@ def write_pack(
     """Pack a source into a folder; go on where an earlier call was interrupted.
 
     Args:
-        source: labelled pictures.
+        source: labelled pictures; a pack is refused, for it has no picture files.
         folder: made where missing; empty, or with the beginning of the same pack, or the pack.
         image_px: side of a stored picture.
         fit: how a picture becomes square.
@@ -70,6 +70,12 @@ def write_pack(
         RecipeError: a setting is out of range.
     """
     plan = PackingPlan(image_px, fit, UnreadablePolicy(unreadable, quarantine), workers)
+    if isinstance(source, Pack):
+        raise SourceError(
+            f"{source.folder or source.where} is a pack already, of {source.image_px} pixels "
+            f"({source.fit}). Train on it as it is, or pack the source that it was made of, "
+            f"{source.where}."
+        )
     folder = Path(folder)
     _refuse_strange(folder)
     with locked(folder, name=LOCK, error=SourceError):

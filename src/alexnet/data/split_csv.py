@@ -61,8 +61,8 @@ def read_split_csv(path: Path) -> list[tuple[str, str, str]]:
             ]
     except (OSError, AttributeError, KeyError, ValueError, csv.Error) as cause:
         raise RunError(
-            f"{path} cannot be read ({cause!r}). It says which pictures are in which split: restore "
-            "it, or train again into another folder."
+            f"{path} cannot be read ({cause!r}), and it alone says which pictures are in which "
+            "split. Restore it, or train again into another folder."
         ) from cause
 
 

@@ -57,13 +57,13 @@ def assign_splits(pack: Pack, *, val_fraction: float, seed: int) -> dict[str, ND
     _say_copies(pack, contents, train, {"val": val, "test": test})
     if not len(val) and val_fraction:
         groups = _Groups.of(contents[train], pack.labels[train], len(pack.classes))
-        if int(groups.distinct.max()) < 2:
-            raise SourceError(
-                f"{pack.where} has one picture of each class to train on (copies count once), and "
-                "none can be held out for validation. Add pictures, bring a folder val, or train "
-                "without validation: --val-fraction 0."
-            )
         chosen = _draw(groups, _ordered(groups, pack.digests[train], seed), val_fraction, seed)
+        if not chosen.any():
+            raise SourceError(
+                f"{pack.where} has no picture that could be held out for validation: each is the "
+                "only one of its class (copies count once). Add pictures, bring a folder val, or "
+                "train without validation: --val-fraction 0."
+            )
         held_out = chosen[groups.group_of]
         train, val = train[~held_out], train[held_out]
     found = {"train": train, "val": val, "test": test}
@@ -116,6 +116,11 @@ class _Groups:
             np.bincount(labels, minlength=classes),
         )
 
+    def takes(self, group: int) -> list[tuple[int, int]]:
+        """Return the classes that have a content, and how many pictures of each have it."""
+        part = range(self.starts[group], self.starts[group + 1])
+        return [(self.labels[i], self.counts[i]) for i in part]
+
 
 def _ordered(groups: _Groups, digests: NDArray[np.uint8], seed: int) -> list[int]:
     """Return the contents in a random order that is a function of seed and digests."""
@@ -125,7 +130,11 @@ def _ordered(groups: _Groups, digests: NDArray[np.uint8], seed: int) -> list[int
 
 
 def _draw(groups: _Groups, order: list[int], val_fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Choose (G,) contents for validation: first what fits, then what brings shares nearer."""
+    """Choose (G,) contents for validation: first what fits, then what brings shares nearer.
+
+    Where nothing did, the content of the fewest pictures is taken, and none only where every one is
+    the last of its class.
+    """
     room: list[int] = _quotas(groups, val_fraction, seed).tolist()
     left: list[int] = groups.distinct.tolist()
     chosen = np.zeros(len(order), dtype=np.bool_)
@@ -134,8 +143,7 @@ def _draw(groups: _Groups, order: list[int], val_fraction: float, seed: int) -> 
         for group in order:
             if not unfilled:
                 break
-            part = range(groups.starts[group], groups.starts[group + 1])
-            takes = [(groups.labels[i], groups.counts[i]) for i in part]
+            takes = groups.takes(group)
             if chosen[group] or any(left[k] < 2 for k, _ in takes):
                 continue
             gain = sum(abs(room[k]) - abs(room[k] - count) for k, count in takes)
@@ -146,6 +154,10 @@ def _draw(groups: _Groups, order: list[int], val_fraction: float, seed: int) -> 
                 unfilled -= room[k] > 0 and room[k] - count <= 0
                 room[k] -= count
                 left[k] -= 1
+    if not chosen.any():
+        free = [each for each in order if all(left[k] > 1 for k, _ in groups.takes(each))]
+        smallest = sorted(free, key=lambda each: sum(n for _, n in groups.takes(each)))
+        chosen[smallest[:1]] = True
     return chosen
 
 

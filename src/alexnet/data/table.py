@@ -188,7 +188,7 @@ def _columns(where: Path, names: Sequence[str]) -> list[int]:
         if name not in plain:
             listed = ", ".join(f'"{each.strip()[:40]}"' for each in names) or "none"
             raise SourceError(
-                f'{where} has no column "{name}".{did_you_mean(name, plain)} Its columns: '
+                f'{where} has no column "{name}". Its columns: '
                 f"{listed}. The first line of a table names its columns: path, label, and split "
                 "if there is one."
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol, get_args
 
+from alexnet.data.pack import Pack
 from alexnet.errors import RecipeError, SourceError
 from alexnet.files import replace_file
 
@@ -60,13 +61,15 @@ class UnreadablePolicy:
         if self.how == "fail" and self.quarantine is not None:
             raise RecipeError('unreadable is "fail": nothing goes to a quarantine. Leave one out.')
 
-    def take(self, source: NamedFiles, failures: Sequence[tuple[int, str]]) -> None:
+    def take(self, source: NamedFiles | Pack, failures: Sequence[tuple[int, str]]) -> None:
         """Treat some unreadable pictures as they are met: index in the source and reason.
 
         Raises:
             SourceError: the choice is to fail; the first picture is named.
         """
-        if failures and self.how == "fail":
+        if not failures or isinstance(source, Pack):  # what is packed was read before
+            return
+        if self.how == "fail":
             index, reason = failures[0]
             raise SourceError(
                 f"{source.where}: {source.paths[index]} cannot be read: {reason}. Mend or remove "

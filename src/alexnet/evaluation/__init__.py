@@ -18,8 +18,8 @@ from alexnet.evaluation.stream import Answers, Stored, answers, average, stored_
 from alexnet.evaluation.views import Crops, View, crop_views, view_tensor
 
 __all__ = [
-    "Answers",
     "BATCH",
+    "Answers",
     "Crops",
     "Exactness",
     "Member",

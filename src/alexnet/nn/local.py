@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alexnet.errors import RecipeError
@@ -56,11 +60,12 @@ class LocallyConnected(nn.Module):
                 f"A locally connected layer has weights for {self.positions} x {self.positions} "
                 f"positions; an input of {tuple(x.shape)} has {' x '.join(map(str, found))}."
             )
-        patches = functional.unfold(
-            x, window.kernel, padding=window.padding, stride=window.stride
-        )  # (N, inputs * kernel**2, P * P)
-        answers = torch.bmm(patches.permute(2, 0, 1), self.weight.to(patches.dtype))
-        maps = answers.permute(1, 2, 0).reshape(len(x), self.outputs, *found)
+        padded = functional.pad(x, (window.padding,) * 4)
+        patches = _patches(padded, window, self.positions)
+        by_map = cast("Tensor", self.weight.unflatten(1, (self.inputs, -1)))  # (P * P, C, k * k, O)
+        weight = by_map.transpose(1, 2).flatten(1, 2)
+        answers = torch.bmm(patches, weight.to(patches.dtype))
+        maps = answers.transpose(0, 1).reshape(len(x), *found, self.outputs).permute(0, 3, 1, 2)
         return maps + self.bias.to(maps.dtype)
 
     def extra_repr(self) -> str:
@@ -70,3 +75,45 @@ class LocallyConnected(nn.Module):
             f"{self.inputs}, {self.outputs}, positions={self.positions}, kernel={window.kernel}, "
             f"stride={window.stride}, padding={window.padding}"
         )
+
+
+def _patches(x: Tensor, window: Window, positions: int) -> Tensor:
+    """Return (P * P, N, k * k * C)."""
+    return cast("Tensor", _Patches.apply(x, window, positions))
+
+
+class _Patches(torch.autograd.Function):
+    """Gather the windows of (N, C, H, W) as (P * P, N, k * k * C), channels innermost.
+
+    With channels last that copies whole runs of channels; torch's unfold goes number by number.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, window: Window, positions: int) -> Tensor:
+        ctx.window, ctx.positions, ctx.shape = window, positions, x.shape
+        rows = x.permute(0, 2, 3, 1)
+        patches = rows.new_empty(
+            positions, positions, len(x), window.kernel, window.kernel, x.shape[1]
+        )
+        for i, j, part in _parts(rows, window, positions):
+            patches[:, :, :, i, j] = part.permute(1, 2, 0, 3)
+        return patches.reshape(positions**2, len(x), -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        n, channels, height, width = ctx.shape
+        kernel, positions = ctx.window.kernel, ctx.positions
+        patches = gradients[0].view(positions, positions, n, kernel, kernel, channels)
+        rows = patches.new_zeros(n, height, width, channels)
+        for i, j, part in _parts(rows, ctx.window, positions):
+            part += patches[:, :, :, i, j].permute(2, 0, 1, 3)
+        return rows.permute(0, 3, 1, 2), None, None
+
+
+def _parts(rows: Tensor, window: Window, positions: int) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield each place in a window with the (N, P, P, C) numbers that lie there."""
+    reach = (positions - 1) * window.stride + 1
+    for i in range(window.kernel):
+        for j in range(window.kernel):
+            yield i, j, rows[:, i : i + reach : window.stride, j : j + reach : window.stride]

@@ -18,6 +18,7 @@ def digits() -> Recipe:
         flip=False,
         lr=0.02,
         decay=0.0005,
+        layer_decay=("conv1=0.1",),  # melts its first weights away: what is left can be looked at
         batch=64,
         schedule="cosine",
         warmup_epochs=1.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.files import read_json
@@ -64,7 +64,7 @@ def _recipe_of(model: str | None) -> str:
 
 
 def _from_file(path: Path) -> Recipe:
-    values = read_json(path, RecipeError)
+    values: object = read_json(path, RecipeError)
     if isinstance(values, dict) and "recipe" in values:
-        values = cast("dict[str, Any]", values)["recipe"]
-    return recipe_from_json(values, str(path))
+        return recipe_from_json(cast("dict[str, object]", values)["recipe"], str(path))
+    return recipe_from_json(cast("object", values), str(path))

@@ -20,7 +20,7 @@ from alexnet.reporting.curves import cuts_of, falls_far
 from alexnet.reporting.evidence import ReportEvidence
 from alexnet.reporting.filters import filter_grid
 from alexnet.reporting.markup import plain
-from alexnet.reporting.words import percent
+from alexnet.reporting.words import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,11 +129,17 @@ def _curves(evidence: ReportEvidence) -> Figure:
     for axes, in_powers in ((loss, falls_far(epochs)), (error, False), (rate, steep)):
         if in_powers:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(_tick)
+            axes.minorticks_off()
         else:
             axes.set_ylim(bottom=0)
         for cut in cuts:
             axes.axvline(cut, color=_SOFT, linestyle=":", linewidth=0.9)
     return figure
+
+
+def _tick(value: float, _: int | None) -> str:
+    return number(value)
 
 
 def _line(axes: Axes, x: Sequence[int], y: Sequence[float | None], colour: str, name: str) -> None:

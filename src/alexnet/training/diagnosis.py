@@ -100,7 +100,7 @@ def stuck_error(epoch: Epoch, entropy: float, causes: list[Cause]) -> Diverged:
 
 def _rate(optimiser: PaperMomentum, rates: Rates) -> Cause | None:
     shares = [
-        (float(slot.velocity.norm()) / max(float(slot.parameter.norm()), 1e-12), name)
+        (_length(slot.velocity) / max(_length(slot.parameter), 1e-12), name)
         for name, slot in optimiser.slots.items()
         if not slot.is_bias and slot.multiple(rates.epoch) > 0
     ]
@@ -119,6 +119,10 @@ def _rate(optimiser: PaperMomentum, rates: Rates) -> Cause | None:
             f"--lr {rates.weights * 100:g}",
         )
     return None
+
+
+def _length(x: Tensor) -> float:
+    return math.sqrt(float(x.detach().double().square().sum()))
 
 
 def _dead(outputs: dict[str, Tensor], rates: Rates) -> Cause | None:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -173,7 +173,7 @@ class _Tally:
     def settle(self, started: float) -> None:
         """Fetch the sums, account for the time, and stop where the loss is not finite."""
         state = self.state
-        state.loss_sum, state.wrong = (float(each) for each in self.sums.tolist())
+        state.loss_sum, state.wrong = cast("list[float]", self.sums.tolist())
         took = time.perf_counter() - started
         state.seconds += took
         state.all_seconds += took

@@ -138,16 +138,20 @@ def _differences(kept: object, asked: Mapping[str, Any]) -> list[str]:
         if isinstance(old, dict) and isinstance(new, dict):
             lines += _fields_that_differ(cast("dict[str, Any]", old), cast("dict[str, Any]", new))
         elif old != new:
-            lines.append(f"{key}: {_short(old)} then, {_short(new)} now")
+            lines.append(_then_and_now(key, old, new))
     return lines
 
 
 def _fields_that_differ(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [
-        f"{name}: {_short(old.get(name))} then, {_short(new.get(name))} now"
+        _then_and_now(name, old.get(name), new.get(name))
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
+
+
+def _then_and_now(name: str, old: Any, new: Any) -> str:
+    return f"{name}: {_short(old)} then, {_short(new)} now"
 
 
 def _short(value: object) -> str:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def feature_writer(out: Path) -> Callable[[Iterator[FeatureRows]], None]:
         return lambda rows: replace_file(out, lambda file: _write_npz(file, rows, out.parent))
     if out.suffix == ".parquet":
         try:
-            import pyarrow  # noqa: F401
+            import pyarrow  # noqa: F401  # pyright: ignore[reportUnusedImport]
         except ImportError:
             raise AlexNetError(
                 'Parquet files need pyarrow: pip install "alexnet[tables]", or write .npz.'
@@ -93,16 +93,17 @@ def _write_parquet(file: BinaryIO, rows: Iterator[FeatureRows]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    arrow = cast("Any", pa)
     writer: Any = None
     for part in rows:
-        flat = pa.array(np.ascontiguousarray(part.features).reshape(-1))
-        table = pa.table(
+        flat = arrow.array(np.ascontiguousarray(part.features).reshape(-1))
+        table = arrow.table(
             {
                 "path": [_utf8(path) for path in part.paths],
                 "label": part.labels,
                 "class": [_utf8(name) for name in part.classes],
                 "split": part.splits,
-                "features": pa.FixedSizeListArray.from_arrays(flat, part.features.shape[1]),
+                "features": arrow.FixedSizeListArray.from_arrays(flat, part.features.shape[1]),
             }
         )
         writer = writer or pq.ParquetWriter(file, table.schema)

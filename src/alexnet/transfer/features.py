@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.data import SPLITS, Readable, Source, open_source
+from alexnet.data import SPLITS, Pack, Readable, Source, open_source
 from alexnet.errors import SourceError
 from alexnet.evaluation import (
     BATCH,
@@ -42,7 +42,7 @@ class Features:
 
 def layer_features(
     member: Member,
-    pictures: Readable,
+    pictures: Readable | Pack,
     indices: NDArray[np.int64],
     *,
     layer: str,
@@ -99,7 +99,7 @@ def extract_features(
     write = feature_writer(Path(out))
     member = load_ensemble([Path(weights)], precision=precision).members[0]
     layer = layer or member.network.features_layer
-    opened = open_source(Path(source))
+    opened = open_source(Path(source), fewest_classes=1)
     _, indices = choose_split(opened.splits, split, where=source)
     unreadable: list[tuple[str, str]] = []
     shape = [0, 0]
@@ -133,7 +133,7 @@ def extract_features(
     )
 
 
-def _rows(source: Source, part: Features) -> FeatureRows:
+def _rows(source: Source | Pack, part: Features) -> FeatureRows:
     labels = source.labels[part.indices]
     return FeatureRows(
         features=part.numbers,

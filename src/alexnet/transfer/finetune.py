@@ -32,7 +32,7 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
     """
     trained = weights.network()
     arguments: dict[str, Any] = {**trained.arguments, "classes": classes}
-    network = build_model(trained.model, **{**arguments, "seed": seed})
+    network = build_model(trained.model, **arguments, seed=seed)
     head = last_layer(network)
     kept = {
         name: tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -154,8 +154,9 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]
     """Read every tensor and the metadata; whatever is wrong becomes one sentence."""
     try:
         _refuse_pickle(file)
-        with safe_open(file, framework="pt", device="cpu") as opened:
-            tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
+        with cast("Any", safe_open)(file, framework="pt", device="cpu") as opened:
+            names: list[str] = list(opened.keys())
+            tensors: dict[str, Tensor] = {name: opened.get_tensor(name).clone() for name in names}
             return tensors, opened.metadata()
     except OSError as error:
         raise WeightsError(f"Could not read {file}: {error.strerror or error}.") from error

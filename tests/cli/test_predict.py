@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+
+import pytest
+
+from alexnet import evaluate, predict
+from alexnet.errors import RecipeError, SourceError
+
+
+def test_rows_come_in_the_order_given(trained):
+    names = ["bee/3.png", "ant/1.png", "bee/0.png"]
+    found = predict(trained.run, *[trained.pictures / name for name in names])
+    assert [row.path for row in found.predictions] == [str(trained.pictures / n) for n in names]
+    for row in found.predictions:
+        assert sorted(row.classes) == ["ant", "bee"]
+        assert row.probabilities == sorted(row.probabilities, reverse=True)
+        assert sum(row.probabilities) == pytest.approx(1)
+
+
+def test_a_folder_is_every_picture_in_it(trained):
+    found = predict(trained.run, trained.pictures, top=1, batch=3)
+    assert len(found.predictions) == 16
+    right = sum(row.path.split("/")[-2] == row.classes[0] for row in found.predictions)
+    assert right / 16 == evaluate(trained.run, trained.pictures, split="all").top1
+
+
+def test_what_cannot_be_read_is_a_row_and_the_rest_go_on(alexnet, trained, tmp_path):
+    (tmp_path / "notes.jpg").write_text("no picture")
+    picture = trained.pictures / "ant" / "0.png"
+    missing = tmp_path / "gone.png"
+    said = alexnet("predict", trained.run, missing, picture, tmp_path / "notes.jpg", "--json")
+    rows = json.loads(said.out)["predictions"]
+    assert (said.code, said.err) == (0, "")
+    assert [row["path"] for row in rows] == [str(missing), str(picture), f"{tmp_path}/notes.jpg"]
+    assert [bool(row["classes"]) for row in rows] == [False, True, False]
+    assert rows[0]["error"] == "there is no such file or folder"
+    assert "it is not a picture" in rows[2]["error"]
+
+
+def test_nothing_readable_is_an_error(alexnet, trained, tmp_path):
+    said = alexnet("predict", trained.run, tmp_path / "a.png")
+    assert said.code == 2
+    assert said.err == f"error: {tmp_path}/a.png cannot be read: there is no such file or folder\n"
+    with pytest.raises(
+        SourceError, match=r"None of the 2 pictures can be read\. The first, .*a\.p"
+    ):
+        predict(trained.run, tmp_path / "a.png", tmp_path / "b.png")
+
+
+def test_standard_input_is_a_picture(alexnet, trained, monkeypatch):
+    data = (trained.pictures / "bee" / "0.png").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    (row,) = json.loads(alexnet("predict", trained.run, "-", "--json").out)["predictions"]
+    named = predict(trained.run, trained.pictures / "bee" / "0.png").predictions[0]
+    assert (row["path"], row["probabilities"]) == ("-", named.probabilities)
+
+
+def test_an_archive_is_every_picture_in_it(trained, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "photos"), "zip", trained.pictures)
+    found = predict(trained.run, archive).predictions
+    folder = predict(trained.run, trained.pictures).predictions
+    assert [row.path for row in found[:2]] == [f"{archive}/ant/0.png", f"{archive}/ant/1.png"]
+    assert [row.probabilities for row in found] == [row.probabilities for row in folder]
+
+
+def test_unsure_answers_can_be_rejected(alexnet, trained):
+    picture = trained.pictures / "ant" / "0.png"
+    assert predict(trained.run, picture, reject_below=1.0).predictions[0].rejected
+    assert not predict(trained.run, picture, reject_below=0.0).predictions[0].rejected
+    assert "none of these" in alexnet("predict", trained.run, picture, "--reject-below", "1").out
+
+
+def test_the_same_rows_can_be_a_table(alexnet, trained, tmp_path):
+    place = tmp_path / "answers.csv"
+    words = (trained.pictures / "ant" / "0.png", tmp_path / "gone.png", "--csv", place)
+    said = alexnet("predict", trained.run, *words)
+    assert said.out.endswith(f"Written to {place}.\n")
+    with place.open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first["answer"] == first["class_1"]
+    assert float(first["probability_1"]) + float(first["probability_2"]) == pytest.approx(1)
+    assert (second["answer"], second["error"]) == ("", "there is no such file or folder")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"top": 0}, r"top must be at least 1 class; got 0\."),
+        ({"reject_below": 1.5}, r"reject_below is a probability between 0 and 1; got 1\.5\."),
+        ({"batch": 0}, r"batch must be at least 1 picture; got 0\."),
+    ],
+)
+def test_settings_are_held_against_their_ranges(trained, changes, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        predict(trained.run, trained.pictures, **changes)
+
+
+def test_there_must_be_pictures(alexnet, trained):
+    said = alexnet("predict", trained.run)
+    assert said.code == 2
+    assert said.err.startswith("error: predict needs pictures: name files, folders or archives")

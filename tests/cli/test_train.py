@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from alexnet import load_weights
+
+SETTINGS = shlex.split(
+    "--cache none --precision fp32 --threads 1 --model mlp --image-px 16 --crop-px 16 --batch 4 "
+    "--activation relu --lr 0.01 --schedule constant --val-fraction 0.25 --epochs"
+)
+
+
+def test_the_same_call_again_says_that_the_run_is_finished(alexnet, trained):
+    said = alexnet("train", trained.pictures, "--run", trained.run, *SETTINGS, 2, "--json")
+    report = json.loads(said.out)
+    assert said.code == 0
+    assert (report["already_finished"], report["epochs"], report["split"]) == (True, 2, "val")
+    assert report["results"]["images"] == 4
+    assert f"The run in {trained.run} is finished." in said.err
+
+
+def test_a_run_of_other_settings_is_not_continued(alexnet, trained):
+    said = alexnet("train", trained.pictures, "--run", trained.run, *SETTINGS, 3)
+    assert (said.code, said.out) == (2, "")
+    assert "holds another run. It differs in epochs: 2 then, 3 now." in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--recipe", "papr"], 'There is no recipe "papr". Did you mean "paper"?'),
+        (["--model", "alexnte"], 'There is no model "alexnte". Did you mean "alexnet"'),
+        (["--lr", "-1"], "lr must be a number above 0; got -1.0."),
+        (["--cuts", "9", "8"], "cuts must be rising epochs; got (9, 8)."),
+        (["--layer-lr", "conv1"], "layer_lr holds 'conv1', which is not LAYER=NUMBER"),
+        (["--threads", "0"], "threads must be at least 1; got 0."),
+        (["--unreadable", "fail", "--quarantine", "q"], "nothing goes to a quarantine."),
+    ],
+)
+def test_settings_that_cannot_work_are_sentences(alexnet, trained, words, sentence, tmp_path):
+    said = alexnet("train", trained.pictures, "--run", tmp_path / "run", *words)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines()[-1].startswith("error: ")
+    assert sentence in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_source_that_is_not_there_is_a_sentence(alexnet, trained, tmp_path):
+    said = alexnet("train", trained.pictures.with_name("photo"), "--run", tmp_path / "run")
+    assert said.code == 2
+    assert 'photo. Did you mean "photos"?' in said.err
+
+
+def test_finetuning_keeps_what_is_known(alexnet, trained, tmp_path):
+    words = ("--lr-old", 0, "--epochs", 1, "--batch", 4, "--cache", "none", "--threads", 1)
+    run = tmp_path / "run"
+    said = alexnet("finetune", trained.run, trained.pictures, "--run", run, *words, "--json")
+    assert said.code == 0, said.err
+    before, after = load_weights(trained.run), load_weights(run)
+    assert after.preprocessing.to_json() == before.preprocessing.to_json()
+    assert (after.state["fc1.weight"] == before.state["fc1.weight"]).all()
+    assert (after.state["fc3.weight"] != before.state["fc3.weight"]).any()
+
+
+def test_rates_of_finetuning_are_held_against_their_ranges(alexnet, trained):
+    said = alexnet("finetune", trained.run, trained.pictures, "--lr-new", 0)
+    assert said.code == 2
+    assert "lr_new must be above 0 and lr_old at least 0; got 0.0, 0.001." in said.err

@@ -1,0 +1,46 @@
+"""What holds for every test: which kinds wait to be asked for, and names that are no text."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# Before torch is imported: workers that share cores and spin while they wait for each other are
+# slower by an order of magnitude than workers of one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_ASKED = {
+    "slow": "takes long: run it with --slow",
+    "network": "needs the internet: run it with --network",
+}
+
+
+def pytest_addoption(parser):
+    for name in _ASKED:
+        parser.addoption(f"--{name}", action="store_true", help=f"also run tests marked {name}")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for name, reason in _ASKED.items():
+            if name in item.keywords and not config.getoption(f"--{name}"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+        if "gpu" in item.keywords and not _has_accelerator():
+            item.add_marker(pytest.mark.skip(reason="needs an accelerator, and there is none"))
+
+
+def _has_accelerator() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Write captured names that are no text with escapes: workers can only send text."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report

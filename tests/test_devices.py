@@ -1,0 +1,96 @@
+"""What this machine is asked once: precision by measurement, threads, and what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+import torch
+
+from alexnet import devices
+from alexnet.devices import choose_device, cores, peak_memory_mb, processor
+from alexnet.errors import RecipeError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    yield tmp_path
+    torch.set_num_threads(before)
+
+
+def test_the_faster_precision_is_chosen_and_both_speeds_are_said(monkeypatch):
+    for speeds, chosen in (
+        ({"fp32": 100.0, "bf16": 300.0}, "bf16"),
+        ({"fp32": 100.0, "bf16": 110.0}, "fp32"),  # too little to pay for the rounding
+        ({"fp32": 213.0, "bf16": 143.0}, "fp32"),  # a processor's flag is no proof
+    ):
+        monkeypatch.setattr(devices, "_speeds", lambda kind, speeds=speeds: speeds)
+        monkeypatch.setattr(devices, "processor", lambda chosen=str(speeds): chosen)
+        found = choose_device(threads=1)
+        assert found.precision == chosen
+        assert f"{speeds['fp32']:.0f} GFLOP/s in fp32, {speeds['bf16']:.0f} in bf16" in found.reason
+
+
+def test_a_measurement_is_made_once_and_survives_damage(own_cache, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        devices, "_speeds", lambda kind: calls.append(kind) or {"fp32": 1.0, "bf16": 2.0}
+    )
+    assert [choose_device(threads=1).precision for _ in range(3)] == ["bf16"] * 3
+    assert len(calls) == 1
+    (kept,) = (own_cache / "measured").iterdir()
+    assert json.loads(kept.read_text()) == {"fp32": 1.0, "bf16": 2.0}
+    kept.write_text('{"fp32": ')
+    choose_device(threads=1)
+    assert len(calls) == 2
+
+
+def test_a_real_measurement_leaves_the_random_stream_alone(monkeypatch):
+    monkeypatch.setattr(devices, "_MEASURING_S", 0.02)
+    torch.manual_seed(1)
+    wanted = torch.rand(3)
+    torch.manual_seed(1)
+    found = choose_device(threads=1)
+    assert torch.equal(torch.rand(3), wanted)
+    assert found.precision in ("fp32", "bf16")
+    assert json.loads(json.dumps(found.to_json()))["threads"] == 1
+
+
+def test_threads_are_those_asked_for_else_every_core(monkeypatch):
+    assert choose_device("fp32", threads=3).threads == torch.get_num_threads() == 3
+    assert choose_device("fp32").threads == cores()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert choose_device("fp32").threads == torch.get_num_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert choose_device("fp32").threads == cores() == len(os.sched_getaffinity(0))
+
+
+def test_what_cannot_be_is_a_sentence():
+    with pytest.raises(RecipeError, match="threads must be at least 1; got 0"):
+        choose_device("fp32", threads=0)
+    with pytest.raises(RecipeError, match='precision must be "auto", "fp32" or "bf16"; got "fp8"'):
+        choose_device("fp8")  # type: ignore[arg-type]
+
+
+def test_bf16_is_for_products_and_parameters_stay_fp32():
+    layer = torch.nn.Linear(4, 4)
+    with choose_device("bf16", threads=1).autocast():
+        assert layer(torch.ones(1, 4)).dtype == torch.bfloat16
+    with choose_device("fp32", threads=1).autocast():
+        assert layer(torch.ones(1, 4)).dtype == torch.float32
+    assert layer.weight.dtype == torch.float32
+
+
+def test_networks_are_placed_channels_last():
+    layer = choose_device("fp32", threads=1).place(torch.nn.Conv2d(3, 8, 3))
+    weight = next(layer.parameters())
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_machine_and_memory_are_told():
+    assert processor()
+    assert (peak_memory_mb() or 0) > 10
