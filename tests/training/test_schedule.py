@@ -31,6 +31,17 @@ def test_plateau_cuts_when_the_error_stops_falling_and_ends_after_the_last():
     assert "stopped falling after 1 cuts" in schedule.plan.finished
 
 
+def test_of_equal_errors_the_lower_loss_is_kept_and_the_plateau_goes_on():
+    schedule = Schedule(Recipe(schedule="plateau", patience=3, epochs=90), 1)
+    nan = float("nan")
+    seen = [(0.1, 0.5), (0.1, 0.6), (0.1, 0.4), (0.2, 0.1), (0.1, nan), (0.1, None), (0.05, nan)]
+    best = [schedule.observe(epoch, *each) for epoch, each in enumerate(seen, 1)]
+    assert best == [True, False, True, False, False, False, True]
+    assert schedule.plan.cuts == 1
+    assert (schedule.plan.best_epoch, schedule.plan.best_loss) == (7, None)
+    assert schedule.observe(8, 0.05, 0.3)
+
+
 def test_cosine_warms_up_and_falls_to_nothing():
     schedule = Schedule(Recipe(schedule="cosine", warmup_epochs=1, epochs=3, lr=1.0), 10)
     rates = [schedule.rates(step).weights for step in range(30)]
@@ -56,7 +67,7 @@ def test_early_stop_and_the_end():
 
 def test_state_goes_through_json():
     schedule = Schedule(Recipe(patience=1), 5)
-    schedule.observe(1, 0.1 + 0.2)
+    schedule.observe(1, 0.1 + 0.2, 1 / 3)
     schedule.observe(2, 0.9)
     other = Schedule(Recipe(patience=1), 5)
     other.load_state(json.loads(json.dumps(schedule.state())))

@@ -115,8 +115,8 @@ def _error(epochs: Sequence[Epoch], cuts: Sequence[int], classes: int) -> Chart:
     if classes > 5:
         top5 = _finite(each.val_top5_error for each in epochs)
         lines.append(Line("val. top-5", "val faint", top5))
-    known = [(each.epoch, v) for each, v in zip(epochs, val, strict=True) if v is not None]
-    best = min(known, key=lambda pair: pair[1], default=None)
+    kept = [(each.epoch, v) for each, v in zip(epochs, val, strict=True) if each.best]
+    best = next(((epoch, v) for epoch, v in reversed(kept) if v is not None), None)
     sentence = f"Training error from {percent(train[0])} to {percent(train[-1])}"
     if best:
         sentence += f"; best validation error {percent(best[1])} after epoch {best[0]}"

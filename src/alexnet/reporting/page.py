@@ -80,7 +80,7 @@ def _sections(
             "Training",
             (
                 "Train figures are taken on the way, with augmentation and dropout; validation "
-                "figures after each epoch, without. The ring marks the best epoch."
+                "figures after each epoch, without. The ring marks the epoch that was kept."
             ),
             curves,
         ),

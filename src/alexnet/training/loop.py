@@ -194,7 +194,9 @@ def _end_epoch(training: Training) -> Epoch:
     rate = training.schedule.rates(state.step - 1).weights
     training.network.eval()
     found = training.validate()
-    best = training.schedule.observe(state.epoch + 1, found.error if found else None)
+    best = training.schedule.observe(
+        state.epoch + 1, found.error if found else None, found.loss if found else None
+    )
     took = time.perf_counter() - started
     state.all_seconds += took
     epoch = Epoch(

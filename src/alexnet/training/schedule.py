@@ -21,6 +21,7 @@ class Plan:
     """What the schedule remembers of the validation errors; part of every checkpoint."""
 
     best_error: float | None = None
+    best_loss: float | None = None  # among epochs of that error; None: not known, or not finite
     best_epoch: int = 0
     epochs_since: int = 0  # since the best error, or since the last cut after it
     cuts: int = 0
@@ -54,17 +55,20 @@ class Schedule:
             epoch=epoch,
         )
 
-    def observe(self, epoch: int, error: float | None) -> bool:
+    def observe(self, epoch: int, error: float | None, loss: float | None = None) -> bool:
         """Take in the validation error after an epoch (counted from 1); return if it is the best.
 
-        Without validation pictures every epoch counts as the best: the last weights are kept.
+        Of equal errors the lower loss is the better: on few validation pictures many epochs make
+        the same errors. A plateau is left by a lower error alone. Without validation pictures every
+        epoch counts as the best: the last weights are kept.
         """
         recipe, plan = self.recipe, self.plan
-        best = error is None or plan.best_error is None or error < plan.best_error
+        lower = error is None or plan.best_error is None or error < plan.best_error
+        best = lower or (error == plan.best_error and _is_lower(loss, plan.best_loss))
         if best:
-            plan.best_error, plan.best_epoch, plan.epochs_since = error, epoch, 0
-        else:
-            plan.epochs_since += 1
+            plan.best_error, plan.best_epoch = error, epoch
+            plan.best_loss = loss if loss is not None and math.isfinite(loss) else None
+        plan.epochs_since = 0 if lower else plan.epochs_since + 1
         if recipe.schedule == "plateau" and plan.epochs_since >= recipe.patience:
             if plan.cuts == recipe.max_cuts:
                 plan.finished = f"the validation error stopped falling after {plan.cuts} cuts"
@@ -100,3 +104,7 @@ class Schedule:
         warm = self.recipe.warmup_epochs * self.steps_per_epoch
         total = max(self.recipe.epochs * self.steps_per_epoch - warm, 1)
         return 0.5 * (1 + math.cos(math.pi * min(max(step - warm, 0) / total, 1.0)))
+
+
+def _is_lower(loss: float | None, best: float | None) -> bool:
+    return loss is not None and math.isfinite(loss) and (best is None or loss < best)
