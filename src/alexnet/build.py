@@ -141,7 +141,7 @@ def prepare(
     weights = class_weights(labels, len(pack.classes)) if recipe.class_weights == "auto" else None
     training = Training(
         network=network,
-        objective=make_objective(recipe.loss, weights),
+        objective=make_objective(recipe.loss, weights, smoothing=recipe.label_smoothing),
         optimiser=optimiser,
         schedule=Schedule(recipe, loader.steps_per_epoch),
         batches=loader.epoch,
@@ -253,6 +253,7 @@ def _preprocessing(
 def _augmentation(recipe: Recipe, pack: Pack, train: NDArray[np.int64]) -> Augmentation:
     return Augmentation(
         flip=recipe.flip,
+        area=recipe.crop_area,
         crop_group=recipe.crop_group,
         colour=recipe.colour,
         colour_noise=recipe.colour_noise,

@@ -67,6 +67,7 @@ class Recipe:
 
     # augmentation
     flip: bool = True
+    crop_area: float = 1.0  # below 1: boxes of that share of the area up to all, brought to size
     crop_group: int = 1  # pictures that share one crop and one flip; the program: 32
     colour: Colour = "paper"  # "program": the noisy picture is also divided by 1 + colour_noise
     colour_noise: float = 0.0  # standard deviation of the draw along each principal colour
@@ -74,6 +75,7 @@ class Recipe:
 
     # objective
     loss: Loss = "softmax"
+    label_smoothing: float = 0.0  # share of each label that is spread over all classes
     class_weights: ClassWeights = "none"  # "auto": inverse class frequency
     sampling: Sampling = "shuffle"  # "balanced": each class equally often in an epoch
 
@@ -111,6 +113,13 @@ class Recipe:
                 f"crop_px ({self.crop_px}) is larger than image_px ({self.image_px}): the crop is "
                 "taken out of the stored picture. Lower crop_px or raise image_px."
             )
+        if self.crop_area < 1 and self.mean == "image":
+            raise RecipeError(
+                "crop_area below 1 resizes what is cut, and a mean image cannot follow it. "
+                'Set mean to "central", "channel" or "none".'
+            )
+        if self.label_smoothing and self.loss != "softmax":
+            raise RecipeError("label_smoothing belongs to the softmax loss. Set it to 0.")
         if list(self.cuts) != sorted(set(self.cuts)):
             raise RecipeError(f"cuts must be rising epochs; got {self.cuts}.")
         if self.schedule == "steps" and not self.cuts:
@@ -153,6 +162,8 @@ class RecipeChanges(TypedDict, total=False):
     """Share of train held out where the source brings no val; 0: none."""
     flip: bool
     """Mirror half of the pictures while training."""
+    crop_area: float
+    """Smallest share of the picture that a crop shows, resized; 1: crops of fixed size."""
     crop_group: int
     """Pictures that share one crop and one flip; the authors' program: 32."""
     colour: Colour
@@ -163,6 +174,8 @@ class RecipeChanges(TypedDict, total=False):
     """Epoch from which colour noise is off."""
     loss: Loss
     """Softmax regression (the paper), or squared error on one-hot labels."""
+    label_smoothing: float
+    """Share of each label that is spread evenly over all classes."""
     class_weights: ClassWeights
     """Weigh classes by inverse frequency."""
     sampling: Sampling
@@ -235,6 +248,8 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("image_px", lambda v: 1 <= v <= 4096, "between 1 and 4096 pixels"),
     ("crop_px", lambda v: 1 <= v <= 4096, "between 1 and 4096 pixels"),
     ("val_fraction", lambda v: 0 <= v < 1, "at least 0 and under 1"),
+    ("crop_area", lambda v: 0 < v <= 1, "above 0 and at most 1"),
+    ("label_smoothing", lambda v: 0 <= v < 1, "at least 0 and under 1"),
     ("crop_group", lambda v: v >= 1, "at least 1 picture"),
     ("colour_noise", lambda v: 0 <= v < math.inf, "a number of at least 0"),
     ("colour_until", lambda v: v >= 0, "an epoch of at least 0"),

@@ -108,3 +108,25 @@ def test_noise_stops_at_its_epoch():
 def test_noise_without_principal_colours_is_refused():
     with pytest.raises(RecipeError, match="no principal colours to draw it along"):
         Augmentation(colour_noise=0.1)
+
+
+def test_boxes_lie_inside_and_show_every_share_of_the_area():
+    draw = Augmentation(area=0.25, seed=1).draw(0, MANY, MANY, PAPER)
+    top, left, height, width = draw.boxes.T
+    assert (draw.boxes >= 0).all()
+    assert (top + height).max() <= 256 + 1e-9 and (left + width).max() <= 256 + 1e-9
+    share = height * width / 256**2
+    assert share.min() == pytest.approx(0.25, abs=0.01) and share.max() > 0.99
+    uncut = share < 0.7  # a stretched box of a larger share may be longer than the picture
+    assert np.histogram(share[uncut], 9, (0.25, 0.7))[0] == pytest.approx(1333, rel=0.12)
+    ratio = (width / height)[uncut]
+    assert 0.75 <= ratio.min() < 0.76 and 1.32 < ratio.max() <= 4 / 3 + 1e-9
+    assert (draw.top == 16).all() and (draw.left == 16).all()
+    assert Augmentation().draw(0, MANY, MANY, PAPER).boxes is None
+
+
+def test_boxes_do_not_depend_on_position_or_neighbours():
+    augmentation = Augmentation(area=0.3, seed=3)
+    some = np.array([77, 3, 19_000])
+    whole, part = (augmentation.draw(2, each, each, PAPER).boxes for each in (MANY, some))
+    assert np.array_equal(part, whole[some])

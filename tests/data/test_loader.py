@@ -14,6 +14,7 @@ from alexnet.data.loader import TrainLoader
 from alexnet.data.statistics import PrincipalColours
 from alexnet.errors import RecipeError, SourceError
 from alexnet.images import Preprocessing
+from alexnet.images.zooming import cut_boxes
 
 SIDE, CROP = 8, 6
 COLOURS = PrincipalColours(np.eye(3), np.array([60.0, 20.0, 10.0]))
@@ -138,6 +139,17 @@ def test_pictures_are_cut_mirrored_and_shifted_as_drawn(make, pixels):
         wanted = wanted[:, ::-1] if draw.mirror[i] else wanted
         wanted = (wanted + draw.shift[i]) / 1.1
         assert batch.images[i].permute(1, 2, 0).numpy() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_boxes_are_resized_and_mirrored_as_drawn(make, pixels):
+    loader = make(area=0.3, colour_noise=0.0)
+    augmentation = Augmentation(area=0.3, seed=1)
+    everything = np.arange(50)
+    draw = augmentation.draw(3, everything, everything, rule())
+    crops = cut_boxes(pixels, draw.boxes, CROP)
+    for index, image in by_picture(loader.epoch(3)).items():
+        wanted = crops[index][:, ::-1] if draw.mirror[index] else crops[index]
+        assert np.array_equal(image.permute(1, 2, 0).numpy(), wanted)
 
 
 def test_balanced_sampling_shows_rare_classes_as_often_with_other_crops(make, pack):

@@ -66,6 +66,13 @@ def test_a_file_is_a_recipe_also_inside_run_json(tmp_path):
     assert choose_recipe(str(path), {"lr": 0.5}).lr == 0.5
 
 
+def test_settings_that_exclude_each_other_are_sentences():
+    with pytest.raises(RecipeError, match="mean image cannot follow it"):
+        Recipe(crop_area=0.5)
+    with pytest.raises(RecipeError, match="label_smoothing belongs to the softmax loss"):
+        Recipe(label_smoothing=0.1, loss="squared")
+
+
 def test_mistakes_are_sentences(tmp_path):
     with pytest.raises(RecipeError, match='no recipe "papper". Did you mean "paper"'):
         choose_recipe("papper", {})

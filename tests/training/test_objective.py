@@ -16,6 +16,14 @@ def test_softmax_is_the_mean_negative_log_probability():
     assert make_objective("softmax")(LOGITS, LABELS).item() == pytest.approx(wanted.item())
 
 
+def test_smoothing_spreads_a_share_of_the_label_over_all_classes():
+    logits = LOGITS.double()
+    truth = 0.7 * torch.nn.functional.one_hot(LABELS, 3).double() + 0.3 / 3
+    wanted = -(truth * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    found = make_objective("softmax", smoothing=0.3)(logits, LABELS)
+    assert found.item() == pytest.approx(wanted.item())
+
+
 def test_both_losses_have_answer_minus_truth_as_gradient():
     truth = torch.nn.functional.one_hot(LABELS, 3).float()
     for loss, answer in (("softmax", torch.softmax(LOGITS, 1)), ("squared", LOGITS)):

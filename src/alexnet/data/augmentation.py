@@ -31,6 +31,7 @@ class Draw:
     mirror: NDArray[np.bool_]  # (n,)
     shift: NDArray[np.float32] | None  # (n, 3) grey levels added to R, G, B; None: no noise
     divide: float  # the picture is divided by it afterwards; 1: not at all
+    boxes: NDArray[np.float64] | None = None  # (n, 4) what is resized to the crop; None: nothing is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class Augmentation:
     """
 
     flip: bool = True  # mirror half of the pictures
+    area: float = 1.0  # below 1: smallest share of the picture's area that a crop shows
     crop_group: int = 1  # pictures in a row that share one crop and one flip; the program: 32
     colour: Colour = "paper"
     colour_noise: float = 0.0  # deviation of the draw along each principal colour; the paper: 0.1
@@ -77,14 +79,15 @@ class Augmentation:
                 shows some more than once); None: never.
 
         Returns:
-            Crop offsets, each uniform over 0 .. image_px - crop_px, ends included; fair coins for
-            the mirror; and the colour shift.
+            Crop offsets, each uniform over 0 .. image_px - crop_px, ends included (the central one
+            where boxes are drawn instead); fair coins for the mirror; and the colour shift.
         """
         pictures = indices if repeats is None else indices + (repeats << 32)
         places = pictures if self.crop_group == 1 else positions // self.crop_group
         choices = preprocessing.image_px - preprocessing.crop_px + 1
-        corner = np.zeros((len(indices), 2), dtype=np.int64)
-        if choices > 1:
+        corner = np.full((len(indices), 2), (choices - 1) // 2, dtype=np.int64)
+        boxes = self._boxes(epoch, places, preprocessing.image_px) if self.area < 1 else None
+        if choices > 1 and boxes is None:
             corner = (uniforms(self.seed, epoch, places, "crop", 2) * choices).astype(np.int64)
         mirror = np.zeros(len(indices), dtype=np.bool_)
         if self.flip:
@@ -92,7 +95,20 @@ class Augmentation:
         shift = self._shift(epoch, pictures)
         noisy_program = shift is not None and self.colour == "program"
         divide = 1 + self.colour_noise if noisy_program else 1.0
-        return Draw(corner[:, 0], corner[:, 1], mirror, shift, divide)
+        return Draw(corner[:, 0], corner[:, 1], mirror, shift, divide, boxes)
+
+    def _boxes(self, epoch: int, places: NDArray[np.int64], side: int) -> NDArray[np.float64]:
+        """Return (n, 4) boxes inside the picture, in pixels: top, left, height, width.
+
+        Area even between `area` and all, the sides' ratio even in its logarithm between 3:4 and
+        4:3 (Szegedy et al. 2015); a side that would be longer than the picture's is cut to it.
+        """
+        share, ratio, down, right = uniforms(self.seed, epoch, places, "box", 4).T
+        pixels = side * side * (self.area + (1 - self.area) * share)
+        stretch = np.exp((2 * ratio - 1) * np.log(4 / 3))
+        height = np.sqrt(pixels / stretch).clip(max=side)
+        width = np.sqrt(pixels * stretch).clip(max=side)
+        return np.stack([down * (side - height), right * (side - width), height, width], axis=1)
 
     def _shift(self, epoch: int, pictures: NDArray[np.int64]) -> NDArray[np.float32] | None:
         """Return (n, 3) grey levels, or None where the noise is off.

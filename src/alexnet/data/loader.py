@@ -118,7 +118,7 @@ class TrainLoader:
         repeats = None if order.repeats is None else order.repeats[part]
         rule = self._preprocessing
         draw = self._augmentation.draw(epoch, positions, indices, rule, repeats=repeats)
-        crops = rule.cut(self._pack.read(indices), draw.top, draw.left, draw.mirror)
+        crops = rule.cut(self._pack.read(indices), draw.top, draw.left, draw.mirror, draw.boxes)
         images = rule.to_tensor(
             crops, draw.top, draw.left, draw.mirror, shift=draw.shift, divide=draw.divide
         )

@@ -18,6 +18,7 @@ from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableTyp
 from alexnet.errors import RecipeError
 from alexnet.images.decoding import decode_as_stored, turned
 from alexnet.images.fitting import fitted
+from alexnet.images.zooming import cut_boxes
 from alexnet.recipe import Fit
 
 __all__ = ["MeanAt", "Order", "Preprocessing", "read_picture"]
@@ -95,6 +96,7 @@ class Preprocessing:
         top: NDArray[np.int64],
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
+        boxes: NDArray[np.float64] | None = None,
     ) -> NDArray[np.uint8]:
         """Cut one crop out of each picture, and mirror some.
 
@@ -103,11 +105,17 @@ class Preprocessing:
             top: (n,) first row of each crop, 0 .. S - c.
             left: (n,) first column of each crop, 0 .. S - c.
             mirror: (n,) whether left and right change places.
+            boxes: (n, 4) top, left, height and width of what is resized to the crop, instead of
+                a crop of fixed size at `top` and `left`; None: nothing is resized.
 
         Returns:
             (n, c, c, 3) uint8.
         """
         c = self.crop_px
+        if boxes is not None:
+            crops = cut_boxes(pictures, boxes, c)
+            crops[mirror] = crops[mirror][:, :, ::-1]
+            return crops
         if c == self.image_px and not mirror.any():
             return np.ascontiguousarray(pictures)
         crops = np.empty((len(pictures), c, c, 3), dtype=np.uint8)

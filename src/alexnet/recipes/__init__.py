@@ -1,6 +1,6 @@
 """Named recipes: each a function that says what to expect, none more than a `Recipe` value."""
 
-from alexnet.recipes.cifar import cifar
+from alexnet.recipes.cifar import cifar, cifar_program
 from alexnet.recipes.digits import digits
 from alexnet.recipes.finetuning import finetuning
 from alexnet.recipes.named import RECIPES, choose_recipe
@@ -8,4 +8,14 @@ from alexnet.recipes.paper import paper
 from alexnet.recipes.program import program
 from alexnet.recipes.small import small
 
-__all__ = ["RECIPES", "choose_recipe", "cifar", "digits", "finetuning", "paper", "program", "small"]
+__all__ = [
+    "RECIPES",
+    "choose_recipe",
+    "cifar",
+    "cifar_program",
+    "digits",
+    "finetuning",
+    "paper",
+    "program",
+    "small",
+]

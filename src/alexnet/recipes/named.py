@@ -9,7 +9,7 @@ from typing import cast
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.files import read_json
 from alexnet.recipe import Recipe, RecipeChanges, changed, recipe_from_json
-from alexnet.recipes.cifar import cifar
+from alexnet.recipes.cifar import cifar, cifar_program
 from alexnet.recipes.digits import digits
 from alexnet.recipes.paper import paper
 from alexnet.recipes.program import program
@@ -21,6 +21,7 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
     "paper": paper,
     "program": program,
     "cifar": cifar,
+    "cifar_program": cifar_program,
     "small": small,
     "digits": digits,
 }

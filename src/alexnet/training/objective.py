@@ -18,7 +18,9 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 """`objective(logits (N, K) float32, labels (N,) int64)` gives the mean loss, a scalar."""
 
 
-def make_objective(loss: Loss, weights: NDArray[np.float32] | None = None) -> Objective:
+def make_objective(
+    loss: Loss, weights: NDArray[np.float32] | None = None, *, smoothing: float = 0.0
+) -> Objective:
     """Return the loss of a batch as a mean over its pictures.
 
     Args:
@@ -26,12 +28,15 @@ def make_objective(loss: Loss, weights: NDArray[np.float32] | None = None) -> Ob
             squared distance of the outputs from the one-hot label, so that both have the gradient
             (answer - truth) at the output.
         weights: (K,) weight of each class; a picture counts by the weight of its label.
+        smoothing: share of each label that is spread evenly over all K classes; softmax alone.
     """
     by_class = None if weights is None else torch.from_numpy(weights)  # type: ignore[reportUnknownMemberType]
 
     def objective(logits: Tensor, labels: Tensor) -> Tensor:
         if loss == "softmax":
-            each = functional.cross_entropy(logits, labels, reduction="none")
+            each = functional.cross_entropy(
+                logits, labels, reduction="none", label_smoothing=smoothing
+            )
         else:
             truth = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
             each = 0.5 * (logits - truth).square().sum(dim=1)
