@@ -19,7 +19,7 @@ FLOORS = (
     {"recipes", "build"},
     {"transfer", "search", "inspection", "claims"},
     {"reporting", "serving"},
-    {"cli"},
+    {"cli", "__main__"},
 )
 """The rooms of each floor, lowest first. The modules of the lowest are one room."""
 

@@ -130,3 +130,29 @@ def test_gradients_reach_every_parameter(name, small):
     for key, each in network.named_parameters():
         assert each.grad is not None, key
         assert torch.isfinite(each.grad).all(), key
+
+
+@pytest.mark.parametrize("model", ["alexnet", "alexnet_program", "cifar_18pct", "cifar_11pct"])
+def test_forward_is_the_last_stage_bit_for_bit_also_backwards(model):
+    sizes = {"image_px": 80, "crop_px": 67} if model.startswith("alexnet") else {}
+    network = build_model(model, classes=3, initialisation="he", **sizes).eval()
+    network.to(memory_format=torch.channels_last)
+    side = network.crop_px
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    x = x.contiguous(memory_format=torch.channels_last)
+    found = []
+    for way in (network, lambda x: list(network.stages(x).values())[-1]):
+        logits = way(x)
+        logits.square().sum().backward()
+        gradients = [p.grad.clone() for p in network.parameters()]
+        network.zero_grad()
+        found.append((logits.detach(), *gradients))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_a_relu_with_a_hook_is_called():
+    network = build_model("cifar_11pct", classes=3)
+    seen = []
+    network.relu1.register_forward_hook(lambda layer, inputs, output: seen.append(output))
+    network(torch.zeros(1, 3, 24, 24))
+    assert len(seen) == 1

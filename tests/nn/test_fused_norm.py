@@ -124,3 +124,17 @@ def test_what_the_kernels_do_not_take_goes_the_plain_way(reason):
     x = x.contiguous() if reason == "layout" else x
     assert not norm._fuses(x)
     assert norm(x).shape == x.shape
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("reading", READINGS[:3] + READINGS[-3:-2], ids=str)
+def test_a_relu_taken_over_gives_the_same_bits(reading, dtype):
+    norm = ResponseNorm(**reading)
+    x, g = pictures(0).to(dtype), pictures(1).to(dtype)
+    x[0, 0, 0, :3] = torch.tensor([0.0, -0.0, float("nan")])
+    alone, taken = (each.clone().requires_grad_() for each in (x, x))
+    first, second = norm(alone.relu()), norm(taken, rectify=True)
+    first.backward(g)
+    second.backward(g)
+    assert torch.equal(first.nan_to_num(7), second.nan_to_num(7))
+    assert torch.equal(alone.grad.nan_to_num(7), taken.grad.nan_to_num(7))

@@ -20,6 +20,7 @@ from alexnet.data import write_skipped_csv, write_split_csv
 from alexnet.devices import Device, peak_memory_mb, processor
 from alexnet.errors import Diverged, Interrupted
 from alexnet.files import read_json, write_json
+from alexnet.nn import ResponseNorm, normalisation_form
 from alexnet.progress import track
 from alexnet.records import Epoch, Results, TrainReport
 from alexnet.reporting import write_report
@@ -98,8 +99,10 @@ class _Session:
             job.training.restore(checkpoint)
             _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
         device = job.training.device
-        run.write("begin", {"step": job.training.state.step, "device": device.to_json()})
-        _log.info("%s", _device_in_words(device))
+        form = _normalisation(job)
+        begin = {"step": job.training.state.step, "device": device.to_json(), "normalisation": form}
+        run.write("begin", begin)
+        _log.info("%s%s", _device_in_words(device), f"; normalisation: {form}" if form else "")
         sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
         _log.info("%s; run folder %s", _sizes_in_words(sizes), run.folder)
         return checkpoint is not None
@@ -225,6 +228,12 @@ def _asked(source: Path, job: Job) -> dict[str, Any]:
         "versions": current_versions(),
         "machine": processor(),
     }
+
+
+def _normalisation(job: Job) -> str | None:
+    """Return which form of the response normalisation runs; None where the network has none."""
+    has_it = any(isinstance(layer, ResponseNorm) for layer in job.network.modules())
+    return normalisation_form(job.training.device.kind) if has_it else None
 
 
 def _command() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.nn import Dropout
+from alexnet.nn import Dropout, MaxPool, ResponseNorm
 
 __all__ = ["Network"]
 
@@ -65,7 +65,16 @@ class Network(nn.Sequential):
             RecipeError: pictures of another shape.
         """
         self._check(input)
-        return cast("Tensor", super().forward(input))
+        x, layers = input, list(self)
+        position = 0
+        while position < len(layers):
+            if rectifier := _rectifier(layers[position : position + 2]):
+                x = rectifier(x, rectify=True)
+                position += 2
+            else:
+                x = cast("Tensor", layers[position](x))
+                position += 1
+        return x
 
     def stages(self, x: Tensor) -> dict[str, Tensor]:
         """Return every layer's output by name, in order; the last one holds the logits."""
@@ -105,3 +114,20 @@ class Network(nn.Sequential):
                 f"{self.model} takes pictures of shape (N, 3, {side}, {side}); got "
                 f"{tuple(x.shape)}. Cut them to {side} pixels, or build it with another crop_px."
             )
+
+
+def _rectifier(pair: list[nn.Module]) -> ResponseNorm | MaxPool | None:
+    """Return which of two layers in a row takes over the other, a ReLU; None: neither does.
+
+    The numbers are the same, in one pass over memory. A ReLU that somebody watches by a hook is
+    called as it stands.
+    """
+    match pair:
+        case [nn.ReLU() as relu, (ResponseNorm() | MaxPool()) as other]:
+            pass
+        case [MaxPool() as other, nn.ReLU() as relu]:
+            pass
+        case _:
+            return None
+    watched: Any = (relu._forward_hooks, relu._forward_pre_hooks, relu._backward_hooks)  # pyright: ignore[reportPrivateUsage]
+    return None if any(watched) else other

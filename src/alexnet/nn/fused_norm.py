@@ -16,34 +16,40 @@ window: N pictures, H and W positions, C channels.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
-import numba
 import numpy as np
 import torch
-from numba import types
-from numba.extending import overload
+
+from alexnet.nn.compiled import (
+    as_array,
+    call,
+    compiled,
+    cut_below_zero,
+    load,
+    njit,
+    prange,
+    store,
+    threads,
+)
 
 __all__ = ["run"]
 
 _FAST = {"contract", "nsz", "arcp", "reassoc"}  # not: that nothing is infinite or not a number
 _FIRST_GUESS = np.uint32(1331181520)  # bits of s ** -0.25 are about this less a quarter of s's
-_HALF = np.uint32(16)
 _QUARTER = np.float32(0.25)
 _ONE_AND_A_QUARTER = np.float32(1.25)
 
 
-# numba's own types know nothing of what a compiled function becomes
-_numba: Any = numba
-njit: Any = numba.njit
-prange: Any = numba.prange
-
-_one_at_a_time = threading.Lock()  # not every threading layer of numba bears two callers
-
-
 def run(
-    region: str, tensors: list[torch.Tensor], size: int, scale: float, k: float, towers: int
+    region: str,
+    tensors: list[torch.Tensor],
+    size: int,
+    scale: float,
+    k: float,
+    towers: int,
+    *,
+    rectify: bool,
 ) -> None:
     """Normalise, or turn gradients round; the last tensor is written.
 
@@ -55,38 +61,17 @@ def run(
         scale: what the plain sum of squares is multiplied by.
         k: added to it.
         towers: groups of channels that do not see each other.
+        rectify: x goes through a ReLU first, and its gradient back through it.
     """
-    threads = min(torch.get_num_threads(), _numba.config.NUMBA_NUM_THREADS)
-    settings: tuple[Any, ...] = (size, np.float32(scale), np.float32(k))
+    settings: tuple[Any, ...] = (size, np.float32(scale), np.float32(k), rectify)
     if region == "channels":
         kernel = across_forward if len(tensors) == 2 else across_backward
-        arrays = [_as_array(each).reshape(-1, each.shape[1] // towers) for each in tensors]
-        settings = (*settings, threads)
+        arrays = [as_array(each).reshape(-1, each.shape[1] // towers) for each in tensors]
+        settings = (*settings, threads())
     else:
         kernel = spatial_forward if len(tensors) == 2 else spatial_backward
-        arrays = [_as_array(each) for each in tensors]
-    with _one_at_a_time:
-        numba.set_num_threads(threads)
-        kernel(*arrays, *settings)
-
-
-def _as_array(x: torch.Tensor) -> Any:
-    """Return the memory of a tensor as (N, H, W, C) float32, or uint16 for bfloat16."""
-    rows = x.detach().permute(0, 2, 3, 1)
-    return (rows.view(torch.uint16) if x.dtype == torch.bfloat16 else rows).numpy()
-
-
-def _compiled(**options: Any) -> Any:
-    """Compile on first use; the machine code is kept on disk wherever that is possible."""
-
-    def compiled(function: Any) -> Any:
-        settings = {"fastmath": _FAST, "error_model": "numpy", "nogil": True, **options}
-        try:
-            return njit(cache=True, **settings)(function)
-        except RuntimeError:  # no folder for the machine code can be written
-            return njit(**settings)(function)
-
-    return compiled
+        arrays = [as_array(each) for each in tensors]
+    call(kernel, *arrays, *settings)
 
 
 @njit(inline="always")
@@ -124,51 +109,17 @@ def _inverse_fourth_roots(
         roots[c] = y
 
 
-def _load(row: Any, values: Any, bits: Any) -> None:
-    """Copy a row of float32 numbers, or of the bits of bfloat16 ones, into float32 `values`."""
-    raise NotImplementedError  # replaced where it is compiled
+@njit(inline="always")
+def _stop_where_rectified(values: Any, gradients: Any, rectify: bool) -> None:
+    if rectify:
+        for c in range(len(values)):
+            gradients[c] = np.float32(0) if values[c] <= 0 else gradients[c]
 
 
-@overload(_load, inline="always")
-def _load_by_type(row: Any, values: Any, bits: Any) -> Any:
-    if row.dtype == types.uint16:
-
-        def load(row: Any, values: Any, bits: Any) -> None:
-            for c in range(len(row)):
-                bits[c] = np.uint32(row[c]) << _HALF
-    else:
-
-        def load(row: Any, values: Any, bits: Any) -> None:
-            for c in range(len(row)):
-                values[c] = row[c]
-
-    return load
-
-
-def _store(values: Any, bits: Any, row: Any) -> None:
-    """Copy float32 `values` into a row; bfloat16 is the nearest, ties to even."""
-    raise NotImplementedError  # replaced where it is compiled
-
-
-@overload(_store, inline="always")
-def _store_by_type(values: Any, bits: Any, row: Any) -> Any:
-    if row.dtype == types.uint16:
-
-        def store(values: Any, bits: Any, row: Any) -> None:
-            for c in range(len(row)):
-                rounding = np.uint32(0x7FFF) + ((bits[c] >> _HALF) & np.uint32(1))
-                row[c] = np.uint16((bits[c] + rounding) >> _HALF)
-    else:
-
-        def store(values: Any, bits: Any, row: Any) -> None:
-            for c in range(len(row)):
-                row[c] = values[c]
-
-    return store
-
-
-@_compiled(parallel=True)
-def across_forward(x: Any, y: Any, size: int, scale: Any, k: Any, threads: int) -> None:
+@compiled(parallel=True, fastmath=_FAST)
+def across_forward(
+    x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool, threads: int
+) -> None:
     """Normalise each row across its channels.
 
     Args:
@@ -177,6 +128,7 @@ def across_forward(x: Any, y: Any, size: int, scale: Any, k: Any, threads: int) 
         size: of the window; an even one reaches one further towards the start.
         scale: float32, what the plain sum of squares is multiplied by.
         k: float32, added to it.
+        rectify: take max(x, 0) for x.
         threads: parts that the rows are shared into.
     """
     R, W = x.shape
@@ -188,18 +140,21 @@ def across_forward(x: Any, y: Any, size: int, scale: Any, k: Any, threads: int) 
         values, s, q = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
         squares = np.zeros(W + size - 1, dtype=np.float32)
         for r in range(R * thread // threads, R * (thread + 1) // threads):
-            _load(x[r], values, x_bits)
+            load(x[r], values, x_bits)
+            cut_below_zero(values, rectify)
             for c in range(W):
                 squares[c + before] = values[c] * values[c]
             _window_sums(squares, s, size)
             _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for c in range(W):
                 values[c] *= q[c] * q[c] * q[c]
-            _store(values, x_bits, y[r])
+            store(values, x_bits, y[r])
 
 
-@_compiled(parallel=True)
-def across_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, threads: int) -> None:
+@compiled(parallel=True, fastmath=_FAST)
+def across_backward(
+    x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rectify: bool, threads: int
+) -> None:
     """Turn the gradient of the output into that of the input; arguments as above.
 
     With p = s ** -0.75: dx = g p - 1.5 scale x * (sum of g x p / s over the windows that hold x).
@@ -218,8 +173,9 @@ def across_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, thre
         squares = np.zeros(W + size - 1, dtype=np.float32)
         shares = np.zeros(W + size - 1, dtype=np.float32)
         for r in range(R * thread // threads, R * (thread + 1) // threads):
-            _load(x[r], values, x_bits)
-            _load(g[r], gradients, g_bits)
+            load(x[r], values, x_bits)
+            cut_below_zero(values, rectify)
+            load(g[r], gradients, g_bits)
             for c in range(W):
                 squares[c + before] = values[c] * values[c]
             _window_sums(squares, s, size)
@@ -231,7 +187,8 @@ def across_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, thre
             _window_sums(shares, s, size)
             for c in range(W):
                 gradients[c] -= slope * values[c] * s[c]
-            _store(gradients, g_bits, dx[r])
+            _stop_where_rectified(values, gradients, rectify)
+            store(gradients, g_bits, dx[r])
 
 
 @njit(inline="always")
@@ -250,8 +207,8 @@ def _patch_sums(source: Any, rows: Any, sums: Any, before: int, size: int, y: in
                 sums[w, c] += rows[j, c]
 
 
-@_compiled(parallel=True)
-def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any) -> None:
+@compiled(parallel=True, fastmath=_FAST)
+def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool) -> None:
     """Normalise each number by a size x size patch of its own map.
 
     Args:
@@ -260,6 +217,7 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any) -> None:
         size: side of the patch; an even one reaches one further towards the start.
         scale: float32, what the plain sum of squares is multiplied by.
         k: float32, added to it.
+        rectify: take max(x, 0) for x.
     """
     N, H, W, C = x.shape
     for n in prange(N):
@@ -271,7 +229,8 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any) -> None:
         q_bits = np.empty(W * C, dtype=np.uint32)
         s, q = s_bits.view(np.float32), q_bits.view(np.float32)
         for h in range(H):
-            _load(x[n, h].reshape(-1), values[h], x_bits[h])
+            load(x[n, h].reshape(-1), values[h], x_bits[h])
+            cut_below_zero(values[h], rectify)
             flat = squares[h].reshape(-1)
             for i in range(W * C):
                 flat[i] = values[h, i] * values[h, i]
@@ -280,11 +239,11 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any) -> None:
             _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for i in range(W * C):
                 values[h, i] *= q[i] * q[i] * q[i]
-            _store(values[h], x_bits[h], y[n, h].reshape(-1))
+            store(values[h], x_bits[h], y[n, h].reshape(-1))
 
 
-@_compiled(parallel=True)
-def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any) -> None:
+@compiled(parallel=True, fastmath=_FAST)
+def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rectify: bool) -> None:
     """Turn the gradient of the output into that of the input; arguments as above."""
     N, H, W, C = x.shape
     before = size // 2
@@ -301,8 +260,9 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any) -> 
         q_bits = np.empty(W * C, dtype=np.uint32)
         s, q = s_bits.view(np.float32), q_bits.view(np.float32)
         for h in range(H):
-            _load(x[n, h].reshape(-1), values[h], x_bits[h])
-            _load(g[n, h].reshape(-1), gradients[h], g_bits[h])
+            load(x[n, h].reshape(-1), values[h], x_bits[h])
+            cut_below_zero(values[h], rectify)
+            load(g[n, h].reshape(-1), gradients[h], g_bits[h])
             flat = squares[h].reshape(-1)
             for i in range(W * C):
                 flat[i] = values[h, i] * values[h, i]
@@ -318,4 +278,5 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any) -> 
             _patch_sums(shares, rows, s.reshape(W, C), after, size, h)
             for i in range(W * C):
                 gradients[h, i] -= slope * values[h, i] * s[i]
-            _store(gradients[h], g_bits[h], dx[n, h].reshape(-1))
+            _stop_where_rectified(values[h], gradients[h], rectify)
+            store(gradients[h], g_bits[h], dx[n, h].reshape(-1))

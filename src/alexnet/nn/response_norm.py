@@ -78,8 +78,12 @@ class ResponseNorm(nn.Module):
         window = self.size if self.region == "channels" else self.size**2
         return self.alpha / window if self.divide else self.alpha
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
         """Return (N, C, H, W), dtype and memory format of `x`.
+
+        Args:
+            x: (N, C, H, W).
+            rectify: take max(x, 0) for x; the same as a ReLU before, in one pass over memory.
 
         Raises:
             RecipeError: `x` is not 4-D, or its channels do not divide into the towers.
@@ -89,8 +93,9 @@ class ResponseNorm(nn.Module):
                 f"Normalisation takes (N, C, H, W) with C divisible by {self.towers} towers; got "
                 f"{tuple(x.shape)}."
             )
-        normalise = _Fused if self._fuses(x) else _Normalise
-        return normalise.apply(x, self)  # type: ignore[no-any-return]
+        if self._fuses(x):
+            return _Fused.apply(x, self, rectify)  # type: ignore[no-any-return]
+        return _Normalise.apply(x.relu() if rectify else x, self)  # type: ignore[no-any-return]
 
     def _fuses(self, x: Tensor) -> bool:
         """Whether the compiled kernels take this input."""
@@ -144,22 +149,22 @@ class _Fused(torch.autograd.Function):
     """The same in one pass over memory each way; keeps only the input."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, norm: ResponseNorm) -> Tensor:
+    def forward(ctx: Any, x: Tensor, norm: ResponseNorm, rectify: bool) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.norm = norm
+        ctx.settings = (norm.size, norm.scale, norm.k, norm.towers)
+        ctx.region, ctx.rectify = norm.region, rectify
         y = torch.empty_like(x)
-        fused_kernels().run(norm.region, [x, y], norm.size, norm.scale, norm.k, norm.towers)
+        fused_kernels().run(ctx.region, [x, y], *ctx.settings, rectify=rectify)
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
         (x,) = ctx.saved_tensors
-        norm: ResponseNorm = ctx.norm
         g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.empty_like(x)
-        fused_kernels().run(norm.region, [x, g, dx], norm.size, norm.scale, norm.k, norm.towers)
-        return dx, None
+        fused_kernels().run(ctx.region, [x, g, dx], *ctx.settings, rectify=ctx.rectify)
+        return dx, None, None
 
 
 class _Normalise(torch.autograd.Function):

@@ -20,7 +20,7 @@ from alexnet.training.optimiser import PaperMomentum
 from alexnet.training.schedule import Schedule
 from alexnet.training.stopping import StopRequest
 
-__all__ = ["BatchLike", "State", "Training", "Validation", "train_epochs"]
+__all__ = ["BatchLike", "State", "Training", "Validation", "train_epochs", "train_step"]
 
 _LOOK_EVERY = 50  # steps between two looks at the loss: looking waits for the device
 
@@ -118,7 +118,7 @@ def train_epochs(
         training.optimiser.prepare(state.epoch)
         tally = _Tally(training)
         for batch in training.batches(state.epoch, state.step_in_epoch):
-            tally.add(*_step(training, batch))
+            tally.add(*train_step(training, batch))
             on_step(len(batch.labels), state.loss_sum / max(state.seen, 1))
             stopping = bool(stop)  # asked once: a signal may come at any moment
             saving = stopping or save_due()
@@ -134,7 +134,7 @@ def train_epochs(
         save()
 
 
-def _step(training: Training, batch: BatchLike) -> tuple[Tensor, Tensor, int]:
+def train_step(training: Training, batch: BatchLike) -> tuple[Tensor, Tensor, int]:
     """Make one step; return the batch's mean loss, its wrong answers, and its pictures."""
     state = training.state
     torch.manual_seed(_dropout_seed(training.seed, state.step))

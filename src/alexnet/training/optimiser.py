@@ -9,8 +9,10 @@ after a cut the old, larger steps fade out; torch's SGD shrinks them at once.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +95,10 @@ class PaperMomentum:
             gradient = slot.parameter.grad
             if rate == 0 or gradient is None:
                 continue
+            tensors = (slot.parameter, slot.velocity, gradient)
+            if (kernels := _fused_momentum()) and kernels.can_move(*tensors):
+                kernels.move(*tensors, self.momentum, slot.decay, rate)
+                continue
             velocity = slot.velocity.mul_(self.momentum)
             if slot.decay:
                 velocity.add_(slot.parameter, alpha=-slot.decay * rate)
@@ -107,6 +113,16 @@ class PaperMomentum:
         """Copy velocities back in; the names and shapes are those of `state()`."""
         for name, slot in self.slots.items():
             slot.velocity.copy_(velocities[name])
+
+
+@functools.cache
+def _fused_momentum() -> Any:
+    """Return the module of the compiled rule, or None where numba is not installed."""
+    try:
+        from alexnet.training import fused_momentum
+    except ImportError:
+        return None
+    return fused_momentum
 
 
 def _decay(recipe: Recipe, layer: str, published: dict[str, float]) -> float:

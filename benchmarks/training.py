@@ -1,0 +1,164 @@
+"""How fast a network trains, end to end from pictures, beside what one would write today.
+
+    python benchmarks/training.py                           the paper's network
+    python benchmarks/training.py --model cifar_26pct       one of the CIFAR nets
+
+Contenders, in turns on the same pictures: ours from a pack; ours from the plain folder with a warm
+cache; ours without its normalisation; its convolutions alone, without data; and the plain script of
+peers/plain.py. Prints medians and ratios and keeps them in benchmarks/results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from turns import Contender, compete, keep, rates, ratio, serve, table
+
+PLAIN = Path(__file__).resolve().parent / "peers" / "plain.py"
+_SIZES = {"alexnet": (500, 375)}  # of the pictures that are made where no source is named
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="alexnet")
+    parser.add_argument("--source", type=Path, help="JPEG files in one folder per class")
+    parser.add_argument("--pictures", type=int, default=1024, help="made where no source is named")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=12.0, help="of each turn")
+    parser.add_argument("--only", nargs="*", help="names of contenders")
+    parser.add_argument("--role", help=argparse.SUPPRESS)
+    parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.role:
+        ROLES[asked.role](asked)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = asked.source or make_pictures(
+            Path(scratch, "pictures"), asked.pictures, _SIZES.get(asked.model, (32, 32))
+        )
+        run(asked, folder, Path(scratch, "pack"))
+
+
+def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
+    """Let the contenders compete on the pictures of a folder and say what came out."""
+    import alexnet
+    from alexnet.models import build_model
+
+    image_px = build_model(asked.model, classes=10).image_px
+    alexnet.pack(folder, pack, image_px=image_px)
+    own = ["--model", asked.model, "--batch", str(asked.batch)]
+    places = ["--source", str(folder), "--pack", str(pack)]
+    contenders = [
+        Contender(role, [sys.executable, __file__, "--role", role, *own, *places]) for role in ROLES
+    ]
+    contenders.append(Contender("plain", [sys.executable, str(PLAIN), str(folder), *own]))
+    if asked.only:
+        contenders = [each for each in contenders if each.name in asked.only]
+    compete(contenders, rounds=asked.rounds, seconds=asked.seconds)
+    print(table(contenders, contenders[-1]))
+    ours = contenders[0]
+    for other in contenders[1:]:
+        print(f"{ours.name} is {ratio(ours, other):.3f} times as fast as {other.name}")
+    print(keep(f"training {asked.model}", rates(contenders)))
+
+
+def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> Path:
+    """Write JPEG pictures with the statistics of photographs: noise of all scales, two classes."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        pixels = np.zeros((size[1], size[0], 3))
+        for octave in range(6):
+            small = rng.normal(size=(3 * 2**octave, 4 * 2**octave, 3)) * 60 / (octave + 1)
+            for channel in range(3):
+                layer = Image.fromarray(small[..., channel].astype(np.float32))
+                pixels[..., channel] += layer.resize(size, Image.Resampling.BICUBIC)
+        place = folder / str(number % 2) / f"{number}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels + 120).clip(0, 255).astype(np.uint8)).save(place, quality=85)
+    return folder
+
+
+def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -> None:
+    """Serve whole steps of our training."""
+    from torch import nn
+
+    from alexnet.build import Packing, prepare
+    from alexnet.data import open_pack, open_source
+    from alexnet.devices import choose_device
+    from alexnet.nn import ResponseNorm, normalisation_form
+    from alexnet.recipes import choose_recipe
+    from alexnet.training import train_step
+
+    device = choose_device()
+    source = open_pack(asked.pack) if packed else open_source(asked.source)
+    changes = {"model": asked.model, "batch": asked.batch, "lr": 1e-4, "schedule": "constant"}
+    recipe = choose_recipe(None, changes)
+    job = prepare(source, recipe, device=device, packing=Packing())
+    if not norm:
+        for name, layer in list(job.network.named_children()):
+            if isinstance(layer, ResponseNorm):
+                setattr(job.network, name, nn.Identity())
+    training = job.training
+    training.network.train()
+    training.optimiser.prepare(0)
+    batches = itertools.chain.from_iterable(
+        training.batches(epoch, 0) for epoch in itertools.count()
+    )
+
+    def step() -> int:
+        return train_step(training, next(batches))[2]
+
+    has_norm = any(isinstance(layer, ResponseNorm) for layer in job.network.modules())
+    form = f", normalisation {normalisation_form(device.kind)}" if has_norm else ""
+    serve(step, note=f"{device.precision}, {device.threads} threads{form}")
+
+
+def convolutions(asked: argparse.Namespace) -> None:
+    """Serve forward and backward passes of the convolutions alone, on numbers that lie ready."""
+    import torch
+
+    from alexnet.devices import choose_device
+    from alexnet.models import build_model
+
+    device = choose_device()
+    network = device.place(build_model(asked.model, classes=10))
+    x = torch.randn(asked.batch, 3, network.crop_px, network.crop_px)
+    layers = []
+    with torch.no_grad():
+        for name, layer in network.named_children():
+            if name.startswith("conv"):
+                layers.append((layer, x.contiguous(memory_format=torch.channels_last)))
+            x = layer(x)
+    gradients = [torch.randn_like(layer(each)) for layer, each in layers]
+    for _, each in layers[1:]:
+        each.requires_grad_()
+
+    def step() -> int:
+        for (layer, each), gradient in zip(layers, gradients, strict=True):
+            with device.autocast():
+                y = layer(each)
+            y.backward(gradient.to(y.dtype))
+            each.grad = layer.weight.grad = layer.bias.grad = None
+        return asked.batch
+
+    serve(step, note=device.precision)
+
+
+ROLES = {
+    "ours": ours,
+    "ours from the folder": lambda asked: ours(asked, packed=False),
+    "ours without normalisation": lambda asked: ours(asked, norm=False),
+    "convolutions alone": convolutions,
+}
+
+if __name__ == "__main__":
+    main()

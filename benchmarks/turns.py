@@ -1,0 +1,143 @@
+"""Contenders in turns: each is a process of its own that computes only while it is its turn.
+
+Machines are shared and change their speed within minutes, so two figures are compared only where
+they were taken side by side. `compete` starts every contender, lets each compute for some seconds,
+round after round, and gives the medians of the rounds and of the ratios within a round.
+
+A contender is a program that calls `serve` with a function that does one step.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def serve(step: Callable[[], int], *, note: str = "") -> None:
+    """Do steps whenever the parent asks for them, until it closes the pipe.
+
+    Args:
+        step: does one step and returns how many pictures were in it.
+        note: how this contender computes, for the table.
+    """
+    # What libraries print must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    step()
+    print(json.dumps({"note": note}), file=answers)
+    for line in sys.stdin:
+        seconds = float(line)
+        pictures, start = 0, time.perf_counter()
+        while (took := time.perf_counter() - start) < seconds:
+            pictures += step()
+        print(json.dumps({"pictures": pictures, "seconds": took}), file=answers)
+
+
+@dataclass
+class Contender:
+    """A name and the command that serves it."""
+
+    name: str
+    command: Sequence[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
+    note: str = ""
+    process: Any = None
+
+    def start(self) -> None:
+        """Start it and wait until it has done its first step."""
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.environment},
+        )
+        self.note = self._answer()["note"]
+
+    def turn(self, seconds: float) -> None:
+        """Let it compute for about so long; its rate in pictures a second is kept."""
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        found = self._answer()
+        self.rates.append(found["pictures"] / found["seconds"])
+
+    def stop(self) -> None:
+        """End its process."""
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"The contender {self.name} ended without an answer.")
+        return json.loads(line)
+
+
+def compete(contenders: Sequence[Contender], *, rounds: int, seconds: float) -> None:
+    """Let all of them compute, one after the other, `rounds` times; the first round warms up."""
+    try:
+        for each in contenders:
+            print(f"starting {each.name}", file=sys.stderr, flush=True)
+            each.start()
+        for number in range(rounds + 1):
+            for each in contenders:
+                each.turn(seconds)
+            if number == 0:
+                for each in contenders:
+                    each.rates.clear()
+            print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
+    finally:
+        for each in contenders:
+            each.stop()
+
+
+def ratio(one: Contender, other: Contender) -> float:
+    """Return the median over the rounds of how many times as fast the first one was."""
+    return statistics.median(a / b for a, b in zip(one.rates, other.rates, strict=True))
+
+
+def table(contenders: Sequence[Contender], base: Contender, unit: str = "images/s") -> str:
+    """Return medians, spreads and ratios as a table in Markdown."""
+    lines = [
+        f"| contender | {unit}, median (least to most) | times {base.name} | how |",
+        "| --- | --- | --- | --- |",
+    ]
+    for each in contenders:
+        spread = f"{min(each.rates):,.1f} to {max(each.rates):,.1f}"
+        lines.append(
+            f"| {each.name} | {statistics.median(each.rates):,.1f} ({spread}) "
+            f"| {ratio(each, base):.2f} | {each.note} |"
+        )
+    return "\n".join(lines)
+
+
+def keep(name: str, facts: dict[str, Any]) -> Path:
+    """Write what was found to benchmarks/results/<date>-<processor>.json, beside what is there."""
+    from alexnet.devices import processor
+
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", processor()).strip("-").lower()
+    path = RESULTS / f"{datetime.date.today().isoformat()}-{slug}.json"
+    path.parent.mkdir(exist_ok=True)
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    kept[name] = {"command": [Path(sys.argv[0]).name, *sys.argv[1:]], **facts}
+    path.write_text(json.dumps(kept, indent=2) + "\n")
+    return path
+
+
+def rates(contenders: Sequence[Contender]) -> dict[str, Any]:
+    """Return what each contender did in each round, as plain values."""
+    return {each.name: {"rates": each.rates, "note": each.note} for each in contenders}
