@@ -94,3 +94,13 @@ def test_networks_are_placed_channels_last():
 def test_machine_and_memory_are_told():
     assert processor()
     assert (peak_memory_mb() or 0) > 10
+
+
+def test_waiting_threads_give_their_core_away_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.setattr(os, "environ", {})
+    devices.share_cores()
+    assert os.environ == {"GOMP_SPINCOUNT": "3000"}
+    for said in ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}):
+        monkeypatch.setattr(os, "environ", dict(said))
+        devices.share_cores()
+        assert os.environ == said

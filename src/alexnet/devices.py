@@ -26,7 +26,15 @@ from alexnet.records import Record
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Device", "Precision", "choose_device", "cores", "peak_memory_mb", "processor"]
+__all__ = [
+    "Device",
+    "Precision",
+    "choose_device",
+    "cores",
+    "peak_memory_mb",
+    "processor",
+    "share_cores",
+]
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -87,6 +95,17 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
         )
     chosen, reason = _measured_precision(kind, name, threads)
     return Device(kind=kind, processor=name, precision=chosen, threads=threads, reason=reason)
+
+
+def share_cores() -> None:
+    """Let threads that wait give their core away soon; works only before torch is imported.
+
+    By default they look some hundred thousand times whether there is work, and hold a core that
+    another program, or another thread of this one, would use: beside one busy program training was
+    several times slower. What the environment says about it is left as it is.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 def cores() -> int:

@@ -19,6 +19,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 import alexnet
 from alexnet.cli.parse_errors import in_words
 from alexnet.cli.verbs import VERBS
+from alexnet.devices import share_cores
 from alexnet.errors import AlexNetError, Interrupted, RecipeError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     words = [_DASH if word == "-" else word for word in given]
     _accept_any_file_name()
+    share_cores()
     try:
         code = _do(words)
         sys.stdout.flush()
