@@ -56,10 +56,16 @@ def threads() -> int:
 
 
 def call(kernel: Any, *arguments: Any) -> None:
-    """Call a parallel kernel on as many threads as torch uses."""
+    """Call a parallel kernel on as many threads as torch uses, and leave torch its number.
+
+    Where both share one OpenMP library, numba's first call sets the number for both.
+    """
+    before = torch.get_num_threads()
     with _one_at_a_time:
         numba.set_num_threads(threads())
         kernel(*arguments)
+    if torch.get_num_threads() != before:
+        torch.set_num_threads(before)
 
 
 def as_array(x: torch.Tensor) -> Any:
