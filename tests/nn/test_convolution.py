@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unittest.mock
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from alexnet.errors import RecipeError
-from alexnet.nn import Convolution, gaussian
+from alexnet.nn import Convolution, convolution, gaussian
 
 
 def drawn(layer: Convolution, seed: int = 0) -> Convolution:
@@ -93,3 +94,40 @@ def test_channels_that_towers_cannot_share_are_refused(inputs, outputs, towers):
     words = f"{towers} towers cannot share {inputs} channels in and {outputs} out"
     with pytest.raises(RecipeError, match=words):
         Convolution(inputs, outputs, kernel=3, towers=towers)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    channels=st.integers(1, 4),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    ceiling=st.booleans(),
+    bias=st.booleans(),
+    count=st.integers(1, 5),
+    order=st.sampled_from([torch.contiguous_format, torch.channels_last]),
+)
+def test_the_gradient_over_pictures_is_torchs(
+    channels, kernel, stride, padding, ceiling, bias, count, order
+):
+    options = {"kernel": kernel, "stride": stride, "padding": padding, "ceiling": ceiling}
+    layer = Convolution(channels, 6, bias=bias, **options).to(memory_format=order)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_(generator=generator)
+    x = torch.randn(count, channels, 9, 7, generator=generator).contiguous(memory_format=order)
+    several_groups = unittest.mock.patch.object(convolution, "_CACHED", 200)
+    with several_groups, unittest.mock.patch.object(convolution, "_LONG_WINDOW", 1):
+        assert layer._looks_at_pictures(x)
+        found = layer(x)
+        g = torch.randn(found.shape, generator=generator)
+        found.backward(g)
+    gradients = [parameter.grad.clone() for parameter in layer.parameters()]
+    layer.zero_grad()
+    watched = x.clone().requires_grad_()  # with a gradient for the picture torch does it all
+    wanted = layer(watched)
+    wanted.backward(g)
+    assert torch.equal(found, wanted)
+    for mine, parameter in zip(gradients, layer.parameters(), strict=True):
+        torch.testing.assert_close(mine, parameter.grad, rtol=1e-4, atol=1e-4)
