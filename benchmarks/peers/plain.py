@@ -32,7 +32,7 @@ class Pictures(Dataset):
         self.files = [
             (path, k) for k, each in enumerate(classes) for path in sorted(each.iterdir())
         ]
-        self.image_px, self.crop_px = len(classes), image_px, crop_px
+        self.image_px, self.crop_px = image_px, crop_px
 
     def __len__(self) -> int:
         return len(self.files)
