@@ -46,9 +46,9 @@ def both_ways(norm: ResponseNorm, x: torch.Tensor, g: torch.Tensor) -> list[torc
 def test_it_is_the_plain_form_within_rounding(reading, dtype, tolerance):
     norm = ResponseNorm(**reading)
     x, g = pictures(0).to(dtype), pictures(1).to(dtype)
-    assert norm._fuses(x)
+    assert norm.fuses(x)
     wanted = both_ways(norm, x.double(), g.double())  # float64 takes the plain form
-    assert not norm._fuses(x.double())
+    assert not norm.fuses(x.double())
     for found, reference in zip(both_ways(norm, x, g), wanted, strict=True):
         assert found.dtype == dtype
         assert found.is_contiguous(memory_format=torch.channels_last)
@@ -111,7 +111,7 @@ def test_without_numba_the_plain_form_runs_and_says_so(monkeypatch):
     fused = ResponseNorm(5)(x)
     assert normalisation_form("cpu") == "fused, compiled by numba"
     monkeypatch.setattr(response_norm, "fused_kernels", lambda: None)
-    assert not ResponseNorm(5)._fuses(x)
+    assert not ResponseNorm(5).fuses(x)
     assert ResponseNorm(5)(x).numpy() == pytest.approx(fused.numpy(), rel=1e-6)
     assert 'pip install "alexnet[fast]"' in normalisation_form("cpu")
     assert "banded matrix" in normalisation_form("cuda")
@@ -122,7 +122,7 @@ def test_what_the_kernels_do_not_take_goes_the_plain_way(reason):
     norm = ResponseNorm(5, beta=0.5 if reason == "beta" else 0.75)
     x = pictures(8).to(torch.float16 if reason == "dtype" else torch.float32)
     x = x.contiguous() if reason == "layout" else x
-    assert not norm._fuses(x)
+    assert not norm.fuses(x)
     assert norm(x).shape == x.shape
 
 

@@ -33,7 +33,7 @@ def test_it_is_torch_both_ways(kernel_and_stride, height, width, ceiling, rectif
     pool = MaxPool(kernel, stride=stride, ceiling=ceiling)
     x = pictures(0, (3, 5, height, width), dtype).requires_grad_()
     wide = x.detach().float().requires_grad_()
-    assert pool._fuses(x)
+    assert pool.fuses(x)
     found = pool(x, rectify=rectify)
     wanted = functional.max_pool2d(wide, kernel, stride, ceil_mode=ceiling)
     wanted = wanted.relu() if rectify else wanted
@@ -69,6 +69,6 @@ def test_the_bits_do_not_depend_on_the_threads():
 def test_other_layouts_and_inputs_without_gradient_are_left_to_torch():
     pool = MaxPool()
     x = pictures(0, (2, 3, 6, 7), torch.float32)
-    assert not pool._fuses(x)
-    assert not pool._fuses(x.contiguous().requires_grad_())
-    assert not pool._fuses(x.double().requires_grad_())
+    assert not pool.fuses(x)
+    assert not pool.fuses(x.contiguous().requires_grad_())
+    assert not pool.fuses(x.double().requires_grad_())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.nn import Dropout, MaxPool, ResponseNorm
+from alexnet.models.fusing import fused_steps
+from alexnet.nn import Dropout
 
 __all__ = ["Network"]
 
@@ -65,15 +66,9 @@ class Network(nn.Sequential):
             RecipeError: pictures of another shape.
         """
         self._check(input)
-        x, layers = input, list(self)
-        position = 0
-        while position < len(layers):
-            if rectifier := _rectifier(layers[position : position + 2]):
-                x = rectifier(x, rectify=True)
-                position += 2
-            else:
-                x = cast("Tensor", layers[position](x))
-                position += 1
+        x = input
+        for step in fused_steps(list(self)):
+            x = step(x)
         return x
 
     def stages(self, x: Tensor) -> dict[str, Tensor]:
@@ -114,20 +109,3 @@ class Network(nn.Sequential):
                 f"{self.model} takes pictures of shape (N, 3, {side}, {side}); got "
                 f"{tuple(x.shape)}. Cut them to {side} pixels, or build it with another crop_px."
             )
-
-
-def _rectifier(pair: list[nn.Module]) -> ResponseNorm | MaxPool | None:
-    """Return which of two layers in a row takes over the other, a ReLU; None: neither does.
-
-    The numbers are the same, in one pass over memory. A ReLU that somebody watches by a hook is
-    called as it stands.
-    """
-    match pair:
-        case [nn.ReLU() as relu, (ResponseNorm() | MaxPool()) as other]:
-            pass
-        case [MaxPool() as other, nn.ReLU() as relu]:
-            pass
-        case _:
-            return None
-    watched: Any = (relu._forward_hooks, relu._forward_pre_hooks, relu._backward_hooks)  # pyright: ignore[reportPrivateUsage]
-    return None if any(watched) else other

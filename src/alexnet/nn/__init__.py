@@ -6,6 +6,7 @@ from alexnet.nn.convolution import Convolution
 from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
 from alexnet.nn.local import LocallyConnected
+from alexnet.nn.norm_and_pool import norm_and_pool
 from alexnet.nn.pooling import MaxPool, MeanPool
 from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
 from alexnet.nn.windows import Window
@@ -23,6 +24,7 @@ __all__ = [
     "activation_layer",
     "gaussian",
     "he",
+    "norm_and_pool",
     "normalisation_form",
     "uniform",
 ]

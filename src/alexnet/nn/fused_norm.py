@@ -33,9 +33,9 @@ from alexnet.nn.compiled import (
     threads,
 )
 
-__all__ = ["run"]
+__all__ = ["FAST", "inverse_fourth_roots", "run", "stop_where_rectified", "window_sums"]
 
-_FAST = {"contract", "nsz", "arcp", "reassoc"}  # not: that nothing is infinite or not a number
+FAST = {"contract", "nsz", "arcp", "reassoc"}  # not: that nothing is infinite or not a number
 _FIRST_GUESS = np.uint32(1331181520)  # bits of s ** -0.25 are about this less a quarter of s's
 _QUARTER = np.float32(0.25)
 _ONE_AND_A_QUARTER = np.float32(1.25)
@@ -75,7 +75,7 @@ def run(
 
 
 @njit(inline="always")
-def _window_sums(padded: Any, sums: Any, size: int) -> None:
+def window_sums(padded: Any, sums: Any, size: int) -> None:
     """Add up `size` neighbours; the usual sizes are written out, so that they become vectors."""
     if size == 5:
         for c in range(len(sums)):
@@ -92,7 +92,7 @@ def _window_sums(padded: Any, sums: Any, size: int) -> None:
 
 
 @njit(inline="always")
-def _inverse_fourth_roots(
+def inverse_fourth_roots(
     sums: Any, bits: Any, roots: Any, root_bits: Any, scale: Any, k: Any
 ) -> None:
     """Turn plain sums into s = k + scale * sum, and write s ** -0.25."""
@@ -110,13 +110,14 @@ def _inverse_fourth_roots(
 
 
 @njit(inline="always")
-def _stop_where_rectified(values: Any, gradients: Any, rectify: bool) -> None:
+def stop_where_rectified(values: Any, gradients: Any, rectify: bool) -> None:
+    """Set gradients to zero where a ReLU gave zero."""
     if rectify:
         for c in range(len(values)):
             gradients[c] = np.float32(0) if values[c] <= 0 else gradients[c]
 
 
-@compiled(parallel=True, fastmath=_FAST)
+@compiled(parallel=True, fastmath=FAST)
 def across_forward(
     x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool, threads: int
 ) -> None:
@@ -144,14 +145,14 @@ def across_forward(
             cut_below_zero(values, rectify)
             for c in range(W):
                 squares[c + before] = values[c] * values[c]
-            _window_sums(squares, s, size)
-            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            window_sums(squares, s, size)
+            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for c in range(W):
                 values[c] *= q[c] * q[c] * q[c]
             store(values, x_bits, y[r])
 
 
-@compiled(parallel=True, fastmath=_FAST)
+@compiled(parallel=True, fastmath=FAST)
 def across_backward(
     x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rectify: bool, threads: int
 ) -> None:
@@ -178,16 +179,16 @@ def across_backward(
             load(g[r], gradients, g_bits)
             for c in range(W):
                 squares[c + before] = values[c] * values[c]
-            _window_sums(squares, s, size)
-            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            window_sums(squares, s, size)
+            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for c in range(W):
                 square = q[c] * q[c]
                 gradients[c] *= square * q[c]
                 shares[c + after] = gradients[c] * values[c] * (square * square)
-            _window_sums(shares, s, size)
+            window_sums(shares, s, size)
             for c in range(W):
                 gradients[c] -= slope * values[c] * s[c]
-            _stop_where_rectified(values, gradients, rectify)
+            stop_where_rectified(values, gradients, rectify)
             store(gradients, g_bits, dx[r])
 
 
@@ -207,7 +208,7 @@ def _patch_sums(source: Any, rows: Any, sums: Any, before: int, size: int, y: in
                 sums[w, c] += rows[j, c]
 
 
-@compiled(parallel=True, fastmath=_FAST)
+@compiled(parallel=True, fastmath=FAST)
 def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool) -> None:
     """Normalise each number by a size x size patch of its own map.
 
@@ -236,13 +237,13 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool
                 flat[i] = values[h, i] * values[h, i]
         for h in range(H):
             _patch_sums(squares, rows, s.reshape(W, C), size // 2, size, h)
-            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for i in range(W * C):
                 values[h, i] *= q[i] * q[i] * q[i]
             store(values[h], x_bits[h], y[n, h].reshape(-1))
 
 
-@compiled(parallel=True, fastmath=_FAST)
+@compiled(parallel=True, fastmath=FAST)
 def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rectify: bool) -> None:
     """Turn the gradient of the output into that of the input; arguments as above."""
     N, H, W, C = x.shape
@@ -268,7 +269,7 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
                 flat[i] = values[h, i] * values[h, i]
         for h in range(H):
             _patch_sums(squares, rows, s.reshape(W, C), before, size, h)
-            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             flat = shares[h].reshape(-1)
             for i in range(W * C):
                 square = q[i] * q[i]
@@ -278,5 +279,5 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
             _patch_sums(shares, rows, s.reshape(W, C), after, size, h)
             for i in range(W * C):
                 gradients[h, i] -= slope * values[h, i] * s[i]
-            _stop_where_rectified(values[h], gradients[h], rectify)
+            stop_where_rectified(values[h], gradients[h], rectify)
             store(gradients[h], g_bits[h], dx[n, h].reshape(-1))

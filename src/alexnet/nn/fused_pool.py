@@ -18,9 +18,9 @@ import torch
 
 from alexnet.nn.compiled import as_array, call, compiled, cut_below_zero, load, njit, prange, store
 
-__all__ = ["pool", "pool_back"]
+__all__ = ["NOWHERE", "pool", "pool_back", "take_larger"]
 
-_NOWHERE = np.uint8(255)
+NOWHERE = np.uint8(255)
 
 
 def pool(
@@ -73,16 +73,16 @@ def _pool(x: Any, y: Any, place: Any, kernel: int, stride: int, rectify: bool) -
                     for j in range(min(kernel, W - q * stride)):
                         if i + j:
                             load(x[n, p * stride + i, q * stride + j], row, row_bits)
-                            _take_larger(best, where, row, np.uint8(i * kernel + j))
+                            take_larger(best, where, row, np.uint8(i * kernel + j))
                 if rectify:
                     for c in range(C):
-                        where[c] = _NOWHERE if best[c] <= 0 else where[c]
+                        where[c] = NOWHERE if best[c] <= 0 else where[c]
                 cut_below_zero(best, rectify)
                 store(best, best_bits, y[n, p, q])
 
 
 @njit(inline="always")
-def _take_larger(best: Any, where: Any, row: Any, number: Any) -> None:
+def take_larger(best: Any, where: Any, row: Any, number: Any) -> None:
     """Keep the larger ones and their number; what is not a number counts as larger, as in torch."""
     for c in range(len(row)):
         larger = row[c] > best[c] or row[c] != row[c]

@@ -52,12 +52,12 @@ class MaxPool(_Pool):
                 pass over memory.
         """
         window = self.window
-        if self._fuses(x):
+        if self.fuses(x):
             return _Fused.apply(x, window, rectify)  # type: ignore[no-any-return]
         y = functional.max_pool2d(x, window.kernel, window.stride, ceil_mode=window.ceiling)
         return y.relu() if rectify else y
 
-    def _fuses(self, x: Tensor) -> bool:
+    def fuses(self, x: Tensor) -> bool:
         """Whether the compiled kernels take this input."""
         return (
             x.device.type == "cpu"

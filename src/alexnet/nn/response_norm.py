@@ -93,11 +93,11 @@ class ResponseNorm(nn.Module):
                 f"Normalisation takes (N, C, H, W) with C divisible by {self.towers} towers; got "
                 f"{tuple(x.shape)}."
             )
-        if self._fuses(x):
+        if self.fuses(x):
             return _Fused.apply(x, self, rectify)  # type: ignore[no-any-return]
         return _Normalise.apply(x.relu() if rectify else x, self)  # type: ignore[no-any-return]
 
-    def _fuses(self, x: Tensor) -> bool:
+    def fuses(self, x: Tensor) -> bool:
         """Whether the compiled kernels take this input."""
         return (
             x.device.type == "cpu"

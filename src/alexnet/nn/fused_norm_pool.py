@@ -1,0 +1,216 @@
+"""ReLU, normalisation across maps and max pooling in one pass over memory (extra: fast).
+
+The paper's first two stages are memory traffic: here what lies between the convolution and the
+pooled maps is never written. Forward, some rows are normalised into the cache and pooled there;
+backward, the gradient of a normalised row is collected from its windows and used at once.
+
+Legend: N pictures, H x W positions in, P x Q positions out, C channels, D channels of a tower.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from alexnet.nn.compiled import (
+    as_array,
+    call,
+    compiled,
+    cut_below_zero,
+    load,
+    prange,
+    store,
+    threads,
+)
+from alexnet.nn.fused_norm import FAST, inverse_fourth_roots, stop_where_rectified, window_sums
+from alexnet.nn.fused_pool import NOWHERE, take_larger
+
+__all__ = ["back", "forward"]
+
+
+def forward(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    place: torch.Tensor,
+    norm: tuple[int, float, float, int],
+    window: tuple[int, int],
+    rectify: tuple[bool, bool],
+) -> None:
+    """Write the pooled maps, and where in its window each number was.
+
+    Args:
+        x: (N, C, H, W), channels last in memory, float32 or bfloat16.
+        y: (N, C, P, Q) of the same kind, written.
+        place: (N, C, P, Q) uint8, written, as `fused_pool.pool` does.
+        norm: size of the window, what the plain sum is multiplied by, k, towers.
+        window: kernel and stride of the pooling.
+        rectify: whether a ReLU stands before the normalisation, and one behind the pooling.
+    """
+    arrays = [as_array(each) for each in (x, y, place)]
+    call(_forward, *arrays, *_numbers(norm), *window, *rectify, threads())
+
+
+def back(
+    x: torch.Tensor,
+    g: torch.Tensor,
+    place: torch.Tensor,
+    dx: torch.Tensor,
+    norm: tuple[int, float, float, int],
+    window: tuple[int, int],
+    rectify: bool,
+) -> None:
+    """Write the gradient of the input; arguments as in `forward`.
+
+    Args:
+        x: the input.
+        g: (N, C, P, Q) gradient of the output, channels last in memory.
+        place: as `forward` wrote it.
+        dx: (N, C, H, W), channels last, written.
+        norm: as then.
+        window: as then.
+        rectify: whether a ReLU stands before the normalisation; `place` knows of the other one.
+    """
+    arrays = [as_array(each) for each in (x, g, place, dx)]
+    call(_back, *arrays, *_numbers(norm), *window, rectify, threads())
+
+
+def _numbers(norm: tuple[int, float, float, int]) -> tuple[Any, ...]:
+    size, scale, k, towers = norm
+    return size, np.float32(scale), np.float32(k), towers
+
+
+@compiled(parallel=True, fastmath=FAST)
+def _forward(
+    x: Any,
+    y: Any,
+    place: Any,
+    size: int,
+    scale: Any,
+    k: Any,
+    towers: int,
+    kernel: int,
+    stride: int,
+    rectify_before: bool,
+    rectify_behind: bool,
+    parts: int,
+) -> None:
+    N, H, W, C = x.shape
+    P, Q = y.shape[1:3]
+    D = C // towers
+    for part in prange(parts):
+        x_bits = np.empty(D, dtype=np.uint32)
+        s_bits = np.empty(D, dtype=np.uint32)
+        q_bits = np.empty(D, dtype=np.uint32)
+        values, s, q_ = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
+        squares = np.zeros(D + size - 1, dtype=np.float32)
+        rows = np.empty((kernel, W, C), dtype=np.float32)
+        best_bits = np.empty(C, dtype=np.uint32)
+        best = best_bits.view(np.float32)
+        for n in range(N * part // parts, N * (part + 1) // parts):
+            done = 0
+            for p in range(P):
+                top = p * stride
+                bottom = min(top + kernel, H)
+                for h in range(max(done, top), bottom):
+                    for w in range(W):
+                        for tower in range(towers):
+                            first = tower * D
+                            load(x[n, h, w, first : first + D], values, x_bits)
+                            cut_below_zero(values, rectify_before)
+                            for c in range(D):
+                                squares[c + size // 2] = values[c] * values[c]
+                            window_sums(squares, s, size)
+                            inverse_fourth_roots(s, s_bits, q_, q_bits, scale, k)
+                            out = rows[h % kernel, w, first : first + D]
+                            for c in range(D):
+                                out[c] = values[c] * (q_[c] * q_[c] * q_[c])
+                done = bottom
+                for q in range(Q):
+                    where = place[n, p, q]
+                    left = q * stride
+                    start = rows[top % kernel, left]
+                    for c in range(C):
+                        best[c] = start[c]
+                        where[c] = 0
+                    for i in range(bottom - top):
+                        for j in range(min(kernel, W - left)):
+                            if i + j:
+                                row = rows[(top + i) % kernel, left + j]
+                                take_larger(best, where, row, np.uint8(i * kernel + j))
+                    if rectify_behind:
+                        for c in range(C):
+                            where[c] = NOWHERE if best[c] <= 0 else where[c]
+                    cut_below_zero(best, rectify_behind)
+                    store(best, best_bits, y[n, p, q])
+
+
+@compiled(parallel=True, fastmath=FAST)
+def _back(
+    x: Any,
+    g: Any,
+    place: Any,
+    dx: Any,
+    size: int,
+    scale: Any,
+    k: Any,
+    towers: int,
+    kernel: int,
+    stride: int,
+    rectify: bool,
+    parts: int,
+) -> None:
+    N, H, W, C = x.shape
+    P, Q = place.shape[1:3]
+    D = C // towers
+    before = size // 2
+    after = size - before - 1
+    slope = np.float32(1.5) * scale
+    for part in prange(parts):
+        x_bits = np.empty(D, dtype=np.uint32)
+        g_bits = np.empty(C, dtype=np.uint32)
+        sums_bits = np.empty(C, dtype=np.uint32)
+        s_bits = np.empty(D, dtype=np.uint32)
+        q_bits = np.empty(D, dtype=np.uint32)
+        values, row, sums = (
+            x_bits.view(np.float32),
+            g_bits.view(np.float32),
+            sums_bits.view(np.float32),
+        )
+        s, q_ = s_bits.view(np.float32), q_bits.view(np.float32)
+        squares = np.zeros(D + size - 1, dtype=np.float32)
+        shares = np.zeros(D + size - 1, dtype=np.float32)
+        for n in range(N * part // parts, N * (part + 1) // parts):
+            for h in range(H):
+                first_p, last_p = max(0, (h - kernel + stride) // stride), min(P - 1, h // stride)
+                for w in range(W):
+                    first_q = max(0, (w - kernel + stride) // stride)
+                    last_q = min(Q - 1, w // stride)
+                    for c in range(C):
+                        sums[c] = 0
+                    for p in range(first_p, last_p + 1):
+                        for q in range(first_q, last_q + 1):
+                            number = np.uint8((h - p * stride) * kernel + w - q * stride)
+                            where = place[n, p, q]
+                            load(g[n, p, q], row, g_bits)
+                            for c in range(C):
+                                sums[c] += row[c] if where[c] == number else np.float32(0)
+                    for tower in range(towers):
+                        first = tower * D
+                        gradients = sums[first : first + D]
+                        load(x[n, h, w, first : first + D], values, x_bits)
+                        cut_below_zero(values, rectify)
+                        for c in range(D):
+                            squares[c + before] = values[c] * values[c]
+                        window_sums(squares, s, size)
+                        inverse_fourth_roots(s, s_bits, q_, q_bits, scale, k)
+                        for c in range(D):
+                            square = q_[c] * q_[c]
+                            gradients[c] *= square * q_[c]
+                            shares[c + after] = gradients[c] * values[c] * (square * square)
+                        window_sums(shares, s, size)
+                        for c in range(D):
+                            gradients[c] -= slope * values[c] * s[c]
+                        stop_where_rectified(values, gradients, rectify)
+                    store(sums, sums_bits, dx[n, h, w])
