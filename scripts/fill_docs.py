@@ -26,12 +26,13 @@ import re
 import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from docstring_parser import DocstringStyle, parse
 
 import alexnet
 from alexnet.cli.verbs import VERBS
+from alexnet.kinds import choices
 from alexnet.models import MODELS, model_list
 from alexnet.recipe import Recipe
 from alexnet.recipes import RECIPES
@@ -158,23 +159,17 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _value(default: Any, kind: Any) -> str:
     """Return choices and default as one cell; the default stands first."""
-    choices = _choices(kind)
+    offered = choices(kind)
     if default is inspect.Parameter.empty:
-        return "needed" if not choices else _either(choices)
-    if not choices:
+        return "needed" if not offered else _either(offered)
+    if not offered:
         return _plain(default)
-    others = [each for each in choices if each != default]
+    others = [each for each in offered if each != default]
     return " \\| ".join([f"**{_plain(default)}**", *map(_plain, others)])
 
 
-def _either(choices: Iterable[object]) -> str:
-    return " \\| ".join(map(_plain, choices))
-
-
-def _choices(kind: Any) -> tuple[Any, ...]:
-    if typing.get_origin(kind) is Literal:
-        return typing.get_args(kind)
-    return tuple(each for part in typing.get_args(kind) for each in _choices(part))
+def _either(offered: Iterable[object]) -> str:
+    return " \\| ".join(map(_plain, offered))
 
 
 def _plain(value: object) -> str:

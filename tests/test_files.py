@@ -41,6 +41,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(RunError, match=rf"{name} is no file that could be replaced\. Name ano"):
+            replace_file(tmp_path / name, lambda file: file.write(b"new"))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

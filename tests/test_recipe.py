@@ -24,7 +24,7 @@ from alexnet.recipe import LayerSetting, Recipe, RecipeChanges, changed, recipe_
         ({"epochs": True}, "epochs must be a whole number; got True"),
         ({"momentum": 1.0}, "momentum must be at least 0 and under 1"),
         ({"dropout": 1.0}, "dropout must be at least 0 and under 1"),
-        ({"fit": "corp"}, r'fit must be "crop" or "squash" or "pad"; got .corp.\. Did you mean'),
+        ({"fit": "corp"}, r'fit must be "crop", "squash" or "pad"; got .corp.\. Did you mean'),
         ({"activation": "rely"}, r'got .rely.\. Did you mean "relu"'),
         ({"image_px": 32, "crop_px": 33}, r"crop_px \(33\) is larger than image_px \(32\)"),
         ({"cuts": (3, 2)}, "cuts must be rising epochs"),

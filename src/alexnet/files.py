@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from alexnet.errors import AlexNetError, RunError
+from alexnet.records import plain_values
 
 __all__ = ["cache_folder", "disk_errors", "read_json", "replace_file", "write_json"]
 
@@ -52,8 +52,11 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         write: is handed the open binary file.
 
     Raises:
-        RunError: the disk is full, read-only or otherwise refuses; `path` is as it was.
+        RunError: the disk is full, read-only or otherwise refuses, or `path` is a folder or a
+            device; it is as it was.
     """
+    if path.exists() and not path.is_file():  # a device, say: a rename would do away with it
+        raise RunError(f"{path} is no file that could be replaced. Name another file.")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
@@ -72,7 +75,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON through `replace_file`; NaN and infinities become null."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain_values(value), indent=2, ensure_ascii=False, allow_nan=False)
     replace_file(path, lambda file: file.write(text.encode() + b"\n"))
 
 
@@ -84,17 +87,6 @@ def read_json(path: Path, error: type[AlexNetError] = RunError) -> Any:
         raise error(f"Could not read {path}: {cause.strerror}.") from cause
     except (ValueError, RecursionError) as cause:
         raise error(f"{path} is not a whole JSON file ({cause}). Restore or remove it.") from cause
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        items = cast("dict[Any, Any]", value).items()
-        return {str(key): _finite(each) for key, each in items}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in cast("list[Any]", value)]
-    return value
 
 
 def _umask() -> int:

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type_hints
 
 from alexnet.errors import RecipeError, did_you_mean
+from alexnet.kinds import choices, kind_in_words
 
 __all__ = [
+    "LARGEST_PX",
     "Activation",
     "ClassWeights",
     "Colour",
@@ -31,6 +33,9 @@ __all__ = [
     "changed",
     "recipe_from_json",
 ]
+
+LARGEST_PX = 4096
+"""Most pixels of a side, of stored pictures and of crops."""
 
 Activation = Literal["relu", "tanh", "sigmoid"]
 Fit = Literal["crop", "squash", "pad"]
@@ -245,8 +250,8 @@ class LayerSetting:
 
 _RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("dropout", lambda v: 0 <= v < 1, "at least 0 and under 1"),
-    ("image_px", lambda v: 1 <= v <= 4096, "between 1 and 4096 pixels"),
-    ("crop_px", lambda v: 1 <= v <= 4096, "between 1 and 4096 pixels"),
+    ("image_px", lambda v: 1 <= v <= LARGEST_PX, f"between 1 and {LARGEST_PX} pixels"),
+    ("crop_px", lambda v: 1 <= v <= LARGEST_PX, f"between 1 and {LARGEST_PX} pixels"),
     ("val_fraction", lambda v: 0 <= v < 1, "at least 0 and under 1"),
     ("crop_area", lambda v: 0 < v <= 1, "above 0 and at most 1"),
     ("label_smoothing", lambda v: 0 <= v < 1, "at least 0 and under 1"),
@@ -308,15 +313,9 @@ def _listed(value: Any, kind: Any) -> Any:
 def _check_kind(name: str, value: object, kind: Any) -> None:
     """Hold a value against the field's annotation: plain kinds, literals, optionals, tuples."""
     if not _is_kind(value, kind):
-        wanted = _kind_in_words(kind)
-        near = did_you_mean(value, _choices(kind)) if isinstance(value, str) else ""
+        wanted = kind_in_words(kind)
+        near = did_you_mean(value, choices(kind)) if isinstance(value, str) else ""
         raise RecipeError(f"{name} must be {wanted}; got {value!r}.{near}")
-
-
-def _choices(kind: Any) -> tuple[str, ...]:
-    if get_origin(kind) is Literal:
-        return get_args(kind)
-    return tuple(each for part in get_args(kind) for each in _choices(part))
 
 
 def _is_kind(value: object, kind: Any) -> bool:
@@ -332,14 +331,3 @@ def _is_kind(value: object, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, kind)
-
-
-def _kind_in_words(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(f'"{each}"' for each in get_args(kind))
-    if get_origin(kind) is tuple:
-        return f"a list, each {_kind_in_words(get_args(kind)[0])}"
-    if get_args(kind):
-        return " or ".join(_kind_in_words(each) for each in get_args(kind))
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return words.get(kind, "none")

@@ -25,6 +25,7 @@ __all__ = [
     "Record",
     "Results",
     "TrainReport",
+    "plain_values",
 ]
 
 
@@ -34,7 +35,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values; numbers that are not finite become None."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {f.name: plain_values(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ class Predictions(Record):
     crops: int
     reject_below: float | None = None
     class_words: dict[str, str] = field(default_factory=dict[str, str])  # of the named classes
-    csv: str | None = None  # where the same rows were written
+    csv: str | None = None  # where the same rows were written; "-" is standard output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,14 +279,15 @@ class DemoReport(Record):
     seconds: float  # of this call
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
+    """Return what JSON can hold: records as objects, tuples as lists, no NaN and no infinity."""
     if isinstance(value, Record):
         return value.to_json()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in cast("list[Any]", value)]
+        return [plain_values(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):
         items = cast("dict[Any, Any]", value).items()
-        return {str(key): _plain(each) for key, each in items}
+        return {str(key): plain_values(each) for key, each in items}
     return value

@@ -109,5 +109,5 @@ def test_the_verb_loads_neither_torch_nor_numpy_before_it_is_called():
         "import sys; import alexnet.cli.describe, alexnet.cli.show_describe\n"
         "print(sorted({'torch', 'numpy'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

@@ -85,7 +85,7 @@ def test_a_class_that_is_not_there_is_said(alexnet, trained, photos):
     shutil.rmtree(photos / "bee")
     assert evaluate(trained.run, photos, split="all").missing_classes == ["bee"]
     said = alexnet("evaluate", trained.run, photos, "--split", "all")
-    assert "Not among these pictures, though the weights know them (1): bee." in said.out
+    assert 'Not among these pictures, though the weights know them (1): "bee".' in said.out
 
 
 def test_unreadable_pictures_are_named_or_stop_it(trained, photos):
@@ -100,7 +100,7 @@ def test_unreadable_pictures_are_named_or_stop_it(trained, photos):
 def test_nothing_readable_is_an_error(trained, photos):
     for path in photos.glob("*/*.png"):
         path.write_text("no picture")
-    sentence = r"None of the 16 pictures of .*photos can be read; the first, ant/0\.png: it is"
+    sentence = r"photos: not one of its 16 pictures can be read\. The first, ant/0\.png: it is"
     with pytest.raises(SourceError, match=sentence):
         evaluate(trained.run, photos, split="all")
 
@@ -119,7 +119,7 @@ def test_a_batch_holds_a_picture(trained):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("{run}/weights.safetensor", "{photos}"), "Did you mean {run}/weights.safetensors?"),
+        (("{run}/weights.safetensor", "{photos}"), 'Did you mean "weights.safetensors"?'),
         (("{photos}", "{photos}"), "The folder {photos} holds no weights.safetensors."),
         (("{run}", "{photos}s"), "There is no file or folder {photos}s."),
         (("{run}", "{photos}", "--split", "test"), 'has no pictures in the split "test"'),

@@ -24,7 +24,7 @@ import pytest
         ("train s --flip=maybe", r'--flip must be true or false; got "maybe"\.'),
         (
             "train s --fit sqash",
-            r'--fit must be crop, squash or pad; got "sqash"\. Did you mean "squash"\?',
+            r'--fit must be "crop", "squash" or "pad"; got "sqash"\. Did you mean "squash"\?',
         ),
         ("evaluate w s --crops 3", r'--crops must be 1, 5 or 10; got "3"\.'),
         ("train s --epochs", r"--epochs needs a value\."),

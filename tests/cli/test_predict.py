@@ -87,6 +87,35 @@ def test_the_same_rows_can_be_a_table(alexnet, trained, tmp_path):
     assert (second["answer"], second["error"]) == ("", "there is no such file or folder")
 
 
+def test_a_dash_writes_the_rows_to_standard_output_and_nothing_else(
+    alexnet, trained, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    words = (trained.pictures / "ant" / "0.png", tmp_path / "gone.png", "--csv")
+    piped = alexnet("predict", trained.run, *words, "-")
+    alexnet("predict", trained.run, *words, "file.csv")
+    with (tmp_path / "file.csv").open(newline="") as file:
+        assert (piped.code, piped.out, piped.err) == (0, file.read(), "")
+    assert [each.name for each in tmp_path.iterdir()] == ["file.csv"]
+
+
+def test_rows_and_json_cannot_both_have_standard_output(alexnet, trained):
+    said = alexnet("predict", trained.run, trained.pictures, "--csv", "-", "--json")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "error: --json and --csv - both write to standard output. Leave one of them out, or name "
+        "a file after --csv.\n"
+    )
+
+
+def test_the_table_does_not_replace_what_is_no_file(alexnet, trained, tmp_path):
+    said = alexnet("predict", trained.run, trained.pictures, "--csv", tmp_path)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        f"error: {tmp_path} is no file that could be replaced. Name another file.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

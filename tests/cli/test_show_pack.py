@@ -48,7 +48,7 @@ def printed():
 def test_a_pack_is_told_in_a_sentence_with_the_next_step(printed):
     text = printed(PACKED)
     assert (
-        "1,200 pictures (1,000 train, 200 val) of 2 classes, 256 pixels (crop), 235.9 MB in 4 "
+        "1,200 pictures (1,000 train, 200 val) of 2 classes, 256 pixels (crop), 236 MB in 4 "
         "shards, 3.2 s." in text.replace("\n", " ")
     )
     assert "alexnet train packs/cats" in text
@@ -72,10 +72,10 @@ def test_the_cache_is_a_table_with_its_sum(printed):
     assert "cats [old]" in text  # brackets are no markup
     assert "1,200" in text
     assert "unfinished" in text
-    assert "2 packs, 472.0 MB in cache/packs." in text
+    assert "2 packs, 472 MB in cache/packs." in text
     assert "alexnet cache --clear NAME" in text
 
 
 def test_an_empty_cache_says_so_after_what_was_removed(printed):
     text = printed(CacheReport(folder="cache/packs", packs=[], removed=[CACHED]))
-    assert text == "Removed 0123-256-crop-v1 (236.0 MB).\nThe cache cache/packs is empty.\n"
+    assert text == "Removed 0123-256-crop-v1 (236 MB).\nThe cache cache/packs is empty.\n"

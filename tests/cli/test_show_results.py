@@ -58,7 +58,7 @@ def test_many_classes_are_told_by_their_worst(printed):
 def test_what_was_left_out_is_said(printed):
     files = [(f"ant/{i}.jpg", "it is cut off") for i in range(7)]
     text = printed(results(7, images=35, missing=["kind [6]"], unreadable=files))
-    assert "Not among these pictures, though the weights know them (1): kind [6]." in text
+    assert 'Not among these pictures, though the weights know them (1): "kind [6]".' in text
     assert "Left out because they cannot be read: 7" in text
     assert "ant/4.jpg: it is cut off" in text
     assert "and 2 more (all with --json)" in text

@@ -129,9 +129,11 @@ def test_an_unreadable_picture_can_be_an_error(tiny_source, tmp_path):
 
 def test_no_readable_picture_is_an_error(tiny_source, tmp_path):
     source = tiny_source(3).spoil(0, 1, 2)
-    with pytest.raises(SourceError, match=r"not one picture can be read\. The first: ant/0000"):
+    with pytest.raises(
+        SourceError, match=r"not one of its 3 pictures can be read\. The first, ant/00"
+    ):
         write(source, tmp_path / "pack", quarantine=tmp_path / "aside")
-    with pytest.raises(SourceError, match="not one picture can be read"):
+    with pytest.raises(SourceError, match="not one of its 3 pictures can be read"):
         pack_in_memory(
             source, PackingPlan(SIDE, "crop", UnreadablePolicy(quarantine=tmp_path / "b"), 1)
         )

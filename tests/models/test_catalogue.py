@@ -99,8 +99,8 @@ def test_arguments_out_of_range_are_sentences(asked, words, weightless):
             "alexnet",
             {"crop_px": 10, "image_px": 11},
             (
-                r"alexnet cannot take crops of 10 pixels \(from pictures of 11\): conv1 has a "
-                r"window of 11 x 11, and its input is 10 x 10\. Use larger pictures \(--image-px\)"
+                r"alexnet cannot take crops of 10 pixels from pictures of 11: conv1 has a window "
+                r"of 11 x 11, and its input is 10 x 10\. The smallest that work are crops of 52 pix"
             ),
         ),
         ("alexnet", {"image_px": 32}, "pool5 has a window of 3 x 3, and its input is 1 x 1"),

@@ -142,7 +142,7 @@ def test_a_run_folder_stands_for_its_best_weights(tmp_path: Path, file: Path) ->
 
 
 def test_a_missing_file_names_its_neighbours(tmp_path: Path, file: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no weights file.*Did you mean .*w\.safetensors"):
+    with pytest.raises(WeightsError, match=r"no weights file.*Did you mean .w\.safetensors"):
         load_weights(tmp_path / "w.safetensor")
     with pytest.raises(WeightsError, match="no weights file or run folder"):
         load_weights(tmp_path / "no" / "where")
@@ -154,6 +154,15 @@ def test_a_cut_file_is_refused(file: Path, share: float) -> None:
     file.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(WeightsError, match="not a whole safetensors file"):
         load_weights(file)
+
+
+@pytest.mark.parametrize("length", [0x10080, 0x10480, 0x20580])
+def test_a_header_whose_length_looks_like_a_pickle_is_none(file: Path, length: int) -> None:
+    data = file.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    with_header(file, data[8 : 8 + size].ljust(length), data[8 + size :])
+    assert file.read_bytes()[0] == pickle.PROTO[0]
+    assert load_weights(file).classes == ("ant", "bee", "crab")
 
 
 def test_a_changed_bit_is_refused(file: Path) -> None:

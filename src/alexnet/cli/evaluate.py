@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alexnet.cli.flags import Place, Places
-from alexnet.cli.words import counted
-from alexnet.errors import RecipeError, SourceError, WeightsError
+from alexnet.errors import RecipeError, WeightsError
 from alexnet.records import Results
+from alexnet.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def evaluate(
         RecipeError: a setting cannot work.
     """
     from alexnet.cli.held_out import held_out_pictures
-    from alexnet.data import UnreadablePolicy, open_source
+    from alexnet.data import UnreadablePolicy, nothing_readable, open_source
     from alexnet.evaluation import Tally, answers, class_positions
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
@@ -84,7 +84,7 @@ def evaluate(
             tally.add(part.probabilities, position[opened.labels[part.indices]])
             advance(len(part.indices) + len(part.failures))
     if failures and len(failures) == len(indices):
-        raise SourceError(_nothing(failures, source))
+        raise nothing_readable(source, failures)
     missing = _missing(opened, indices, ensemble.classes)
     results = tally.results(crops=crops, missing=missing, unreadable=failures)
     count = counted(results.images, "picture")
@@ -118,8 +118,3 @@ def _missing(
     labels: list[int] = np.unique(source.labels[indices]).tolist()
     there = {source.classes[label] for label in labels}
     return [name for name in classes if name not in there]
-
-
-def _nothing(failures: list[tuple[str, str]], source: Place) -> str:
-    (path, reason), count = failures[0], counted(len(failures), "picture")
-    return f"None of the {count} of {source} can be read; the first, {path}: {reason}."

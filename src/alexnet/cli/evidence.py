@@ -19,6 +19,7 @@ from alexnet.records import Epoch, Results
 from alexnet.reporting import ReportEvidence, preprocessing_in_words
 from alexnet.training import Run
 from alexnet.weights import Weights
+from alexnet.words import counted
 
 __all__ = ["first_filters", "run_evidence"]
 
@@ -105,16 +106,12 @@ def _facts(
         "pictures": f"{len(job.train):,} to learn from, {len(job.pack):,} in all",
         "training time": in_words(facts["seconds"]),
         "images/s": f"{statistics.median(each.images_per_s for each in epochs):,.0f} in training",
-        "machine": f"{device.processor}, {_threads(device.threads)}",
+        "machine": f"{device.processor}, {counted(device.threads, 'thread')}",
         "parameters": f"{sum(each.numel() for each in weights.network().parameters()):,}",
         "ended because": f"{facts['ended']}; best after epoch {facts['best_epoch']}",
         "precision": f"{device.precision} ({device.reason})",
     }
     return found | ({"most memory": f"{memory:,.0f} MB"} if memory else {})
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def _notes(split: str, results: Results) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["build_app", "main"]
 
 _DASH = "\0-"  # stands for a lone "-" while words are parsed: that is no option here
+_WRITES_ROWS = "csv"  # the parameter of verbs for which "-" is standard output
 _FAILED = 1
 _CTRL_C = 130  # what shells give a program that ended by it
 _SWITCH = Parameter(negative=(), show_default=False, group=Group("Everywhere", sort_key=2))
@@ -158,6 +159,11 @@ def _work(call: Call) -> int:
     if verb is None:  # help, version, completion: they wrote for themselves
         call.make()
         return 0
+    if call.voice.json and call.arguments.kwargs.get(_WRITES_ROWS) in (_DASH, Path(_DASH)):
+        raise RecipeError(
+            f"--json and --{_WRITES_ROWS} - both write to standard output. Leave one of them out, "
+            f"or name a file after --{_WRITES_ROWS}."
+        )
     from alexnet.cli.screen import stderr_console, stdout_console, work_shown
 
     with work_shown(stderr_console(), quiet=call.voice.quiet):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
 
 from cyclopts import (
     Argument,
@@ -19,6 +17,7 @@ from cyclopts import (
 
 from alexnet.cli.verbs import VERBS
 from alexnet.errors import did_you_mean
+from alexnet.kinds import choices, kind_in_words
 
 __all__ = ["in_words"]
 
@@ -49,8 +48,8 @@ def in_words(error: CycloptsError, anywhere: tuple[str, ...]) -> str:
         case RepeatArgumentError():
             return f"{error.token.keyword} is given twice. Give it once."
         case CoercionError(argument=Argument() as argument, token=token) if token is not None:
-            wanted = _kind_in_words(error.target_type)
-            near = did_you_mean(token.value, map(str, _choices(error.target_type)))
+            wanted = kind_in_words(error.target_type)
+            near = did_you_mean(token.value, map(str, choices(error.target_type)))
             return f'{_name(argument)} must be {wanted}; got "{token.value}".{near}'
         case MissingArgumentError(argument=Argument() as argument):
             if argument.tokens or error.keyword:
@@ -67,17 +66,3 @@ def _name(argument: Argument) -> str:
         return argument.tokens[-1].keyword
     name = argument.name
     return name.lstrip("-").upper() if argument.index is not None else name
-
-
-def _choices(kind: Any) -> tuple[Any, ...]:
-    if get_origin(kind) is Literal:
-        return get_args(kind)
-    return tuple(each for part in get_args(kind) for each in _choices(part))
-
-
-def _kind_in_words(kind: Any) -> str:
-    choices = _choices(kind)
-    if choices:
-        return " or ".join(filter(None, [", ".join(map(str, choices[:-1])), str(choices[-1])]))
-    words = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
-    return words.get(kind, "something else")

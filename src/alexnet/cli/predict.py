@@ -39,7 +39,7 @@ def predict(
         top: classes named for each picture.
         reject_below: under this probability of the best class the answer is "none of these".
         crops: views of each picture whose answers are averaged: 1, 5 or 10.
-        csv: file to write the same rows to.
+        csv: file to write the same rows to; - writes them to standard output, and nothing else.
         also: further weights, whose answers are averaged with the first's.
         precision: of convolutions and products.
         batch: pictures answered at once.
@@ -96,7 +96,7 @@ def predict(
         csv=None if csv is None else str(csv),
     )
     if csv is not None:
-        write_predictions(Path(csv), ordered)
+        write_predictions(csv, ordered)
     if all(each.error is not None for each in ordered):
         raise SourceError(_nothing(ordered))
     return predictions

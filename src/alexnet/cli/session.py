@@ -35,6 +35,7 @@ from alexnet.training import (
     train_epochs,
 )
 from alexnet.weights import Weights, current_versions, load_weights, save_weights
+from alexnet.words import counted
 
 __all__ = ["conduct"]
 
@@ -281,7 +282,8 @@ def _epoch_in_words(epoch: Epoch, epochs: int) -> str:
 
 
 def _device_in_words(device: Device) -> str:
-    return f"{device.processor}: {device.precision}, {device.threads} threads ({device.reason})"
+    threads = counted(device.threads, "thread")
+    return f"{device.processor}: {device.precision}, {threads} ({device.reason})"
 
 
 def _sizes_in_words(sizes: dict[str, int]) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.cli.words import counted
 from alexnet.records import CachedPack, CacheReport, PackReport
+from alexnet.words import bytes_in_words, counted
 
 __all__ = ["render", "show_cache", "show_pack"]
 
@@ -32,7 +31,7 @@ def show_pack(console: Console, report: PackReport) -> None:
         Text(
             f"{report.pictures:,} pictures{f' ({splits})' if splits else ''} of "
             f"{len(report.classes):,} classes, {report.image_px} pixels ({report.fit}), "
-            f"{decimal(report.bytes)} in {counted(report.shards, 'shard')}, "
+            f"{bytes_in_words(report.bytes)} in {counted(report.shards, 'shard')}, "
             f"{report.seconds:.1f} s."
         )
     )
@@ -51,7 +50,7 @@ def show_pack(console: Console, report: PackReport) -> None:
 def show_cache(console: Console, report: CacheReport) -> None:
     """Print a row for each pack of the cache, and what was removed."""
     for each in report.removed:
-        console.print(Text(f"Removed {each.name} ({decimal(each.bytes)})."))
+        console.print(Text(f"Removed {each.name} ({bytes_in_words(each.bytes)})."))
     if not report.packs:
         console.print(Text(f"The cache {report.folder} is empty."))
         return
@@ -64,7 +63,7 @@ def show_cache(console: Console, report: CacheReport) -> None:
     total = sum(each.bytes for each in report.packs)
     console.print(
         Text(
-            f"{counted(len(report.packs), 'pack')}, {decimal(total)} in {report.folder}. "
+            f"{counted(len(report.packs), 'pack')}, {bytes_in_words(total)} in {report.folder}. "
             "Remove with: alexnet cache --clear NAME, or --clear all",
             style="dim",
         )
@@ -78,7 +77,7 @@ def _row(pack: CachedPack) -> tuple[Text, ...]:
         pack.source or "unknown",
         f"{pack.pictures:,}" if pack.whole else "unfinished",
         f"{pack.image_px} {pack.fit}" if pack.image_px else "",
-        decimal(pack.bytes),
+        bytes_in_words(pack.bytes),
         used,
     )
     return tuple(Text(cell) for cell in cells)

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.cli.words import counted
+from alexnet.cli.predictions_csv import STDOUT
 from alexnet.records import ClassScore, FeaturesReport, Interval, Prediction, Predictions, Results
+from alexnet.words import counted, some
 
 __all__ = ["render", "show_features", "show_predictions", "show_results"]
 
@@ -38,7 +39,7 @@ def show_results(console: Console, results: Results) -> None:
     else:
         _show_mistakes(console, results)
     if results.missing_classes:
-        names = _some(results.missing_classes)
+        names = some(results.missing_classes, _LISTED)
         count = len(results.missing_classes)
         console.print(
             Text(f"Not among these pictures, though the weights know them ({count}): {names}.")
@@ -47,7 +48,12 @@ def show_results(console: Console, results: Results) -> None:
 
 
 def show_predictions(console: Console, predictions: Predictions) -> None:
-    """Print a row for each picture: its path and its most probable classes."""
+    """Print a row for each picture: its path and its most probable classes.
+
+    Nothing where the rows went to standard output already, which is theirs alone.
+    """
+    if predictions.csv == STDOUT:
+        return
     table = Table("picture", "answer", box=None, pad_edge=False)
     table.add_column("probability", justify="right")
     for each in predictions.predictions:
@@ -172,8 +178,3 @@ def _show_unreadable(console: Console, unreadable: list[tuple[str, str]]) -> Non
 
 def _crops(count: int) -> str:
     return "centre crop" if count == 1 else f"mean of {count} crops"
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from alexnet.cli.durations import in_words
-from alexnet.cli.words import counted
 from alexnet.records import Results, TrainReport
+from alexnet.words import counted
 
 __all__ = ["render"]
 

@@ -12,6 +12,7 @@ from alexnet.data.names import SPLITS, looks_like_picture, natural_key
 from alexnet.data.pack import Pack, is_pack, open_pack
 from alexnet.data.packing import write_pack
 from alexnet.data.randomness import normals, permutation, uniforms
+from alexnet.data.refusals import nothing_readable
 from alexnet.data.source import Source, open_source
 from alexnet.data.split_csv import read_split_csv, write_skipped_csv, write_split_csv
 from alexnet.data.splits import assign_splits
@@ -23,7 +24,6 @@ from alexnet.data.statistics import (
     principal_colours,
 )
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
-from alexnet.data.words import bytes_in_words
 
 __all__ = [
     "SPLITS",
@@ -40,7 +40,6 @@ __all__ = [
     "Unreadable",
     "UnreadablePolicy",
     "assign_splits",
-    "bytes_in_words",
     "cached_packs",
     "channel_deviation",
     "channel_mean",
@@ -53,6 +52,7 @@ __all__ = [
     "mean_image",
     "natural_key",
     "normals",
+    "nothing_readable",
     "open_pack",
     "open_source",
     "pack_of",

@@ -24,11 +24,11 @@ from alexnet.data.pack import FORMAT, HEADER, Pack, open_pack
 from alexnet.data.packing import fill_folder, pack_in_memory, take_skipped
 from alexnet.data.packing_plan import Packable, PackingPlan
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
-from alexnet.data.words import bytes_in_words, counted
 from alexnet.errors import RecipeError, SourceError
 from alexnet.files import write_json
 from alexnet.locks import locked
 from alexnet.recipe import Fit
+from alexnet.words import bytes_in_words, counted
 
 __all__ = ["Cache", "pack_of"]
 

@@ -10,7 +10,7 @@ Legend: N pictures.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 
 from alexnet.data.listing import Listing
 from alexnet.data.names import SPLITS, looks_like_picture, natural_key, split_code
-from alexnet.data.words import counted
 from alexnet.errors import SourceError
+from alexnet.words import counted, some
 
-__all__ = ["Layout", "laid_out", "some"]
+__all__ = ["Layout", "laid_out"]
 
 _log = logging.getLogger(__name__)
-
-_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,10 +178,3 @@ def _parts_below(folder: str, base: str) -> list[str]:
     start = f"{base}/" if base else ""
     rest = folder[len(start) :] if folder.startswith(start) else ""
     return rest.split("/") if rest else []
-
-
-def some(names: Iterable[str]) -> str:
-    """Return names in a sentence: the first few, and how many more there are."""
-    listed = [f'"{each}"' for each in names]
-    more = f" and {len(listed) - _NAMED:,} more" if len(listed) > _NAMED else ""
-    return ", ".join(listed[:_NAMED]) + more

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.pack_index import Paths
-from alexnet.data.words import bytes_in_words
 from alexnet.images import UnreadablePicture
+from alexnet.words import bytes_in_words
 
 __all__ = ["Contents", "Finds", "Listing"]
 

@@ -23,7 +23,7 @@ from alexnet.data.pack_index import PackIndex, Paths, read_index
 from alexnet.data.shards import MappedShards, Pixels, Shard
 from alexnet.errors import SourceError
 from alexnet.files import read_json
-from alexnet.recipe import Fit
+from alexnet.recipe import LARGEST_PX, Fit
 
 __all__ = ["FORMAT", "HEADER", "INDEX", "Pack", "PackHeader", "is_pack", "open_pack", "read_header"]
 
@@ -94,7 +94,7 @@ class PackHeader:
         source = values["source"]
         fit = str(values["fit"])
         image_px = int(values["image_px"])
-        if fit not in get_args(Fit) or not 1 <= image_px <= 4096:
+        if fit not in get_args(Fit) or not 1 <= image_px <= LARGEST_PX:
             raise ValueError(f"image_px {image_px} or fit {fit!r} is out of range")
         shards = tuple(Shard(_plain_name(s["name"]), int(s["pictures"])) for s in values["shards"])
         if any(shard.pictures < 1 for shard in shards):

@@ -24,12 +24,12 @@ from alexnet.data.pack_index import write_index
 from alexnet.data.packing_plan import Packable, PackingPlan, Portion, headed, portions
 from alexnet.data.shards import MemoryPixels, Shard
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
-from alexnet.data.words import bytes_in_words
 from alexnet.errors import RunError, SourceError
 from alexnet.files import disk_errors, replace_file, write_json
 from alexnet.locks import locked
 from alexnet.progress import Advance, track
 from alexnet.recipe import Fit
+from alexnet.words import bytes_in_words
 
 __all__ = ["fill_folder", "pack_in_memory", "take_skipped", "write_pack"]
 

@@ -18,10 +18,11 @@ from alexnet.data.decoding import decoded
 from alexnet.data.journal import FinishedShard
 from alexnet.data.pack import PackHeader
 from alexnet.data.pack_index import DIGEST_BYTES, PackIndex, Paths, content_digest
+from alexnet.data.refusals import nothing_readable
 from alexnet.data.unreadable import UnreadablePolicy
-from alexnet.errors import RecipeError, SourceError
+from alexnet.errors import RecipeError
 from alexnet.images import read_picture
-from alexnet.recipe import Fit
+from alexnet.recipe import LARGEST_PX, Fit
 
 __all__ = ["Packable", "PackingPlan", "Portion", "headed", "portions"]
 
@@ -97,8 +98,10 @@ class PackingPlan:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.image_px <= 4096:
-            raise RecipeError(f"image_px must be between 1 and 4096 pixels; got {self.image_px}.")
+        if not 1 <= self.image_px <= LARGEST_PX:
+            raise RecipeError(
+                f"image_px must be between 1 and {LARGEST_PX} pixels; got {self.image_px}."
+            )
         if self.fit not in get_args(Fit):
             raise RecipeError(f'fit must be "crop", "squash" or "pad"; got "{self.fit}".')
         if self.workers is not None and self.workers < 1:
@@ -170,8 +173,7 @@ def headed(
     plan.unreadable.check_share(source, skipped)
     kept = np.concatenate([np.zeros(0, dtype=np.int64), *(each.indices for each in finished)])
     if not len(kept):
-        first = f" The first: {source.paths[skipped[0][0]]}: {skipped[0][1]}." if skipped else ""
-        raise SourceError(f"{source.where}: not one picture can be read.{first}")
+        raise nothing_readable(source.where, [(source.paths[i], why) for i, why in skipped])
     places: list[int] = kept.tolist()
     index = PackIndex(
         Paths.of(source.paths[i] for i in places),

@@ -9,13 +9,19 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.layout import some
 from alexnet.data.listing import Listing
 from alexnet.data.names import SPLITS
-from alexnet.data.words import counted
 from alexnet.errors import SourceError, did_you_mean
+from alexnet.words import counted, some
 
-__all__ = ["ACCEPTED", "check_classes", "no_class_folders", "no_such_source", "strange_file"]
+__all__ = [
+    "ACCEPTED",
+    "check_classes",
+    "no_class_folders",
+    "no_such_source",
+    "nothing_readable",
+    "strange_file",
+]
 
 ACCEPTED = (
     "A source is a folder with one folder for each class (train, val and test above them or not), "
@@ -53,6 +59,20 @@ def no_class_folders(files: Listing) -> SourceError:
     hint = f" To take the labels from {tables[0]}, name that file as the source." if tables else ""
     return SourceError(
         f"{files.where} has no pictures in class folders; it holds {seen}. {ACCEPTED}.{hint}"
+    )
+
+
+def nothing_readable(where: object, failures: Sequence[tuple[str, str]]) -> SourceError:
+    """Return the error for pictures of which not one can be read.
+
+    Args:
+        where: the source.
+        failures: path and reason of each picture, at least one.
+    """
+    (path, reason), count = failures[0], counted(len(failures), "picture")
+    return SourceError(
+        f"{where}: not one of its {count} can be read. The first, {path}: {reason}. Open it in "
+        "another program: if it is whole there, convert it to PNG or JPEG."
     )
 
 

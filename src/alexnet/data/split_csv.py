@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.csv_files import unguarded, write_csv
 from alexnet.data.names import SPLITS
 from alexnet.data.pack import Pack
 from alexnet.errors import RunError
-from alexnet.files import replace_file
 
 __all__ = ["read_split_csv", "write_skipped_csv", "write_split_csv"]
-
-_SHIELDED = ("=", "+", "-", "@", "\t", "\r", "'")
-"""What makes a spreadsheet compute a cell, and the apostrophe that keeps it from that."""
 
 
 def write_split_csv(path: Path, pack: Pack, splits: Mapping[str, NDArray[np.int64]]) -> None:
     """Write path, class and split of each picture, in the pack's order.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, and so does one
-    that begins with an apostrophe; `read_split_csv` takes it away.
+    No text is a formula for a spreadsheet (see `alexnet.csv_files`), and file names that are no
+    UTF-8 keep their bytes; `read_split_csv` has both back as they were.
 
     Args:
         path: the file to make or replace.
@@ -43,7 +39,7 @@ def write_split_csv(path: Path, pack: Pack, splits: Mapping[str, NDArray[np.int6
     code_of: list[int] = codes.tolist()
     columns = zip(pack.paths, labels, code_of, strict=True)
     rows = ((each, pack.classes[label], SPLITS[code]) for each, label, code in columns)
-    _write(path, ("path", "class", "split"), rows)
+    write_csv(Path(path), chain([("path", "class", "split")], rows))
 
 
 def read_split_csv(path: Path) -> list[tuple[str, str, str]]:
@@ -55,10 +51,7 @@ def read_split_csv(path: Path) -> list[tuple[str, str, str]]:
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = csv.DictReader(file)
-            return [
-                (row["path"].removeprefix("'"), row["class"].removeprefix("'"), row["split"])
-                for row in rows
-            ]
+            return [(unguarded(row["path"]), unguarded(row["class"]), row["split"]) for row in rows]
     except (OSError, AttributeError, KeyError, ValueError, csv.Error) as cause:
         raise RunError(
             f"{path} cannot be read ({cause!r}), and it alone says which pictures are in which "
@@ -76,20 +69,4 @@ def write_skipped_csv(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
     Raises:
         RunError: the disk refuses.
     """
-    _write(path, ("path", "reason"), skipped)
-
-
-def _write(path: Path, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    def write(file: BinaryIO) -> None:
-        # File names that are no UTF-8 are written with the bytes that they have on disk.
-        text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-        writer = csv.writer(text)
-        writer.writerow(names)
-        writer.writerows([_plain(cell) for cell in row] for row in rows)
-        text.detach()
-
-    replace_file(Path(path), write)
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if text.startswith(_SHIELDED) else text
+    write_csv(Path(path), [("path", "reason"), *skipped])

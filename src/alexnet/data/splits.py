@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from alexnet.data.names import SPLITS
 from alexnet.data.pack import Pack
 from alexnet.data.randomness import uniforms
-from alexnet.data.refusals import some
-from alexnet.data.words import counted
 from alexnet.errors import RecipeError, SourceError
+from alexnet.words import counted, some
 
 __all__ = ["assign_splits"]
 

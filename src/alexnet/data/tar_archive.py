@@ -25,11 +25,11 @@ from typing import IO, cast
 from alexnet.data.listing import Finds, Listing
 from alexnet.data.names import hidden, safe_path
 from alexnet.data.random_access import RandomAccess
-from alexnet.data.words import bytes_in_words, counted
 from alexnet.errors import RunError, SourceError
 from alexnet.files import cache_folder, disk_errors
 from alexnet.images import UnreadablePicture
 from alexnet.progress import track
+from alexnet.words import bytes_in_words, counted
 
 __all__ = ["BROKEN", "COMPRESSIONS", "Open", "damaged", "list_tar"]
 

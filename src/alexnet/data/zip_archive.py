@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from alexnet.data.listing import Finds, Listing
 from alexnet.data.names import hidden, safe_path
 from alexnet.data.random_access import RandomAccess
-from alexnet.data.words import counted
 from alexnet.errors import SourceError
 from alexnet.images import UnreadablePicture
+from alexnet.words import counted
 
 __all__ = ["list_zip"]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from alexnet.data import SPLITS
 from alexnet.errors import SourceError, did_you_mean
+from alexnet.words import some
 
 __all__ = ["choose_split", "class_positions"]
 
@@ -34,13 +35,11 @@ def class_positions(
     position = {name: i for i, name in enumerate(known)}
     unknown = [name for name in there if name not in position]
     if unknown:
-        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
-        named = ", ".join(f'"{each}"' for each in unknown[:_NAMED]) + more
         raise SourceError(
-            f"{where} has classes that the weights do not know: {named}."
+            f"{where} has classes that the weights do not know: {some(unknown, _NAMED)}."
             f"{did_you_mean(unknown[0], known)} The weights know {len(known)}: "
-            f"{', '.join(known[:_NAMED])}{' ...' if len(known) > _NAMED else ''}. "
-            "Rename or remove these folders, or use weights that were trained on them."
+            f"{some(known, _NAMED)}. Rename or remove these folders, or use weights that were "
+            "trained on them."
         )
     return np.array([position[name] for name in there], dtype=np.int64)
 

@@ -19,14 +19,12 @@ from alexnet.errors import RecipeError
 from alexnet.images.decoding import decode_as_stored, turned
 from alexnet.images.fitting import fitted
 from alexnet.images.zooming import cut_boxes
-from alexnet.recipe import Fit
+from alexnet.recipe import LARGEST_PX, Fit
 
 __all__ = ["MeanAt", "Order", "Preprocessing", "read_picture"]
 
 Order = Literal["RGB", "BGR"]
 MeanAt = Literal["crop", "centre"]
-
-_LARGEST = 4096
 
 
 def read_picture(data: bytes, *, name: str, image_px: int, how: Fit) -> NDArray[np.uint8]:
@@ -202,8 +200,10 @@ class Preprocessing:
     def _check_sizes(self) -> None:
         for name in ("image_px", "crop_px"):
             value = cast("object", getattr(self, name))
-            if not isinstance(value, int) or not 1 <= value <= _LARGEST:
-                raise RecipeError(f"{name} must be between 1 and {_LARGEST} pixels; got {value!r}.")
+            if not isinstance(value, int) or not 1 <= value <= LARGEST_PX:
+                raise RecipeError(
+                    f"{name} must be between 1 and {LARGEST_PX} pixels; got {value!r}."
+                )
         if self.crop_px > self.image_px:
             raise RecipeError(
                 f"A crop of {self.crop_px} pixels cannot be cut from a picture of {self.image_px}."

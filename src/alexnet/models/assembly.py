@@ -30,14 +30,17 @@ from alexnet.nn import (
     he,
     uniform,
 )
-from alexnet.recipe import Activation, Initialisation
+from alexnet.recipe import LARGEST_PX, Activation, Initialisation
 
-__all__ = ["Assembly", "Draw", "Options", "even", "normal", "sizes"]
+__all__ = ["Assembly", "Draw", "Options", "WindowTooLargeError", "even", "normal", "sizes"]
 
 Draw = Callable[[nn.Module, torch.Generator], None]
 
-_SIDE_PX = 4096  # largest side of a picture, as in a recipe
 _PARAMETERS = 2**31  # of a whole network: 8 GiB in float32; more is a mistake in its arguments
+
+
+class WindowTooLargeError(RecipeError):
+    """A window is larger than its input: a larger picture would do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +67,8 @@ def sizes(options: Options, image_px: int, crop_px: int) -> tuple[int, int]:
     """
     image, crop = options.image_px, options.crop_px
     for name, side in (("image_px", image), ("crop_px", crop)):
-        if side is not None and not 1 <= side <= _SIDE_PX:
-            raise RecipeError(f"{name} must be between 1 and {_SIDE_PX} pixels; got {side}.")
+        if side is not None and not 1 <= side <= LARGEST_PX:
+            raise RecipeError(f"{name} must be between 1 and {LARGEST_PX} pixels; got {side}.")
     if image is None:
         image = image_px if crop is None or crop <= image_px else crop
     if crop is None:
@@ -222,11 +225,10 @@ class Assembly:
         found = window.outputs(self.positions)
         if found < 1:
             padded = f" (with {window.padding} of padding)" if window.padding else ""
-            raise RecipeError(
-                f"{self.model} cannot take crops of {self.crop_px} pixels (from pictures of "
-                f"{self.image_px}): {name} has a window of {window.kernel} x {window.kernel}, and "
-                f"its input is {self.positions} x {self.positions}{padded}. Use larger pictures "
-                "(--image-px), or a smaller model."
+            raise WindowTooLargeError(
+                f"{self.model} cannot take crops of {self.crop_px} pixels from pictures of "
+                f"{self.image_px}: {name} has a window of {window.kernel} x {window.kernel}, and "
+                f"its input is {self.positions} x {self.positions}{padded}."
             )
         self.positions = found
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models import cifar, imagenet, small
-from alexnet.models.assembly import Options
+from alexnet.models.assembly import Options, WindowTooLargeError
 from alexnet.models.network import Network
+from alexnet.models.smallest import smallest_in_words
 from alexnet.recipe import Activation, Initialisation
 
 __all__ = ["MODELS", "build_model"]
@@ -58,7 +59,7 @@ def build_model(
         seed: of the first weights. torch's global generator is neither used nor moved.
 
     Raises:
-        RecipeError: no such model, or a geometry that cannot work.
+        RecipeError: no such model, or a geometry that cannot work; the smallest that does is named.
     """
     if name not in MODELS:
         raise RecipeError(
@@ -73,4 +74,9 @@ def build_model(
         initialisation=initialisation,
         seed=seed,
     )
-    return MODELS[name](options)
+    build = MODELS[name]
+    try:
+        return build(options)
+    except WindowTooLargeError as error:
+        remedy = smallest_in_words(build, options) or "Use a smaller model."
+        raise RecipeError(f"{error} {remedy}") from None

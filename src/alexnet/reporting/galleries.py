@@ -8,7 +8,8 @@ from alexnet.reporting.album import Album, as_data_uri
 from alexnet.reporting.cases import Cases, Cell
 from alexnet.reporting.evidence import ReportEvidence
 from alexnet.reporting.markup import Markup, bdi, element, join
-from alexnet.reporting.words import count, percent
+from alexnet.reporting.words import percent
+from alexnet.words import counted
 
 __all__ = ["cell_id", "draw_cell", "draw_galleries", "draw_pictures"]
 
@@ -60,7 +61,7 @@ def draw_cell(evidence: ReportEvidence, cell: Cell, items: Sequence[int], album:
     if true == answered:
         heading = element("h3", bdi(evidence.short_name(true)), " answered right")
     order = "least sure" if true == answered else "most confident"
-    text = f"{n:,} of {count(total, 'picture')}, {percent(n / total if total else None)}."
+    text = f"{n:,} of {counted(total, 'picture')}, {percent(n / total if total else None)}."
     if len(shown) < n:
         text += f" Here the {len(shown)} {order}; predictions.csv names all."
     return element(
@@ -76,8 +77,8 @@ def draw_cell(evidence: ReportEvidence, cell: Cell, items: Sequence[int], album:
 
 def _of(shown: int, total: int, what: str, order: str) -> str:
     if shown == total:
-        return f"{count(total, what)}, {order}."
-    return f"{shown} of {count(total, what)}, {order}."
+        return f"{counted(total, what)}, {order}."
+    return f"{shown} of {counted(total, what)}, {order}."
 
 
 def _gallery(

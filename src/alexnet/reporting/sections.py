@@ -13,7 +13,8 @@ from alexnet.reporting.album import as_data_uri, as_png
 from alexnet.reporting.evidence import ReportEvidence
 from alexnet.reporting.filters import filter_columns, filter_grid
 from alexnet.reporting.markup import Markup, bdi, element, join
-from alexnet.reporting.words import NARROW, count, number, percent
+from alexnet.reporting.words import NARROW, number, percent
+from alexnet.words import counted
 
 __all__ = ["HEADLINE_FACTS", "class_table", "draw_filters", "headline", "repeat", "what_was_done"]
 
@@ -32,7 +33,7 @@ def headline(evidence: ReportEvidence) -> Markup:
     kind = _SPLITS.get(evidence.split, f"{evidence.split} ")
     sentence = element(
         "p",
-        f"of {count(results.images, kind + 'picture')} answered right.",
+        f"of {counted(results.images, kind + 'picture')} answered right.",
         element("br"),
         f"95{NARROW}% interval {100 * low:.1f} to {percent(high)}.",
     )
@@ -79,14 +80,14 @@ def draw_filters(evidence: ReportEvidence) -> Markup:
     picture = element(
         "img",
         src=as_data_uri(as_png(grid)),
-        alt=f"{count(f, 'kernel')} of the first layer, {k} by {k} pixels, in rows of {columns}",
+        alt=f"{counted(f, 'kernel')} of the first layer, {k} by {k} pixels, in rows of {columns}",
         class_="kernels",
         style=f"--columns:{columns}",
     )
     grey = bool((evidence.filters == evidence.filters[:, :1]).all())
     over = ", red, green and blue added up" if grey else " over red, green and blue"
     caption = (
-        f"{count(f, 'kernel')} of {k} × {k} pixels{over}. Mid-grey is a weight of zero; each "
+        f"{counted(f, 'kernel')} of {k} × {k} pixels{over}. Mid-grey is a weight of zero; each "
         "kernel is scaled by its own largest weight."
     )
     return element("figure", picture, element("figcaption", caption))
@@ -94,7 +95,7 @@ def draw_filters(evidence: ReportEvidence) -> Markup:
 
 def what_was_done(evidence: ReportEvidence) -> Markup:
     """List recipe, preprocessing, split sizes, machine and the pictures left out."""
-    sizes = {name: count(n, "picture") for name, n in evidence.split_sizes.items()}
+    sizes = {name: counted(n, "picture") for name, n in evidence.split_sizes.items()}
     others = {k: v for k, v in evidence.facts.items() if k not in HEADLINE_FACTS}
     return join(
         _part("Pictures", sizes),
@@ -152,9 +153,11 @@ def _all_notes(evidence: ReportEvidence) -> list[str]:
     notes = list(evidence.notes)
     if missing := evidence.results.missing_classes:
         named = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
-        notes.append(f"{count(len(missing), 'class', 'classes')} had no picture here: {named}.")
+        notes.append(f"{counted(len(missing), 'class', 'classes')} had no picture here: {named}.")
     if unreadable := evidence.results.unreadable:
-        notes.append(f"{count(len(unreadable), 'picture')} could not be read and are not counted.")
+        notes.append(
+            f"{counted(len(unreadable), 'picture')} could not be read and are not counted."
+        )
     return notes
 
 
@@ -231,7 +234,7 @@ def _skipped(skipped: Sequence[tuple[str, str]]) -> Markup:
     more = len(skipped) - len(rows)
     return join(
         heading,
-        element("p", f"{count(len(skipped), 'picture')} could not be read."),
+        element("p", f"{counted(len(skipped), 'picture')} could not be read."),
         element("ul", *rows, class_="skipped"),
         element("p", f"... and {more:,} more.") if more else None,
     )

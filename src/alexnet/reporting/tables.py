@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from alexnet.files import replace_file
+from alexnet.csv_files import write_csv
 from alexnet.records import Epoch
 from alexnet.reporting.evidence import ReportEvidence
 
 __all__ = ["write_tables"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
-
 
 def write_tables(folder: Path, evidence: ReportEvidence) -> list[str]:
     """Write curves.csv, confusion.csv, per_class.csv and predictions.csv; return their names.
 
-    UTF-8 with a heading row, shares in 0..1, numbers as Python writes them (they read back equal),
-    nothing where there is no value. A file name that is no UTF-8 gets backslashes in its place. A
-    text that a spreadsheet would take for a formula gets an apostrophe in front.
+    Shares are in 0..1, cells without a value empty. A file name that is no UTF-8 gets backslashes,
+    as it does on the page. No text is a formula for a spreadsheet: see `alexnet.csv_files`.
     """
     tables = {
         "curves.csv": _curves(evidence.epochs),
@@ -31,7 +26,7 @@ def write_tables(folder: Path, evidence: ReportEvidence) -> list[str]:
         "predictions.csv": _predictions(evidence),
     }
     for name, rows in tables.items():
-        _write(folder / name, rows)
+        write_csv(folder / name, rows, odd="backslashreplace")
     return list(tables)
 
 
@@ -69,14 +64,3 @@ def _predictions(evidence: ReportEvidence) -> Iterable[Sequence[object]]:
     for path, true, answered, probability, of_true in columns:
         names = evidence.classes[true], evidence.classes[answered]
         yield [path, *names, int(true == answered), probability, of_true]
-
-
-def _write(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
-    data = text.getvalue().encode("utf-8", "backslashreplace")
-    replace_file(path, lambda file: file.write(data))
-
-
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

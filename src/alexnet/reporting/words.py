@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["NARROW", "count", "list_in_words", "number", "percent"]
+__all__ = ["NARROW", "list_in_words", "number", "percent"]
 
 NARROW = "\u202f"  # the narrow no-break space that stands before a unit
 
@@ -27,11 +27,6 @@ def number(value: float | None) -> str:
     if not power:
         return digits
     return f"{'' if digits == '1' else digits + '×'}10{str(int(power)).translate(_RAISED)}"
-
-
-def count(n: int, one: str, many: str | None = None) -> str:
-    """Write how many: "1 picture", "10,000 pictures"."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def list_in_words(parts: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from alexnet.errors import RunError
 from alexnet.files import disk_errors, read_json, write_json
 from alexnet.locks import locked
 from alexnet.training.checkpoint import Checkpoint, newest_checkpoint, save_checkpoint
+from alexnet.weights import FILE_NAME
 
 __all__ = ["Run", "find_run", "open_run"]
 
@@ -34,7 +35,7 @@ class Run:
     @property
     def weights(self) -> Path:
         """The best weights so far."""
-        return self.folder / "weights.safetensors"
+        return self.folder / FILE_NAME
 
     @property
     def finished(self) -> bool:

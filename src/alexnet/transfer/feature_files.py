@@ -95,21 +95,25 @@ def _write_parquet(file: BinaryIO, rows: Iterator[FeatureRows]) -> None:
 
     arrow = cast("Any", pa)
     writer: Any = None
-    for part in rows:
-        flat = arrow.array(np.ascontiguousarray(part.features).reshape(-1))
-        table = arrow.table(
-            {
-                "path": [_utf8(path) for path in part.paths],
-                "label": part.labels,
-                "class": [_utf8(name) for name in part.classes],
-                "split": part.splits,
-                "features": arrow.FixedSizeListArray.from_arrays(flat, part.features.shape[1]),
-            }
-        )
-        writer = writer or pq.ParquetWriter(file, table.schema)
-        writer.write_table(table)
-    if writer is not None:
-        writer.close()
+    try:
+        for part in rows:
+            table = arrow.table(_columns(part, arrow))
+            writer = writer or pq.ParquetWriter(file, table.schema)
+            writer.write_table(table)
+    finally:  # also after an error: else it writes when the file is closed already
+        if writer is not None:
+            writer.close()
+
+
+def _columns(part: FeatureRows, arrow: Any) -> dict[str, Any]:
+    flat = arrow.array(np.ascontiguousarray(part.features).reshape(-1))
+    return {
+        "path": [_utf8(path) for path in part.paths],
+        "label": part.labels,
+        "class": [_utf8(name) for name in part.classes],
+        "split": part.splits,
+        "features": arrow.FixedSizeListArray.from_arrays(flat, part.features.shape[1]),
+    }
 
 
 def _utf8(text: str) -> str:

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.data import SPLITS, Pack, Readable, Source, open_source
-from alexnet.errors import SourceError
+from alexnet.data import SPLITS, Pack, Readable, Source, nothing_readable, open_source
 from alexnet.evaluation import (
     BATCH,
     Exactness,
@@ -116,10 +115,7 @@ def extract_features(
                     shape[:] = shape[0] + len(part.indices), part.numbers.shape[1]
                     yield _rows(opened, part)
         if not shape[0]:
-            raise SourceError(
-                f"None of the {len(indices)} pictures of {source} can be read; the first: "
-                f"{unreadable[0][0]}: {unreadable[0][1]}"
-            )
+            raise nothing_readable(source, unreadable)
 
     write(rows())
     return FeaturesReport(

@@ -4,10 +4,11 @@ It holds the tensors, the model's name and arguments, the classes, the preproces
 and the results, and no code: nothing is ever unpickled.
 """
 
-from alexnet.weights.file import Storage, load_weights, save_weights, weights_file
+from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
+    "FILE_NAME",
     "Storage",
     "Weights",
     "current_versions",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -11,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from alexnet.errors import AlexNetError, WeightsError
+from alexnet.errors import AlexNetError, WeightsError, did_you_mean
 from alexnet.files import replace_file
 from alexnet.images import Preprocessing
 from alexnet.weights.header import KEY, digest_of, read_header, write_header
@@ -126,11 +125,9 @@ def weights_file(path: Path) -> Path:
 def _near(path: Path) -> str:
     """Name the neighbours in the same folder that are spelled alike."""
     try:
-        beside = [each.name for each in path.parent.iterdir()]
+        return did_you_mean(path.name, [each.name for each in path.parent.iterdir()])
     except OSError:
         return ""
-    near = difflib.get_close_matches(path.name, beside, n=3)
-    return f" Did you mean {' or '.join(str(path.parent / each) for each in near)}?" if near else ""
 
 
 def _stored(tensor: Tensor, name: str, dtype: Storage) -> Tensor:
@@ -168,10 +165,17 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]
 
 
 def _refuse_pickle(file: Path) -> None:
+    """Say of files that torch.save and pickle write what they are; nothing is ever unpickled.
+
+    A safetensors file begins with the length of its header, which may look like a pickle's mark.
+    """
     with file.open("rb") as opened:
-        start = opened.read(4)
+        start = opened.read(9)
+    announced = int.from_bytes(start[:8], "little")
+    if start[8:] == b"{" and 8 + announced <= file.stat().st_size:
+        return
     pickled = len(start) > 1 and start[0] == 0x80 and start[1] <= 5
-    if pickled or start == b"PK\x03\x04":
+    if pickled or start.startswith(b"PK\x03\x04"):
         raise WeightsError(
             f"{file} is a {'pickle' if pickled else 'zip archive, as torch.save writes'}, which "
             "could run code when it is opened, so it is not read. Ask for the same weights as "

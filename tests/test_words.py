@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet.data.words import bytes_in_words, counted
+from alexnet.words import bytes_in_words, counted, some
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,15 @@ def test_counts_agree_with_their_nouns():
         "1 picture",
         "2,000 pictures",
     ]
+    assert [counted(n, "class", "classes") for n in (0, 1, 2)] == [
+        "0 classes",
+        "1 class",
+        "2 classes",
+    ]
+
+
+def test_the_first_few_names_are_said_and_how_many_more_there_are():
+    assert some([]) == ""
+    assert some(["a", "b", "c"]) == '"a", "b", "c"'
+    assert some(map(str, range(1004))) == '"0", "1", "2" and 1,001 more'
+    assert some("abc", most=1) == '"a" and 2 more'

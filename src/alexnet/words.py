@@ -1,0 +1,36 @@
+"""Counts, sizes and names as people say them, for every sentence of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["bytes_in_words", "counted", "some"]
+
+_NAMED = 3
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: "1 picture", "2,000 pictures", "3 classes"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def bytes_in_words(count: int) -> str:
+    """Return a number of bytes in steps of 1,000: "184 MB"."""
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    if len(units) == 5:
+        return counted(count, "byte")
+    return f"{size:,.0f} {units[0]}" if size >= 100 else f"{size:.3g} {units[0]}"
+
+
+def some(names: Iterable[str], most: int = _NAMED) -> str:
+    """Return names in quotes: the first few, and how many more there are.
+
+    Args:
+        names: in the order in which they are named.
+        most: how many of them are.
+    """
+    listed = [f'"{each}"' for each in names]
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

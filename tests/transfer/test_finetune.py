@@ -1,0 +1,108 @@
+"""Fine-tuning: all but the last layer is kept bit for bit, and each learns at its own rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from alexnet.errors import RecipeError, WeightsError
+from alexnet.models import MODELS, build_model
+from alexnet.training import PaperMomentum, Rates
+from alexnet.transfer import finetuning_recipe, last_layer, with_new_head
+from alexnet.weights import load_weights
+
+SMALL = {"cifar_26pct": "fc5", "cifar_13pct": "fc5", "mlp": "fc3", "alexnet_small": "fc7"}
+
+
+@pytest.fixture(params=SMALL)
+def weights(request, saved):
+    return load_weights(saved("w", model=request.param))
+
+
+@pytest.mark.parametrize("classes", [1, 3, 7])
+def test_all_tensors_but_the_heads_are_kept(weights, classes):
+    start = with_new_head(weights, classes, seed=5)
+    head = SMALL[weights.model]
+    state = start.network.state_dict()
+    assert state.keys() == weights.state.keys()
+    for name, tensor in state.items():
+        if name.startswith(f"{head}."):
+            assert len(tensor) == classes
+        else:
+            assert torch.equal(tensor, weights.state[name]), name
+    assert (start.network.classes, start.network.model) == (classes, weights.model)
+    assert start.preprocessing == weights.preprocessing
+
+
+def test_the_new_head_is_that_of_a_new_network_and_depends_on_the_seed(weights):
+    head = SMALL[weights.model]
+    arguments = {**weights.arguments, "classes": 3}
+    for seed in (0, 5):
+        fresh = build_model(weights.model, **arguments, seed=seed).state_dict()
+        found = with_new_head(weights, 3, seed=seed).network.state_dict()
+        assert torch.equal(found[f"{head}.weight"], fresh[f"{head}.weight"])
+        assert torch.equal(found[f"{head}.bias"], fresh[f"{head}.bias"])
+    one, other = (with_new_head(weights, 3, seed=seed).network.state_dict() for seed in (0, 5))
+    assert not torch.equal(one[f"{head}.weight"], other[f"{head}.weight"])
+
+
+def test_the_weights_themselves_are_not_touched(weights):
+    before = {name: tensor.clone() for name, tensor in weights.state.items()}
+    network = with_new_head(weights, 2).network
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    assert all(torch.equal(before[name], tensor) for name, tensor in weights.state.items())
+
+
+def test_weights_that_do_not_fit_are_refused(weights):
+    state = dict(weights.state)
+    del state[f"{SMALL[weights.model]}.bias"]
+    with pytest.raises(WeightsError, match=r'lack the tensor "fc\d\.bias"'):
+        with_new_head(replace(weights, state=state), 2)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_last_layer_is_the_one_that_makes_the_logits(name):
+    with torch.device("meta"):
+        network = build_model(name, classes=3)
+    (wanted,) = {key.split(".")[0] for key in list(network.state_dict())[-2:]}
+    assert last_layer(network) == wanted
+    assert isinstance(network.get_submodule(wanted), nn.Linear)
+
+
+def multiples(network, recipe) -> dict[str, float]:
+    """How far a gradient of one moves each parameter in the first step."""
+    optimiser = PaperMomentum(network, replace(recipe, decay=0.0))
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    optimiser.prepare(0)
+    for parameter in network.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step(Rates(recipe.lr, recipe.lr * recipe.bias_lr_ratio, 0))
+    return {
+        name: float((before[name] - p.detach()).double().mean())
+        for name, p in network.named_parameters()
+    }
+
+
+@pytest.mark.parametrize(("new", "old"), [(0.01, 0.001), (0.02, 0.02), (0.003, 0.0), (1e-3, 1e-2)])
+def test_each_layer_learns_at_its_own_rate(weights, new, old):
+    network = with_new_head(weights, 2).network
+    recipe = finetuning_recipe(network, lr_new=new, lr_old=old, changes={})
+    head = SMALL[weights.model]
+    for name, moved in multiples(network, recipe).items():
+        wanted = new if name.startswith(f"{head}.") else old
+        assert moved == pytest.approx(wanted, rel=1e-3, abs=1e-9), name
+
+
+def test_changes_of_the_recipe_come_last(weights):
+    network = with_new_head(weights, 2).network
+    changes = {"epochs": 3, "lr": 0.5, "layer_lr": ("fc*=2",)}
+    recipe = finetuning_recipe(network, lr_new=0.01, lr_old=0.001, changes=changes)
+    assert (recipe.epochs, recipe.lr, recipe.layer_lr) == (3, 0.5, ("fc*=2",))
+    assert recipe.model == weights.model
+    with pytest.raises(RecipeError, match='no field "epoch". Did you mean "epochs"'):
+        finetuning_recipe(network, lr_new=0.01, lr_old=0.001, changes={"epoch": 3})
