@@ -57,13 +57,13 @@ def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[s
     if place is None:
         return tuple(str(each) for each in range(count)), {}
     if place.suffix.lower() in (".txt", ".names", ".tsv", ".synset", ""):
-        names, words = (_listed(place) if not place.is_dir() else (_shown(place), {}))
+        names, words = _listed(place) if not place.is_dir() else (_shown(place), {})
     else:
         names, words = _shown(place), {}
     if len(names) != count:
         raise WeightsError(
-            f"{place} names {len(names):,} classes, and the network answers for {count:,}. Give the "
-            "names of its own classes, in the order of its answers."
+            f"{place} names {len(names):,} classes, and the network answers for {count:,}. Give "
+            "the names of its own classes, in the order of its answers."
         )
     if len(set(names)) != count:
         twice = next(each for each in names if names.count(each) > 1)

@@ -1,4 +1,4 @@
-"""From Caffe's files to one weights file: description, trained arrays, mean, order of the channels."""
+"""From Caffe's files to one weights file: description, trained arrays, mean, channels."""
 
 from __future__ import annotations
 
