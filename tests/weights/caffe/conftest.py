@@ -132,7 +132,7 @@ def write_case(tmp_path) -> Callable[..., Case]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wire():
     """The functions that write Caffe's files."""
 
