@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from alexnet.cli.evaluate import evaluate
     from alexnet.cli.features import features
     from alexnet.cli.finetune import finetune
+    from alexnet.cli.import_ import import_
     from alexnet.cli.pack import pack
     from alexnet.cli.predict import predict
     from alexnet.cli.train import train
@@ -57,6 +58,7 @@ __all__ = [
     "evaluate",
     "features",
     "finetune",
+    "import_",
     "load_weights",
     "open_pack",
     "open_source",
@@ -66,7 +68,7 @@ __all__ = [
     "train",
 ]
 
-_VERBS = "train evaluate predict features finetune pack cache describe demo"
+_VERBS = "train evaluate predict features finetune pack cache describe import_ demo"
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",

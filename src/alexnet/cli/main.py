@@ -155,7 +155,7 @@ def _understood(words: list[str]) -> Call | None:
 
 def _work(call: Call) -> int:
     """Call a verb with progress shown, then write its record."""
-    verb = VERBS.get(call.function.__name__)
+    verb = VERBS.get(call.function.__name__.rstrip("_"))
     if verb is None:  # help, version, completion: they wrote for themselves
         call.make()
         return 0

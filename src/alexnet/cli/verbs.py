@@ -6,6 +6,7 @@ Nothing is imported here: a verb's module is when the verb is chosen, torch insi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 __all__ = ["VERBS", "Verb"]
 
@@ -19,9 +20,14 @@ class Verb:
     show: str  # "module:function" that is called with the verb's record and a console
 
     @property
+    def python(self) -> str:
+        """What its function and module are called: a word of Python's own gets a stroke behind."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
+
+    @property
     def function(self) -> str:
         """Where the function is: "module:function"."""
-        return f"alexnet.cli.{self.name}:{self.name}"
+        return f"alexnet.cli.{self.python}:{self.python}"
 
 
 _VERBS = (
@@ -64,6 +70,11 @@ _VERBS = (
         "describe",
         "Show a network layer by layer: windows, shapes, neurons, parameters, multiply-adds.",
         "alexnet.cli.show_describe:render",
+    ),
+    Verb(
+        "import",
+        "Make weights of a model that another program trained.",
+        "alexnet.cli.show_import:render",
     ),
     Verb(
         "demo",

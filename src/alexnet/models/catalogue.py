@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models import cifar, imagenet, small
 from alexnet.models.assembly import Options, WindowTooLargeError
+from alexnet.models.graph import GRAPH, build_graph
 from alexnet.models.network import Network
 from alexnet.models.smallest import smallest_in_words
 from alexnet.recipe import Activation, Initialisation
@@ -45,11 +47,12 @@ def build_model(
     crop_px: int | None = None,
     initialisation: Initialisation = "model",
     seed: int = 0,
+    graph: Mapping[str, Any] | None = None,
 ) -> Network:
     """Build a network with its first weights; the same arguments give the same bits.
 
     Args:
-        name: one of `MODELS`.
+        name: one of `MODELS`, or "graph".
         classes: K, outputs of the last layer.
         activation: of the hidden layers; None: the model's own.
         dropout: share of units dropped; None: the model's own.
@@ -57,11 +60,14 @@ def build_model(
         crop_px: side of the crop that the network takes; None: in proportion to `image_px`.
         initialisation: "model": as published; "he": He's first weights in every layer.
         seed: of the first weights. torch's global generator is neither used nor moved.
+        graph: description of a network that no model is (see `models.graph`); "graph" alone.
 
     Raises:
         RecipeError: no such model, or a geometry that cannot work; the smallest that does is named.
     """
-    if name not in MODELS:
+    if (name == GRAPH) != (graph is not None):
+        raise RecipeError(f'The model "{GRAPH}" needs a description as graph, and no other does.')
+    if name not in MODELS and graph is None:
         raise RecipeError(
             f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}.'
         )
@@ -74,6 +80,8 @@ def build_model(
         initialisation=initialisation,
         seed=seed,
     )
+    if graph is not None:
+        return build_graph(graph, options)
     build = MODELS[name]
     try:
         return build(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -66,18 +67,12 @@ class Network(nn.Sequential):
             RecipeError: pictures of another shape.
         """
         self._check(input)
-        x = input
-        for step in fused_steps(list(self)):
-            x = step(x)
-        return x
+        return self._logits(input)
 
     def stages(self, x: Tensor) -> dict[str, Tensor]:
         """Return every layer's output by name, in order; the last one holds the logits."""
         self._check(x)
-        outputs: dict[str, Tensor] = {}
-        for name, layer in self.named_children():
-            x = outputs[name] = layer(x)
-        return outputs
+        return dict(self._outputs(x))
 
     def stage(self, x: Tensor, name: str) -> Tensor:
         """Return the output of one layer; the layers behind it are not run.
@@ -96,11 +91,19 @@ class Network(nn.Sequential):
                 f'{self.model} has no layer "{name}".{did_you_mean(name, names)} '
                 f"Layers: {', '.join(names)}."
             )
-        for each, layer in self.named_children():
-            x = layer(x)
-            if each == name:
-                break
+        return next(made for each, made in self._outputs(x) if each == name)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Return what the last layer makes, in as few passes over memory as can be."""
+        for step in fused_steps(list(self)):
+            x = step(x)
         return x
+
+    def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield what each layer makes, by name and in order."""
+        for name, layer in self.named_children():
+            x = layer(x)
+            yield name, x
 
     def _check(self, x: Tensor) -> None:
         side = self.crop_px

@@ -1,24 +1,37 @@
 """Layers of the network of 2012, one a file: exact to the paper and to its authors' program."""
 
 from alexnet.nn.activation import activation_layer
+from alexnet.nn.caffe_pool import CaffePool, PoolKind
+from alexnet.nn.channel_scale import ChannelScale
 from alexnet.nn.contrast_norm import ContrastNorm
 from alexnet.nn.convolution import Convolution
 from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
+from alexnet.nn.joining import Combine, Combining, Concat
 from alexnet.nn.local import LocallyConnected
 from alexnet.nn.norm_and_pool import norm_and_pool
 from alexnet.nn.pooling import MaxPool, MeanPool
+from alexnet.nn.reshaping import Grey, Part, Reshape
 from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
 from alexnet.nn.windows import Window
 
 __all__ = [
+    "CaffePool",
+    "ChannelScale",
+    "Combine",
+    "Combining",
+    "Concat",
     "ContrastNorm",
     "Convolution",
     "Dropout",
+    "Grey",
     "LocallyConnected",
     "MaxPool",
     "MeanPool",
+    "Part",
+    "PoolKind",
     "Region",
+    "Reshape",
     "ResponseNorm",
     "Window",
     "activation_layer",

@@ -1,14 +1,18 @@
 """The weights file: one safetensors file that is enough by itself to answer for a picture.
 
 It holds the tensors, the model's name and arguments, the classes, the preprocessing, the recipe
-and the results, and no code: nothing is ever unpickled.
+and the results, and no code: nothing is ever unpickled. Files of other programs become such files
+through importers, a folder each.
 """
 
 from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
+from alexnet.weights.importing import Imported, ImportRequest
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
     "FILE_NAME",
+    "ImportRequest",
+    "Imported",
     "Storage",
     "Weights",
     "current_versions",

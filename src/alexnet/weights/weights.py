@@ -62,7 +62,8 @@ class Weights:
             WeightsError: model or arguments are unknown here, or the tensors do not fit them.
         """
         try:
-            network = build_model(self.model, **self.arguments)
+            with torch.device("meta"):  # nothing is taken before all is known to fit
+                network = build_model(self.model, **self.arguments)
         except (RecipeError, TypeError) as error:
             raise WeightsError(
                 f"The weights ask for a network that cannot be built here: {error} "
@@ -70,7 +71,9 @@ class Weights:
                 f" ({self.versions.get('alexnet', 'unknown')})."
             ) from error
         self._check_fit(network)
-        network.load_state_dict(self.state)
+        kinds = {name: each.dtype for name, each in network.state_dict().items()}
+        own = {name: self.state[name].to("cpu", kind, copy=True) for name, kind in kinds.items()}
+        network.load_state_dict(own, assign=True)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
