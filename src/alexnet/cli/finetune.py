@@ -76,7 +76,7 @@ def finetune(
         pictures = open_source(place)
         seed = changes.get("seed", 0)
         start = with_new_head(load_weights(Path(weights)), len(pictures.classes), seed=seed)
-        recipe = finetuning_recipe(start.network, lr_new=lr_new, lr_old=lr_old, changes=changes)
+        recipe = finetuning_recipe(start, lr_new=lr_new, lr_old=lr_old, changes=changes)
         device = choose_device(precision, threads)
         return prepare(pictures, recipe, device=device, packing=packing, start=start)
 
