@@ -70,6 +70,7 @@ class Job:
     preprocessing: Preprocessing
     class_words: dict[str, str]
     training: Training
+    origin: str | None  # digest of the weights that it starts from; None: the model's first ones
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -93,6 +94,7 @@ class Start:
 
     network: Network
     preprocessing: Preprocessing
+    origin: str  # digest of the weights that it was made of
 
 
 def prepare(
@@ -110,7 +112,8 @@ def prepare(
         recipe: how to train.
         device: where to train.
         packing: how to make the pack, where `source` is not one already.
-        start: what to go on from; None: the recipe's model with its first weights.
+        start: what to go on from; None: the recipe's model with its first weights. The recipe's
+            model, sizes and preprocessing are those of the start.
 
     Raises:
         RecipeError: names, geometry or settings that cannot work.
@@ -150,7 +153,8 @@ def prepare(
         validate=lambda: _validate(network, preprocessing, pack, splits.get("val")),
     )
     words = dict(source.class_words)
-    return Job(recipe, network, pack, splits, preprocessing, words, training)
+    origin = start.origin if start else None
+    return Job(recipe, network, pack, splits, preprocessing, words, training, origin)
 
 
 def snapshot(job: Job, results: dict[str, Any] | None = None) -> Weights:

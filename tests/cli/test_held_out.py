@@ -63,8 +63,27 @@ def test_a_test_of_the_run_is_taken_before_its_val(run):
 
 def test_a_picture_that_changed_its_class_is_another(run):
     folder = run("a", "train", "val", "val", "train")
+    (folder / "run.json").write_text('{"source": "photos"}')
     moved = [path.replace("bee/=", "ant/=") for path in PATHS]
     assert chosen(source(paths=moved), None, [folder])[1] == [1]
+
+
+@pytest.mark.parametrize("paths", [PATHS[:3], [*PATHS, "bee/3.png"]])
+def test_pictures_of_the_same_names_elsewhere_are_not_those_of_the_run(run, caplog, paths):
+    folder = run("a", "train", "val", "val", "train")
+    (folder / "run.json").write_text('{"source": "holiday"}')
+    with caplog.at_level(logging.WARNING):
+        assert chosen(source(paths=paths), None, [folder]) == ("all", [*range(len(paths))])
+    assert "are called as some that the weights were trained on, in another place" in caplog.text
+    (folder / "run.json").write_text('{"source": "./photos/"}')
+    assert chosen(source(paths=paths), None, [folder])[1] == [1, 2]
+
+
+def test_what_the_run_could_not_read_does_not_make_it_another_source(run):
+    folder = run("a", "train", "val", "val", "train")
+    assert chosen(source(paths=[*PATHS, "=torn.png"]), None, [folder])[0] == "all"
+    (folder / "skipped.csv").write_text("path,reason\r\n'=torn.png,it is cut off\r\n")
+    assert chosen(source(paths=[*PATHS, "=torn.png"]), None, [folder])[1] == [1, 2]
 
 
 def test_what_any_run_trained_on_is_not_held_out(run):

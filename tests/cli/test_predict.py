@@ -45,10 +45,11 @@ def test_what_cannot_be_read_is_a_row_and_the_rest_go_on(alexnet, trained, tmp_p
 def test_nothing_readable_is_an_error(alexnet, trained, tmp_path):
     said = alexnet("predict", trained.run, tmp_path / "a.png")
     assert said.code == 2
-    assert said.err == f"error: {tmp_path}/a.png cannot be read: there is no such file or folder\n"
-    with pytest.raises(
-        SourceError, match=r"None of the 2 pictures can be read\. The first, .*a\.p"
-    ):
+    assert said.err == (
+        f"error: {tmp_path}/a.png cannot be read: there is no such file or folder. Name pictures, "
+        "or folders or archives of pictures.\n"
+    )
+    with pytest.raises(SourceError, match=r"Not one of 2 pictures can be read\. The first, .*a\.p"):
         predict(trained.run, tmp_path / "a.png", tmp_path / "b.png")
 
 

@@ -61,14 +61,23 @@ def pictures(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def train(pictures, tmp_path, monkeypatch):
-    """Conduct a run on the pictures; `during` is called when everything is prepared."""
+    """Conduct a run on the pictures; `before` is called while it is prepared, `during` with the
+    first batch."""
     monkeypatch.chdir(tmp_path)
 
-    def train(run="run", recipe=RECIPE, during=lambda: None, source=pictures):
+    def train(run="run", recipe=RECIPE, before=lambda: None, during=lambda: None, source=pictures):
         def make() -> Job:
             packing = Packing(cache="none")
             job = prepare(open_source(source), recipe, device=DEVICE, packing=packing)
-            during()
+            before()
+            batches = job.training.batches
+
+            def watched(epoch: int, start: int):
+                if (epoch, start) == (0, 0):
+                    during()
+                return batches(epoch, start)
+
+            job.training.batches = watched
             return job
 
         folder = None if run is None else tmp_path / run
@@ -180,6 +189,16 @@ def test_stopped_in_an_epoch_it_goes_on_and_ends_the_same(whole, train, tmp_path
     assert all((one.state[name] == other.state[name]).all() for name in one.state)
 
 
+def test_stopped_while_it_is_prepared_it_ends_at_once_and_leaves_nothing(train, tmp_path):
+    def stop() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it went on")
+
+    with pytest.raises(Interrupted, match=r"^Stopped by SIGTERM\. The same command goes on\.$"):
+        train(before=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_folder_the_same_question_finds_its_run(train, pictures, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     short = dataclasses.replace(RECIPE, epochs=1)
@@ -209,7 +228,7 @@ def test_the_folder_of_another_question_is_refused(whole, train, tmp_path):
 
 def test_a_loss_that_is_not_finite_names_a_lower_rate(train, tmp_path):
     wild = dataclasses.replace(RECIPE, lr=1e30)
-    with pytest.raises(Diverged, match=r"no longer finite.*Try: --lr 1e\+29 --run with a new fold"):
+    with pytest.raises(Diverged, match=r"no longer finite.*Try: --lr 1e\+29, and another folder"):
         train(recipe=wild)
     last = lines(tmp_path / "run")[-1]
     assert last["event"] == "diverged"

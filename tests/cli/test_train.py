@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from alexnet import load_weights
+from alexnet import evaluate, load_weights
 
 SETTINGS = shlex.split(
     "--cache none --precision fp32 --threads 1 --model mlp --image-px 16 --crop-px 16 --batch 4 "
@@ -63,6 +63,51 @@ def test_finetuning_keeps_what_is_known(alexnet, trained, tmp_path):
     assert after.preprocessing.to_json() == before.preprocessing.to_json()
     assert (after.state["fc1.weight"] == before.state["fc1.weight"]).all()
     assert (after.state["fc3.weight"] != before.state["fc3.weight"]).any()
+
+
+@pytest.fixture
+def padded(alexnet, trained, tmp_path):
+    """Weights whose preprocessing pads, on pictures that are not square."""
+    words = ["--run", tmp_path / "padded", *SETTINGS, 1, "--fit", "pad"]
+    assert alexnet("train", trained.pictures, *words).code == 0
+    return tmp_path / "padded"
+
+
+FINE = ("--epochs", 1, "--batch", 4, "--cache", "none", "--threads", 1, "--precision", "fp32")
+
+
+def test_finetuning_sees_pictures_as_the_weights_do(alexnet, padded, trained, tmp_path):
+    run = tmp_path / "run"
+    said = alexnet("finetune", padded, trained.pictures, "--run", run, *FINE, "--json")
+    assert said.code == 0, said.err
+    lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    (epoch,) = [line for line in lines if line["event"] == "epoch"]
+    found = evaluate(run, trained.pictures)
+    assert (found.loss, found.top1) == (epoch["val_loss"], 1 - epoch["val_error"])
+    assert json.loads((run / "run.json").read_text())["recipe"]["fit"] == "pad"
+    assert load_weights(run).preprocessing.fit == "pad"
+
+
+def test_finetuning_from_other_weights_is_another_run(alexnet, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other"
+    words = [*SETTINGS, 2, "--seed", 1]
+    assert alexnet("train", trained.pictures, "--run", other, *words).code == 0
+    first, second = (
+        json.loads(alexnet("finetune", start, trained.pictures, *FINE, "--json").out)
+        for start in (trained.run, other)
+    )
+    assert first["run"] != second["run"]
+    assert not second["already_finished"]
+    said = alexnet("finetune", other, trained.pictures, "--run", first["run"], *FINE)
+    assert said.code == 2
+    assert "holds another run. It differs in start: " in said.err
+
+
+def test_what_comes_with_the_weights_cannot_be_chosen_again(alexnet, trained):
+    said = alexnet("finetune", trained.run, trained.pictures, "--fit", "pad")
+    assert said.code == 2
+    assert said.err.startswith("error: fit cannot be chosen here: fine-tuning keeps the network")
 
 
 def test_rates_of_finetuning_are_held_against_their_ranges(alexnet, trained):

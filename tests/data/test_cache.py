@@ -144,7 +144,7 @@ def test_an_interrupted_packing_goes_on(tiny_source, monkeypatch):
         return read(index)
 
     source.read = failing
-    with pytest.raises(RunError, match="stop 1 of 3 shards are finished"):
+    with pytest.raises(RunError, match="stop 1 of 3 shards is finished"):
         pack(source)
     assert [each.whole for each in cached_packs()] == [False]
     source.read, source.reads = read, 0

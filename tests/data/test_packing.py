@@ -117,7 +117,7 @@ def test_too_many_unreadable_pictures_are_an_error_that_lists_some(tiny_source, 
 
 def test_too_many_are_noticed_at_the_end_of_a_shard(tiny_source, tmp_path, small_shards):
     source = tiny_source(70).spoil(*range(5))
-    with pytest.raises(SourceError, match="1 of 10 shards are finished and kept in"):
+    with pytest.raises(SourceError, match="1 of 10 shards is finished and kept in"):
         write(source, tmp_path / "pack")
     assert source.reads == 7
 
@@ -333,7 +333,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards(
         patched.setattr(packing, "replace_file", full)
         words = (
             r"shard-00002\.u8: the disk is full\. Free .* 2 of 3 shards are finished and kept in "
-            r".*pack; the same command goes on with them\."
+            r".*pack: call again to go on behind them\."
         )
         with pytest.raises(SourceError, match=words):
             write(source, folder)

@@ -154,8 +154,8 @@ class TestRefusals:
 
     def test_an_empty_folder_says_what_is_accepted(self, make_files):
         words = (
-            r"has no pictures in class folders; it holds 0 files\. A source is a folder with one "
-            r"folder for each class .*\.zip, \.tar or \.tar\.gz, a table"
+            r"is empty \(hidden files are not counted\)\. A source is a folder with one folder for "
+            r"each class .*\.zip, \.tar or \.tar\.gz, a table"
         )
         with pytest.raises(SourceError, match=words):
             open_source(make_files({}))

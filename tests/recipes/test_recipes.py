@@ -76,7 +76,7 @@ def test_settings_that_exclude_each_other_are_sentences():
 def test_mistakes_are_sentences(tmp_path):
     with pytest.raises(RecipeError, match='no recipe "papper". Did you mean "paper"'):
         choose_recipe("papper", {})
-    with pytest.raises(RecipeError, match=r"Could not read .*none\.json"):
+    with pytest.raises(RecipeError, match=r"There is no recipe file .*none\.json\. Name"):
         choose_recipe(str(tmp_path / "none.json"), {})
     path = tmp_path / "bad.json"
     path.write_text('{"learning_rate": 1}')

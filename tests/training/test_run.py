@@ -29,9 +29,19 @@ def test_same_question_opens_again_and_another_is_refused_with_the_differences(t
 
 def test_a_folder_with_other_things_is_refused(tmp_path):
     (tmp_path / "holiday.txt").write_text("mine")
-    with pytest.raises(RunError, match="is not empty and holds no run"), open_run(tmp_path, ASKED):
+    words = r'holds other things \("holiday\.txt"\) and no run\. Choose a new or an empty folder'
+    with pytest.raises(RunError, match=words), open_run(tmp_path, ASKED):
         pass
     assert (tmp_path / "holiday.txt").read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == ["holiday.txt"]  # not even a lock
+
+
+def test_a_file_is_no_run(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    words = r"run is a file; a run is a folder\. Choose another name with --run\."
+    with pytest.raises(RunError, match=words), open_run(tmp_path / "run", ASKED):
+        pass
+    assert (tmp_path / "run").read_text() == "mine"
 
 
 def test_journal_is_cut_back_to_the_checkpoint(tmp_path):

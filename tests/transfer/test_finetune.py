@@ -90,19 +90,57 @@ def multiples(network, recipe) -> dict[str, float]:
 
 @pytest.mark.parametrize(("new", "old"), [(0.01, 0.001), (0.02, 0.02), (0.003, 0.0), (1e-3, 1e-2)])
 def test_each_layer_learns_at_its_own_rate(weights, new, old):
-    network = with_new_head(weights, 2).network
-    recipe = finetuning_recipe(network, lr_new=new, lr_old=old, changes={})
+    start = with_new_head(weights, 2)
+    recipe = finetuning_recipe(start, lr_new=new, lr_old=old, changes={})
     head = SMALL[weights.model]
-    for name, moved in multiples(network, recipe).items():
+    for name, moved in multiples(start.network, recipe).items():
         wanted = new if name.startswith(f"{head}.") else old
         assert moved == pytest.approx(wanted, rel=1e-3, abs=1e-9), name
 
 
 def test_changes_of_the_recipe_come_last(weights):
-    network = with_new_head(weights, 2).network
+    start = with_new_head(weights, 2)
     changes = {"epochs": 3, "lr": 0.5, "layer_lr": ("fc*=2",)}
-    recipe = finetuning_recipe(network, lr_new=0.01, lr_old=0.001, changes=changes)
+    recipe = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes=changes)
     assert (recipe.epochs, recipe.lr, recipe.layer_lr) == (3, 0.5, ("fc*=2",))
-    assert recipe.model == weights.model
     with pytest.raises(RecipeError, match='no field "epoch". Did you mean "epochs"'):
-        finetuning_recipe(network, lr_new=0.01, lr_old=0.001, changes={"epoch": 3})
+        finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes={"epoch": 3})
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+def test_network_and_preprocessing_of_the_recipe_are_those_of_the_weights(saved, fit):
+    weights = load_weights(saved("w", fit=fit))
+    recipe = finetuning_recipe(with_new_head(weights, 2), lr_new=0.01, lr_old=0.001, changes={})
+    assert (recipe.model, recipe.activation) == (weights.model, "relu")
+    assert (recipe.image_px, recipe.crop_px, recipe.fit) == (20, 16, fit)
+    assert (recipe.mean, recipe.standardise) == ("image", True)
+    plain = replace(weights.preprocessing, mean=None, scale=None)
+    start = with_new_head(replace(weights, preprocessing=plain), 2)
+    recipe = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes={})
+    assert (recipe.mean, recipe.standardise) == ("none", False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "mlp"},
+        {"fit": "pad"},
+        {"image_px": 64},
+        {"mean": "none"},
+        {"initialisation": "he"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_comes_with_the_weights_cannot_be_chosen_again(saved, changes):
+    start = with_new_head(load_weights(saved("w")), 2)
+    words = f"{next(iter(changes))} cannot be chosen here: fine-tuning keeps the network and the pr"
+    with pytest.raises(RecipeError, match=words):
+        finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes=changes)
+
+
+def test_a_start_is_known_by_its_weights(saved):
+    one, same, other = (
+        with_new_head(load_weights(saved(name, seed=seed)), 2).origin
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert one == same != other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.csv_files import unguarded
 from alexnet.data import SPLITS, read_split_csv
 from alexnet.evaluation import choose_split
+from alexnet.files import read_json
 
 if TYPE_CHECKING:
     from alexnet.data import Pack, Source
@@ -33,7 +36,7 @@ def held_out_pictures(
     Args:
         source: the pictures.
         split: "train", "val", "test" or "all"; None: test where the source has one, else val, else
-            what the runs of the weights held out of these very pictures, else all.
+            what the runs of the weights held out of this very source, else all.
         weights: weights files or run folders. What any of the runs was trained on is not held out.
         where: the source as it was named, for the sentence.
 
@@ -46,14 +49,44 @@ def held_out_pictures(
     """
     if split is None and not np.isin(source.splits, _HELD_OUT).any():
         runs = [folder for each in weights if (folder := _run_folder(each)) is not None]
-        held_out, trained = _fates(runs)
+        own = [run for run in runs if _was_trained_on(run, source, where)]
+        held_out, trained = _fates(own)
         chosen = _positions(source, held_out - trained)
         if len(chosen):
-            return f"held out by {', '.join(map(str, runs))}", chosen
-        known = len(_positions(source, trained))
-        if known:
-            _log.warning("The weights were trained on %d of these pictures.", known)
+            return f"held out by {', '.join(map(str, own))}", chosen
+        _warn_of_known(source, trained, _fates(runs)[1])
     return choose_split(source.splits, split, where=where)
+
+
+def _warn_of_known(source: Source | Pack, trained: set[_Picture], perhaps: set[_Picture]) -> None:
+    """Say how many pictures the weights were trained on; pictures of equal names may be others."""
+    if known := len(_positions(source, trained)):
+        _log.warning("The weights were trained on %d of these pictures.", known)
+    elif known := len(_positions(source, perhaps)):
+        _log.warning(
+            "%d of these pictures are called as some that the weights were trained on, in another "
+            "place; if they are the same, the figures flatter.",
+            known,
+        )
+
+
+def _was_trained_on(run: Path, source: Source | Pack, where: object) -> bool:
+    """Whether a run is of this source: it lies where that lay, or has pictures of all its names."""
+    asked = run / "run.json"
+    place = read_json(asked)["source"] if asked.is_file() else None
+    if place is not None and Path(place).resolve() == Path(str(where)).resolve():
+        return True
+    names = {path for path, _, _ in read_split_csv(run / "split.csv")}
+    return names <= {*source.paths} <= names | _skipped(run)
+
+
+def _skipped(run: Path) -> set[str]:
+    """Return the pictures of a run's source that could not be read."""
+    place = run / "skipped.csv"
+    if not place.is_file():
+        return set()
+    with place.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return {unguarded(row[0]) for row in csv.reader(file) if row}
 
 
 def _run_folder(weights: Path) -> Path | None:

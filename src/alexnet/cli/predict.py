@@ -9,6 +9,7 @@ from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, Places
 from alexnet.errors import RecipeError, SourceError
 from alexnet.records import Prediction, Predictions
+from alexnet.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,7 +141,8 @@ def _words(rows: list[Prediction], words: dict[str, str]) -> dict[str, str]:
 
 
 def _nothing(rows: list[Prediction]) -> str:
-    first = rows[0]
+    first, advice = rows[0], "Name pictures, or folders or archives of pictures."
     if len(rows) == 1:
-        return f"{first.path} cannot be read: {first.error}"
-    return f"None of the {len(rows)} pictures can be read. The first, {first.path}: {first.error}"
+        return f"{first.path} cannot be read: {first.error}. {advice}"
+    count = counted(len(rows), "picture")
+    return f"Not one of {count} can be read. The first, {first.path}: {first.error}. {advice}"

@@ -77,7 +77,8 @@ class _Session:
             return self._report(continued=True, already_finished=True)
         continued = self._begin()
         try:
-            self._train()
+            with self.stop.looked_at():
+                self._train()
         except Interrupted as error:
             self.folder.write("stopped", {"step": self.job.training.state.step})
             raise Interrupted(f"{error} The same command continues the run.") from None
@@ -214,7 +215,7 @@ class _Session:
         return Diverged(
             f"{error} The rate is the likeliest cause. "
             + (kept if self.folder.weights.is_file() else "")
-            + f"Try: --lr {lr / 10:g} --run with a new folder."
+            + f"Try: --lr {lr / 10:g}, and another folder with --run."
         )
 
 
@@ -224,6 +225,7 @@ def _asked(source: Path, job: Job) -> dict[str, Any]:
         "source": str(source),
         "fingerprint": job.pack.fingerprint,
         "classes": list(job.pack.classes),
+        "start": job.origin,
         "recipe": job.recipe.to_json(),
         "command": _command(),
         "versions": current_versions(),

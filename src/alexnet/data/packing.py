@@ -29,7 +29,7 @@ from alexnet.files import disk_errors, replace_file, write_json
 from alexnet.locks import locked
 from alexnet.progress import Advance, track
 from alexnet.recipe import Fit
-from alexnet.words import bytes_in_words
+from alexnet.words import bytes_in_words, counted
 
 __all__ = ["fill_folder", "pack_in_memory", "take_skipped", "write_pack"]
 
@@ -146,11 +146,12 @@ class _Packing:
                     self._check_share()
             return self._end()
         except (SourceError, RunError) as error:
-            if not self.finished:
+            kept = sum(each.shard is not None for each in self.finished)
+            if not kept:
                 raise
             raise type(error)(
-                f"{error} {len(self.finished)} of {self.shards} shards are finished and kept in "
-                f"{self.folder}; the same command goes on with them."
+                f"{error} {kept} of {counted(self.shards, 'shard')} {'is' if kept == 1 else 'are'} "
+                f"finished and kept in {self.folder}: call again to go on behind them."
             ) from error
 
     def _begin(self) -> None:

@@ -53,6 +53,8 @@ def no_class_folders(files: Listing) -> SourceError:
     kinds = [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_KINDS)]
     kinds += ["..."] if len(suffixes) > _KINDS else []
     inside = [each for each in files.folders if each]
+    if not len(files) and not inside:
+        return SourceError(f"{files.where} is empty (hidden files are not counted). {ACCEPTED}.")
     seen = counted(len(files), "file") + (f" ({', '.join(kinds)})" if kinds else "")
     seen += f" and {counted(len(inside), 'folder')} ({some(inside)})" if inside else ""
     tables = [each for each in files.paths if each.lower().endswith((".csv", ".tsv", ".parquet"))]

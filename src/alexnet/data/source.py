@@ -122,7 +122,10 @@ def _of_table(path: Path) -> Source:
         with path.open("rb") as file:
             start = file.read(4096)
     except OSError as cause:
-        raise SourceError(f"{path} cannot be read: {str(cause.strerror).lower()}.") from cause
+        raise SourceError(
+            f"{path} cannot be read: {str(cause.strerror).lower()}. Give yourself the right to "
+            "read it."
+        ) from cause
     parquet = start.startswith(PARQUET)
     if not parquet and not looks_like_table(path, start):
         raise strange_file(path, start)

@@ -76,7 +76,10 @@ def read_table(where: Path, *, parquet: bool) -> Table:
     labels, splits, sizes, times = array("q"), array("B"), array("q"), array("q")
     for place, path, label, split in _parquet_rows(where) if parquet else _csv_rows(where):
         if not path or not label:
-            raise SourceError(f"{where}, {place}: the {'label' if path else 'path'} is empty.")
+            raise SourceError(
+                f"{where}, {place}: the {'label' if path else 'path'} is empty. Fill it in, or "
+                "take the line away."
+            )
         path, size, time = _found(where.parent, path)
         if path in paths:
             raise SourceError(
@@ -125,7 +128,10 @@ def _found(folder: Path, path: str) -> tuple[str, int, int]:
 def _check_files(where: Path, paths: Sequence[str], times: Sequence[int]) -> None:
     """Refuse a table without rows or without files; single missing files are named later."""
     if not paths:
-        raise SourceError(f"{where} has no rows under its column names: it names no pictures.")
+        raise SourceError(
+            f"{where} has no rows under its column names. Write a row for each picture: its path, "
+            "its label, and its split if there is one."
+        )
     if max(times) < 0:
         raise SourceError(
             f"{where}: not one of its {len(paths):,} files is there; the first is "
@@ -157,7 +163,9 @@ def _csv_rows(where: Path) -> Iterator[_Row]:
             'Save it as "CSV UTF-8".'
         ) from cause
     except csv.Error as cause:
-        raise SourceError(f"{where} is no whole CSV table: {cause}.") from cause
+        raise SourceError(
+            f"{where} is no whole CSV table: {cause}. Save it again as CSV."
+        ) from cause
 
 
 def _split_rows(where: Path, text: TextIO) -> Iterator[_Row]:
@@ -221,8 +229,9 @@ def _parquet_rows(where: Path) -> Iterator[_Row]:
                     split = texts[2] if len(texts) > len(_NEEDED) else None
                     yield f"row {count}", texts[0], texts[1], split
     except (OSError, ValueError, NotImplementedError) as cause:  # Arrow's errors are of these kinds
+        what = str(cause).splitlines()[0].removesuffix(".")
         raise SourceError(
-            f"{where} is no whole Parquet table: {str(cause).splitlines()[0]}"
+            f"{where} is no whole Parquet table: {what}. Write it again, or save it as CSV."
         ) from cause
 
 

@@ -139,12 +139,13 @@ def decode_as_stored(data: bytes, name: str, *, least_px: int | None = None) -> 
             return Decoded(_rgb(picture), (height, width), factor, _orientation(picture))
     except UnreadablePicture:
         raise
-    except Image.DecompressionBombError:
-        reason = f"it has more than {MOST_PIXELS:,} pixels, which is the limit"
+    except Image.DecompressionBombError as error:
+        reason = _too_many(error)
     except UnidentifiedImageError:
         reason = _unidentified(data)
     except _PILLOW_ERRORS as error:
-        reason = f"it is damaged ({_first_line(error)})"
+        what = "cut off" if "truncated" in str(error) else "damaged"
+        reason = f"it is {what} ({_first_line(error)})"
     raise UnreadablePicture(name, reason)
 
 
@@ -205,7 +206,8 @@ def _check_size(size: tuple[int, int], name: str) -> None:
             name, f"it has {width:,} x {height:,} pixels, and the limit is {MOST_PIXELS:,}"
         )
     if min(size) < _LEAST_SIDE:
-        raise UnreadablePicture(name, f"it has only {width} x {height} pixels")
+        least = f"{_LEAST_SIDE} x {_LEAST_SIDE}"
+        raise UnreadablePicture(name, f"it has {width} x {height} pixels, and the least is {least}")
 
 
 def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
@@ -233,6 +235,13 @@ def _deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
         scale = 1 / 257
     levels = np.clip(np.rint(grey * scale), 0, 255).astype(np.uint8)
     return np.repeat(levels[:, :, None], 3, axis=2)
+
+
+def _too_many(error: Image.DecompressionBombError) -> str:
+    """Pillow refuses the largest by itself, and says how many pixels there are."""
+    found = re.search(r"\((\d+) pixels\)", str(error))
+    many = f"{int(found[1]):,}" if found else "too many"
+    return f"it has {many} pixels, and the limit is {MOST_PIXELS:,}"
 
 
 def _unidentified(data: bytes) -> str:

@@ -10,8 +10,8 @@ __all__ = ["finetuning"]
 def finetuning() -> Recipe:
     """Train the new last layer fast and the others slowly, in small batches, down a cosine.
 
-    The preprocessing is the one of the weights, so `mean`, `fit` and sizes are not used. Each
-    layer's own rate is set by `alexnet finetune --lr-new --lr-old`.
+    Model and preprocessing become those of the weights. Each layer's own rate is set by `alexnet
+    finetune --lr-new --lr-old`.
     """
     return Recipe(
         batch=32,

@@ -65,6 +65,11 @@ def _recipe_of(model: str | None) -> str:
 
 
 def _from_file(path: Path) -> Recipe:
+    if not path.is_file():
+        raise RecipeError(
+            f"There is no recipe file {path}. Name one, such as the run.json of a run, or a "
+            f"recipe: {', '.join(RECIPES)}."
+        )
     values: object = read_json(path, RecipeError)
     if isinstance(values, dict) and "recipe" in values:
         return recipe_from_json(cast("dict[str, object]", values)["recipe"], str(path))

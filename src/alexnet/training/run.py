@@ -20,10 +20,11 @@ from alexnet.files import disk_errors, read_json, write_json
 from alexnet.locks import locked
 from alexnet.training.checkpoint import Checkpoint, newest_checkpoint, save_checkpoint
 from alexnet.weights import FILE_NAME
+from alexnet.words import some
 
 __all__ = ["Run", "find_run", "open_run"]
 
-_SAME = ("fingerprint", "classes", "recipe")  # what must not change between two calls
+_SAME = ("fingerprint", "classes", "start", "recipe")  # what must not change between two calls
 
 
 class Run:
@@ -88,21 +89,19 @@ def open_run(folder: Path, asked: Mapping[str, Any]) -> Generator[Run]:
 
     Args:
         folder: made where missing.
-        asked: what shapes the run: fingerprint of the data, classes, recipe; and facts beside
-            (versions, machine) that may differ when it goes on.
+        asked: what shapes the run: fingerprint of the data, classes, the weights that it starts
+            from, recipe; and facts beside (versions, machine) that may differ when it goes on.
 
     Raises:
         RunError: the folder belongs to another recipe, model or source (the differences are
             listed), holds something else, or is in use by another process.
     """
+    kept = folder / "run.json"
+    _refuse_strange(folder, kept)  # before the lock: nothing is left in a folder of other things
     with locked(folder):
-        kept = folder / "run.json"
+        _refuse_strange(folder, kept)
         if kept.is_file():
             _refuse_other(folder, read_json(kept), asked)
-        elif any(path.name != "lock" for path in folder.iterdir()):
-            raise RunError(
-                f"{folder} is not empty and holds no run. Choose a new folder for this run."
-            )
         else:
             write_json(kept, dict(asked))
         yield Run(folder)
@@ -118,6 +117,19 @@ def find_run(root: Path, asked: Mapping[str, Any]) -> Path | None:
             if not _differences(read_json(path), asked):
                 return path.parent
     return None
+
+
+def _refuse_strange(folder: Path, kept: Path) -> None:
+    """Refuse a file, and a folder that holds other things than a run."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; a run is a folder. Choose another name with --run.")
+    if folder.is_dir() and not kept.is_file():
+        others = sorted(each.name for each in folder.iterdir() if each.name != "lock")
+        if others:
+            raise RunError(
+                f"{folder} holds other things ({some(others)}) and no run. Choose a new or an "
+                "empty folder with --run."
+            )
 
 
 def _refuse_other(folder: Path, kept: object, asked: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from alexnet.recipe import Recipe
 from alexnet.training.optimiser import Rates
+from alexnet.words import counted
 
 __all__ = ["Plan", "Schedule"]
 
@@ -78,7 +79,8 @@ class Schedule:
         if recipe.early_stop is not None and epoch - plan.best_epoch >= recipe.early_stop:
             plan.finished = f"{recipe.early_stop} epochs without a better validation error"
         if epoch >= recipe.epochs:
-            plan.finished = f"{recipe.epochs} epochs are done"
+            verb = "is" if recipe.epochs == 1 else "are"
+            plan.finished = f"{counted(recipe.epochs, 'epoch')} {verb} done"
         return best
 
     def state(self) -> dict[str, Any]:

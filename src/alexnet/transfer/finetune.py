@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from alexnet.build import Start
-from alexnet.errors import WeightsError
+from alexnet.errors import RecipeError, WeightsError
 from alexnet.models import Network, build_model
-from alexnet.recipe import Recipe, RecipeChanges, changed
+from alexnet.recipe import Mean, Recipe, RecipeChanges, changed
 from alexnet.recipes import finetuning
 from alexnet.weights import Weights
 
@@ -40,7 +40,7 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
         if name.rpartition(".")[0] != head
     }
     network.load_state_dict({**network.state_dict(), **kept})
-    return Start(network, weights.preprocessing)
+    return Start(network, weights.preprocessing, weights.digest)
 
 
 def last_layer(network: Network) -> str:
@@ -52,18 +52,49 @@ def last_layer(network: Network) -> str:
 
 
 def finetuning_recipe(
-    network: Network, *, lr_new: float, lr_old: float, changes: RecipeChanges
+    start: Start, *, lr_new: float, lr_old: float, changes: RecipeChanges
 ) -> Recipe:
     """Return the recipe: the last layer learns at `lr_new`, all others at `lr_old`.
 
     As in the program's fine-tuning (`layer-params-146-2012-2011.cfg`), where the new layer learns
-    ten times as fast as the old ones.
+    ten times as fast as the old ones. Network and preprocessing are those of the weights.
+
+    Raises:
+        RecipeError: a change of what comes with the weights, or of a field that there is not.
     """
+    network = start.network
+    kept = _kept(start)
+    for name in (*kept, "initialisation"):
+        if name in changes:
+            raise RecipeError(
+                f"{name} cannot be chosen here: fine-tuning keeps the network and the "
+                "preprocessing of its weights. Leave it out, or train from the beginning: alexnet "
+                "train."
+            )
     head = last_layer(network)
     layers = [name for name, layer in network.named_children() if _has_weights(layer)]
     slow = tuple(f"{name}={lr_old / lr_new:g}" for name in layers if name != head)
-    recipe = changed(finetuning(), {"model": network.model, "lr": lr_new, "layer_lr": slow})
+    recipe = changed(finetuning(), {**kept, "lr": lr_new, "layer_lr": slow})
     return changed(recipe, changes)
+
+
+def _kept(start: Start) -> dict[str, Any]:
+    """Return the fields of a recipe that are settled by the weights, as the weights have them."""
+    rule, arguments = start.preprocessing, start.network.arguments
+    mean: Mean = "none"
+    if rule.mean is not None:
+        whole = "central" if rule.mean_at == "centre" else "image"
+        mean = whole if rule.mean.ndim == 3 else "channel"
+    return {
+        "model": start.network.model,
+        "activation": arguments.get("activation"),
+        "dropout": arguments.get("dropout"),
+        "image_px": rule.image_px,
+        "crop_px": rule.crop_px,
+        "fit": rule.fit,
+        "mean": mean,
+        "standardise": rule.scale is not None,
+    }
 
 
 def _has_weights(layer: nn.Module) -> bool:

@@ -21,6 +21,8 @@ FORMAT = 1
 KEY = "alexnet"
 """The one key of safetensors' metadata: one key, because their order is not fixed there."""
 
+_REMEDY = "Restore the file from a copy, or train again."
+
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "format": (int, "a whole number"),
     "model": (str, "a text"),
@@ -59,11 +61,12 @@ def read_header(metadata: Mapping[str, str] | None, path: Path) -> dict[str, Any
         values: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WeightsError(
-            f"The header of {path} is not whole JSON ({str(error)[:100]}). The file is damaged: "
-            "restore it from a copy."
+            f"The header of {path} is not whole JSON ({str(error)[:100]}). {_REMEDY}"
         ) from error
     if not isinstance(values, dict):
-        raise WeightsError(f"The header of {path} holds {type(values).__name__}, not an object.")
+        raise WeightsError(
+            f"The header of {path} holds {type(values).__name__}, not an object. {_REMEDY}"
+        )
     return _checked(cast("dict[str, Any]", values), path)
 
 
@@ -78,16 +81,22 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
         value = values.get(name, _MISSING)
         if isinstance(value, bool) or not isinstance(value, kind):
             found = "nothing" if value is _MISSING else f"{value!r:.60}"
-            raise WeightsError(f'The header of {path} has {found} as "{name}", not {words}.')
+            raise WeightsError(
+                f'The header of {path} has {found} as "{name}", not {words}. {_REMEDY}'
+            )
     classes = values["classes"]
     if not classes or not all(isinstance(each, str) for each in classes):
-        raise WeightsError(f"The header of {path} names no classes: a list of texts is expected.")
+        raise WeightsError(
+            f"The header of {path} names no classes: a list of texts is expected. {_REMEDY}"
+        )
     if len(set(classes)) != len(classes):
         twice = next(each for each in classes if classes.count(each) > 1)
-        raise WeightsError(f'The header of {path} names the class "{twice}" twice.')
+        raise WeightsError(f'The header of {path} names the class "{twice}" twice. {_REMEDY}')
     for name in ("class_words", "versions"):
         if not all(isinstance(each, str) for each in values[name].values()):
-            raise WeightsError(f'The header of {path} has other things than texts in "{name}".')
+            raise WeightsError(
+                f'The header of {path} has other things than texts in "{name}". {_REMEDY}'
+            )
     return values
 
 

@@ -13,8 +13,11 @@ import alexnet
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Preprocessing
 from alexnet.models import Network, build_model
+from alexnet.weights.header import digest_of
 
 __all__ = ["Weights", "current_versions"]
+
+_REMEDY = "The file was put together wrongly: use another, or train again."
 
 
 def current_versions() -> dict[str, str]:
@@ -52,6 +55,11 @@ class Weights:
     results: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=current_versions)
 
+    @property
+    def digest(self) -> str:
+        """32 hex digits that change with any bit of the tensors."""
+        return digest_of(self.state)
+
     def network(self) -> Network:
         """Build the network, put the tensors in, and set it to answer (no dropout).
 
@@ -83,22 +91,24 @@ class Weights:
         held = {name: tuple(each.shape) for name, each in self.state.items()}
         who = f'the model "{self.model}"'
         for name in wanted.keys() - held.keys():
-            raise WeightsError(f'The weights lack the tensor "{name}" that {who} needs.')
+            raise WeightsError(f'The weights lack the tensor "{name}" that {who} needs. {_REMEDY}')
         for name in held.keys() - wanted.keys():
-            raise WeightsError(f'The weights hold a tensor "{name}" that {who} does not have.')
+            raise WeightsError(
+                f'The weights hold a tensor "{name}" that {who} does not have. {_REMEDY}'
+            )
         for name, shape in wanted.items():
             if held[name] != shape:
                 raise WeightsError(
                     f'The tensor "{name}" has the shape {held[name]}, but {who} with '
-                    f"{self.arguments} needs {shape}. The file was put together wrongly."
+                    f"{self.arguments} needs {shape}. {_REMEDY}"
                 )
         if network.classes != len(self.classes):
             raise WeightsError(
                 f"The weights name {len(self.classes)} classes, but {who} answers for "
-                f"{network.classes}. The file was put together wrongly."
+                f"{network.classes}. {_REMEDY}"
             )
         if network.crop_px != self.preprocessing.crop_px:
             raise WeightsError(
                 f"The preprocessing cuts {self.preprocessing.crop_px} pixels, but {who} takes "
-                f"{network.crop_px}. The file was put together wrongly."
+                f"{network.crop_px}. {_REMEDY}"
             )
