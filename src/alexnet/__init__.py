@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alexnet.cli.finetune import finetune
     from alexnet.cli.pack import pack
     from alexnet.cli.predict import predict
+    from alexnet.cli.published_weights import published_weights
     from alexnet.cli.train import train
     from alexnet.data import open_pack, open_source
     from alexnet.errors import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from alexnet.recipe import Recipe
     from alexnet.recipes import RECIPES, choose_recipe
     from alexnet.records import Predictions, Results, TrainReport
+    from alexnet.trust import trusting
     from alexnet.weights import Weights, load_weights, save_weights
 
 __version__ = "0.1.0"
@@ -62,11 +64,13 @@ __all__ = [
     "open_source",
     "pack",
     "predict",
+    "published_weights",
     "save_weights",
     "train",
+    "trusting",
 ]
 
-_VERBS = "train evaluate predict features finetune pack cache describe demo"
+_VERBS = "train evaluate predict features finetune pack cache describe published_weights demo"
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",
@@ -78,6 +82,7 @@ _NAMES = {
     "alexnet.recipe": "Recipe",
     "alexnet.recipes": "RECIPES choose_recipe",
     "alexnet.records": "Predictions Results TrainReport",
+    "alexnet.trust": "trusting",
     "alexnet.weights": "Weights load_weights save_weights",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -23,7 +23,8 @@ def describe(
     how the network differs from the paper's. Without a model, all models are listed.
 
     Args:
-        model: alexnet, alexnet_program, one_column, cifar_26pct, ...; none: list them all.
+        model: alexnet, alexnet_program, one_column, cifar_26pct, ...; layers-X.cfg,
+            package.module:function or timm:NAME; none: list them all.
         image_px: side of the stored picture; none: the model's own.
         crop_px: side of the crop that the network takes; none: in proportion to the picture.
         classes: outputs of the last layer; none: those of the pictures it was made for.
@@ -36,11 +37,13 @@ def describe(
         RecipeError: no such model, or a geometry that cannot work.
     """
     from alexnet.models import geometry, model_list
+    from alexnet.trust import trusting
 
     if model is None:
         if (image_px, crop_px, classes, activation) != (None, None, None, None):
             raise RecipeError("Name a model with these settings: alexnet describe MODEL ...")
         return model_list()
-    return geometry(
-        model, classes=classes, image_px=image_px, crop_px=crop_px, activation=activation
-    )
+    with trusting(model):
+        return geometry(
+            model, classes=classes, image_px=image_px, crop_px=crop_px, activation=activation
+        )

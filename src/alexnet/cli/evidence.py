@@ -87,8 +87,9 @@ def first_filters(
     Returns:
         (F, 3, k, k) kernels, and a sentence for where there are none.
     """
-    name, layer = next(network.named_children())
-    found = dict(layer.named_parameters()).get("weight")
+    leaves = ((name, each) for name, each in network.named_modules() if not any(each.children()))
+    name, layer = next(leaves)
+    found = dict(layer.named_parameters(recurse=False)).get("weight")
     if found is None or found.ndim != 4 or found.shape[1] != 3:
         return None, f"The first layer of {network.model}, {name}, is not a convolution."
     kernels = found.detach().float().cpu().numpy()

@@ -12,16 +12,25 @@ __all__ = ["VERBS", "Verb"]
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb: `alexnet NAME` calls the function NAME of `alexnet.cli.NAME`."""
+    """One verb: `alexnet NAME` calls the function NAME of `alexnet.cli.NAME`.
+
+    Where Python has another use for the name, both are called otherwise: `called`.
+    """
 
     name: str
     help: str  # the first sentence of the function's docstring
     show: str  # "module:function" that is called with the verb's record and a console
+    called: str = ""
+
+    @property
+    def function_name(self) -> str:
+        """What the function, and its module in this room, are called."""
+        return self.called or self.name
 
     @property
     def function(self) -> str:
         """Where the function is: "module:function"."""
-        return f"alexnet.cli.{self.name}:{self.name}"
+        return f"alexnet.cli.{self.function_name}:{self.function_name}"
 
 
 _VERBS = (
@@ -64,6 +73,12 @@ _VERBS = (
         "describe",
         "Show a network layer by layer: windows, shapes, neurons, parameters, multiply-adds.",
         "alexnet.cli.show_describe:render",
+    ),
+    Verb(
+        "weights",
+        "List published weights that fit a network here, or download some.",
+        "alexnet.cli.show_weights:render",
+        called="published_weights",
     ),
     Verb(
         "demo",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.models import cifar, imagenet, small
+from alexnet.models import cifar, cuda_convnet, imagenet, small
 from alexnet.models.assembly import Options
+from alexnet.models.foreign import build_foreign, is_foreign
 from alexnet.models.network import Network
 from alexnet.recipe import Activation, Initialisation
 
-__all__ = ["MODELS", "build_model"]
+__all__ = ["MODELS", "build_model", "is_layer_file"]
 
 _BUILDERS = (
     imagenet.alexnet,
@@ -44,11 +45,14 @@ def build_model(
     crop_px: int | None = None,
     initialisation: Initialisation = "model",
     seed: int = 0,
+    files: Mapping[str, str] | None = None,
 ) -> Network:
     """Build a network with its first weights; the same arguments give the same bits.
 
     Args:
-        name: one of `MODELS`.
+        name: one of `MODELS`; "FILE.cfg" or "FILE.cfg,PARAMETERS.cfg", layer files of the authors'
+            program; "package.module:function", which is trusted (`alexnet.trusting`) and makes a
+            torch module; or "timm:NAME".
         classes: K, outputs of the last layer.
         activation: of the hidden layers; None: the model's own.
         dropout: share of units dropped; None: the model's own.
@@ -56,14 +60,12 @@ def build_model(
         crop_px: side of the crop that the network takes; None: in proportion to `image_px`.
         initialisation: "model": as published; "he": He's first weights in every layer.
         seed: of the first weights. torch's global generator is neither used nor moved.
+        files: texts that the model is made of, as `network.arguments` holds them for the model
+            "cuda_convnet".
 
     Raises:
         RecipeError: no such model, or a geometry that cannot work.
     """
-    if name not in MODELS:
-        raise RecipeError(
-            f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}.'
-        )
     options = Options(
         classes=classes,
         activation=activation,
@@ -73,4 +75,31 @@ def build_model(
         initialisation=initialisation,
         seed=seed,
     )
+    if is_layer_file(name):
+        return _from_layer_files(name, options)
+    if name == cuda_convnet.MODEL:
+        return cuda_convnet.build(options, files)
+    if is_foreign(name):
+        return build_foreign(name, options)
+    if name not in MODELS:
+        raise RecipeError(
+            f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}; '
+            "or layers-X.cfg, package.module:function, timm:NAME."
+        )
     return MODELS[name](options)
+
+
+def is_layer_file(name: str) -> bool:
+    """Say whether a model's name is a layer file of the authors' program, or a pair of them."""
+    return name.partition(",")[0].strip().endswith(".cfg")
+
+
+def _from_layer_files(place: str, options: Options) -> Network:
+    files = cuda_convnet.read_layer_files(place)
+    written = cuda_convnet.classes_of(files)
+    if written != options.classes:
+        raise RecipeError(
+            f"{place} is written for {written} classes, and there are {options.classes}. Change the "
+            "outputs of its last layer."
+        )
+    return cuda_convnet.build(options, files)

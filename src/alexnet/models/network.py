@@ -58,6 +58,14 @@ class Network(nn.Sequential):
         ]
         return hidden[-1]
 
+    @property
+    def head(self) -> str:
+        """Name of the last layer that has weights: the classifier; "" where there is none."""
+        weighty = [
+            name for name, layer in self.named_children() if any(True for _ in layer.parameters())
+        ]
+        return weighty[-1] if weighty else ""
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return logits (N, K) for pictures (N, 3, c, c).
 

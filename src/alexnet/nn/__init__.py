@@ -5,24 +5,35 @@ from alexnet.nn.contrast_norm import ContrastNorm
 from alexnet.nn.convolution import Convolution
 from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
+from alexnet.nn.joining import Combine, Combining, Concat
 from alexnet.nn.local import LocallyConnected
+from alexnet.nn.neurons import NEURONS, Neuron, neuron_layer
+from alexnet.nn.offset_pool import OffsetPool, Pooling
 from alexnet.nn.pooling import MaxPool, MeanPool
 from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
 from alexnet.nn.windows import Window
 
 __all__ = [
+    "NEURONS",
+    "Combine",
+    "Combining",
+    "Concat",
     "ContrastNorm",
     "Convolution",
     "Dropout",
     "LocallyConnected",
     "MaxPool",
     "MeanPool",
+    "Neuron",
+    "OffsetPool",
+    "Pooling",
     "Region",
     "ResponseNorm",
     "Window",
     "activation_layer",
     "gaussian",
     "he",
+    "neuron_layer",
     "normalisation_form",
     "uniform",
 ]

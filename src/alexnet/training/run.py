@@ -22,7 +22,8 @@ from alexnet.training.checkpoint import Checkpoint, newest_checkpoint, save_chec
 
 __all__ = ["Run", "find_run", "open_run"]
 
-_SAME = ("fingerprint", "classes", "recipe")  # what must not change between two calls
+_SAME = ("fingerprint", "classes", "recipe", "files")
+"""What must not change between two calls; files: texts that the network was made of, if any."""
 
 
 class Run:

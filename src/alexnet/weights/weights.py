@@ -12,7 +12,7 @@ from torch import Tensor
 import alexnet
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model
+from alexnet.models import Network, build_model, is_layer_file, needs_trust
 
 __all__ = ["Weights", "current_versions"]
 
@@ -31,7 +31,7 @@ class Weights:
     """A trained network with all that is needed to use it: K classes, its preprocessing, its past.
 
     Args:
-        model: the network's name, one of `alexnet.models.MODELS`.
+        model: the network's name, as `build_model` takes it, but for names of files.
         arguments: what `build_model` takes beside the name; plain values.
         state: every tensor of the network by its name, as `Network.state_dict()` gives them.
         classes: K names, in the order of the network's answers.
@@ -61,6 +61,7 @@ class Weights:
         Raises:
             WeightsError: model or arguments are unknown here, or the tensors do not fit them.
         """
+        self._check_model()
         try:
             network = build_model(self.model, **self.arguments)
         except (RecipeError, TypeError) as error:
@@ -74,11 +75,26 @@ class Weights:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
+    def _check_model(self) -> None:
+        """Refuse a model that would import code, or read files, of which the weights alone speak."""
+        if needs_trust(self.model):
+            raise WeightsError(
+                f'These weights are of the network "{self.model}", which is code outside of them '
+                "that would be imported and run. If you trust it, name it in the same call: "
+                f"--trust {self.model}"
+            )
+        if is_layer_file(self.model):
+            raise WeightsError(
+                f'These weights name the file "{self.model}" as their model and do not hold it. The '
+                "file was put together wrongly."
+            )
+
     def _check_fit(self, network: Network) -> None:
         """Hold the tensors against the network: same names, same shapes, K answers, same crop."""
         wanted = {name: tuple(each.shape) for name, each in network.state_dict().items()}
         held = {name: tuple(each.shape) for name, each in self.state.items()}
         who = f'the model "{self.model}"'
+        plain = {name: each for name, each in self.arguments.items() if name != "files"}
         for name in wanted.keys() - held.keys():
             raise WeightsError(f'The weights lack the tensor "{name}" that {who} needs.')
         for name in held.keys() - wanted.keys():
@@ -87,7 +103,7 @@ class Weights:
             if held[name] != shape:
                 raise WeightsError(
                     f'The tensor "{name}" has the shape {held[name]}, but {who} with '
-                    f"{self.arguments} needs {shape}. The file was put together wrongly."
+                    f"{plain} needs {shape}. The file was put together wrongly."
                 )
         if network.classes != len(self.classes):
             raise WeightsError(
