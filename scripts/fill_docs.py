@@ -55,7 +55,8 @@ def filled(text: str, page: Path) -> str:
 
 def options(verb: str, page: Path) -> str:
     """List the parameters of a verb as the command line has them."""
-    function = getattr(importlib.import_module(f"alexnet.cli.{verb}"), verb)
+    module, _, name = VERBS[verb].function.partition(":")
+    function = getattr(importlib.import_module(module), name)
     said = parse(inspect.getdoc(function) or "", style=DocstringStyle.GOOGLE)
     words = {each.arg_name.lstrip("*"): each.description or "" for each in said.params}
     hints = typing.get_type_hints(function)

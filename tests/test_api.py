@@ -24,7 +24,7 @@ def parameters(function) -> dict[str, inspect.Parameter]:
 
 @EVERY_VERB
 def test_a_command_takes_what_its_function_takes(name):
-    found = parameters(getattr(alexnet, name))
+    found = parameters(getattr(alexnet, VERBS[name].python))
     wanted = set(found) - {"changes"}
     if "changes" in found:
         wanted |= set(RecipeChanges.__annotations__)
@@ -39,8 +39,9 @@ def test_a_command_takes_what_its_function_takes(name):
 
 @EVERY_VERB
 def test_a_function_keeps_the_promises_of_the_table(name):
-    function = getattr(alexnet, name)
-    assert (function.__name__, function.__module__) == (name, f"alexnet.cli.{name}")
+    own = VERBS[name].python
+    function = getattr(alexnet, own)
+    assert (function.__name__, function.__module__) == (own, f"alexnet.cli.{own}")
     first = inspect.getdoc(function).partition("\n\n")[0].replace("\n", " ")
     assert first == VERBS[name].help
     kinds = typing.get_type_hints(function)["return"]

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from alexnet.cli.evaluate import evaluate
     from alexnet.cli.features import features
     from alexnet.cli.finetune import finetune
+    from alexnet.cli.import_ import import_
     from alexnet.cli.pack import pack
     from alexnet.cli.predict import predict
-    from alexnet.cli.published_weights import published_weights
     from alexnet.cli.train import train
+    from alexnet.cli.weights_ import weights_
     from alexnet.data import open_pack, open_source
     from alexnet.errors import (
         AlexNetError,
@@ -59,18 +60,19 @@ __all__ = [
     "evaluate",
     "features",
     "finetune",
+    "import_",
     "load_weights",
     "open_pack",
     "open_source",
     "pack",
     "predict",
-    "published_weights",
     "save_weights",
     "train",
     "trusting",
+    "weights_",
 ]
 
-_VERBS = "train evaluate predict features finetune pack cache describe published_weights demo"
+_VERBS = "train evaluate predict features finetune pack cache describe import_ weights_ demo"
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",

@@ -15,6 +15,7 @@ __all__ = [
     "Epoch",
     "FeaturesReport",
     "Geometry",
+    "ImportReport",
     "Interval",
     "LayerGeometry",
     "ModelList",
@@ -229,6 +230,25 @@ class CacheReport(Record):
     folder: str
     packs: list[CachedPack]  # last used first
     removed: list[CachedPack] = field(default_factory=list[CachedPack])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport(Record):
+    """What `import` read and wrote."""
+
+    out: str
+    format: str  # of the files that were read, in a word
+    name: str  # what they call the network
+    model: str  # "graph", or the model that it is
+    parameters: int  # numbers that were taken over
+    classes: list[str]
+    image_px: int
+    crop_px: int
+    fit: str
+    order: str  # of the channels that the network takes
+    mean: str | None  # "image" or "channel"
+    scale: float | None  # what is left after the mean is multiplied by this
+    remarks: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, kw_only=True)

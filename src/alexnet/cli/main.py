@@ -161,8 +161,7 @@ def _understood(words: list[str]) -> Call | None:
 
 def _work(call: Call) -> int:
     """Call a verb with progress shown, then write its record."""
-    name = call.function.__name__
-    verb = next((each for each in VERBS.values() if each.function_name == name), None)
+    verb = VERBS.get(call.function.__name__.rstrip("_"))
     if verb is None:  # help, version, completion: they wrote for themselves
         call.make()
         return 0

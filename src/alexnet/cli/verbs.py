@@ -6,31 +6,33 @@ Nothing is imported here: a verb's module is when the verb is chosen, torch insi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 __all__ = ["VERBS", "Verb"]
+
+_ROOMS = ("weights",)  # that have the name of a verb: `alexnet.weights` is the room
 
 
 @dataclass(frozen=True)
 class Verb:
     """One verb: `alexnet NAME` calls the function NAME of `alexnet.cli.NAME`.
 
-    Where Python has another use for the name, both are called otherwise: `called`.
+    Where Python, or a room of this package, has the name, both get a stroke behind it.
     """
 
     name: str
     help: str  # the first sentence of the function's docstring
     show: str  # "module:function" that is called with the verb's record and a console
-    called: str = ""
 
     @property
-    def function_name(self) -> str:
-        """What the function, and its module in this room, are called."""
-        return self.called or self.name
+    def python(self) -> str:
+        """What its function and module are called."""
+        return f"{self.name}_" if iskeyword(self.name) or self.name in _ROOMS else self.name
 
     @property
     def function(self) -> str:
         """Where the function is: "module:function"."""
-        return f"alexnet.cli.{self.function_name}:{self.function_name}"
+        return f"alexnet.cli.{self.python}:{self.python}"
 
 
 _VERBS = (
@@ -75,10 +77,14 @@ _VERBS = (
         "alexnet.cli.show_describe:render",
     ),
     Verb(
+        "import",
+        "Make weights of a model that another program trained.",
+        "alexnet.cli.show_import:render",
+    ),
+    Verb(
         "weights",
         "List published weights that fit a network here, or download some.",
         "alexnet.cli.show_weights:render",
-        called="published_weights",
     ),
     Verb(
         "demo",

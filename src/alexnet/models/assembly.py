@@ -238,7 +238,8 @@ class Assembly:
             raise RecipeError(
                 f"{self.model} for {self.options.classes:,} classes and crops of {self.crop_px} "
                 f"pixels is too large: up to {name} it has {self.parameters:,} parameters, and "
-                f"{LARGEST_NETWORK:,} is the limit. Use smaller pictures (--image-px) or fewer classes."
+                f"{LARGEST_NETWORK:,} is the limit. Use smaller pictures (--image-px) or fewer "
+                "classes."
             )
 
 

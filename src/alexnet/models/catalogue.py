@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models import cifar, cuda_convnet, imagenet, small
 from alexnet.models.assembly import Options
 from alexnet.models.foreign import build_foreign, is_foreign
+from alexnet.models.graph import GRAPH, build_graph
 from alexnet.models.network import Network
 from alexnet.recipe import Activation, Initialisation
 
@@ -46,13 +48,14 @@ def build_model(
     initialisation: Initialisation = "model",
     seed: int = 0,
     files: Mapping[str, str] | None = None,
+    graph: Mapping[str, Any] | None = None,
 ) -> Network:
     """Build a network with its first weights; the same arguments give the same bits.
 
     Args:
         name: one of `MODELS`; "FILE.cfg" or "FILE.cfg,PARAMETERS.cfg", layer files of the authors'
             program; "package.module:function", which is trusted (`alexnet.trusting`) and makes a
-            torch module; or "timm:NAME".
+            torch module; "timm:NAME"; or "graph" and "cuda_convnet", as weights have them.
         classes: K, outputs of the last layer.
         activation: of the hidden layers; None: the model's own.
         dropout: share of units dropped; None: the model's own.
@@ -62,10 +65,13 @@ def build_model(
         seed: of the first weights. torch's global generator is neither used nor moved.
         files: texts that the model is made of, as `network.arguments` holds them for the model
             "cuda_convnet".
+        graph: description of a network that no model is (see `models.graph`); "graph" alone.
 
     Raises:
         RecipeError: no such model, or a geometry that cannot work.
     """
+    if (name == GRAPH) != (graph is not None):
+        raise RecipeError(f'The model "{GRAPH}" needs a description as graph, and no other does.')
     options = Options(
         classes=classes,
         activation=activation,
@@ -77,6 +83,8 @@ def build_model(
     )
     if is_layer_file(name):
         return _from_layer_files(name, options)
+    if graph is not None:
+        return build_graph(graph, options)
     if name == cuda_convnet.MODEL:
         return cuda_convnet.build(options, files)
     if is_foreign(name):
@@ -99,7 +107,7 @@ def _from_layer_files(place: str, options: Options) -> Network:
     written = cuda_convnet.classes_of(files)
     if written != options.classes:
         raise RecipeError(
-            f"{place} is written for {written} classes, and there are {options.classes}. Change the "
-            "outputs of its last layer."
+            f"{place} is written for {written} classes, and there are {options.classes}. "
+            "Change the outputs of its last layer."
         )
     return cuda_convnet.build(options, files)

@@ -19,6 +19,8 @@ from alexnet.models import cuda_convnet
 from alexnet.models.catalogue import MODELS, build_model, is_layer_file
 from alexnet.models.covering import covering
 from alexnet.models.foreign import ForeignNetwork, is_foreign
+from alexnet.models.graph import GraphNetwork
+from alexnet.models.graph_geometry import graph_activation, graph_layers, graph_notes
 from alexnet.models.network import Network
 from alexnet.models.notes import line_on, notes_on
 from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
@@ -39,7 +41,7 @@ from alexnet.nn import (
 from alexnet.recipe import Activation
 from alexnet.records import Geometry, LayerGeometry, ModelList, ModelSummary
 
-__all__ = ["geometry", "model_list", "usual_classes"]
+__all__ = ["geometry", "model_list", "network_geometry", "usual_classes"]
 
 _CLASSES = {"alexnet_small": 200, "mlp": 10}  # Tiny ImageNet; digits and CIFAR-10
 
@@ -100,18 +102,24 @@ def geometry(
             crop_px=crop_px,
             activation=activation,
         )
-    layers = list(_layers(network))
+    return network_geometry(network)
+
+
+def network_geometry(network: Network) -> Geometry:
+    """Return a network that is built already, layer by layer; see `geometry`."""
+    graph = isinstance(network, GraphNetwork)
+    layers = list(graph_layers(network) if graph else _layers(network))
     neurons, weights, biases, multiply_adds = (
         sum(getattr(each, name) for each in layers)
         for name in ("neurons", "weights", "biases", "multiply_adds")
     )
     return Geometry(
-        model=model,
-        summary=line_on(network),
+        model=network.model,
+        summary=network.arguments["graph"]["name"] if graph else line_on(network),
         image_px=network.image_px,
         crop_px=network.crop_px,
         classes=network.classes,
-        activation=network.arguments["activation"] or "activations of its own",
+        activation=graph_activation(network) if graph else _activation(network),
         inputs=3 * network.crop_px**2,
         layers=layers,
         neurons=neurons,
@@ -120,8 +128,12 @@ def geometry(
         parameters=weights + biases,
         multiply_adds=multiply_adds,
         features_layer=network.features_layer,
-        notes=notes_on(network, neurons),
+        notes=graph_notes(network) if graph else notes_on(network, neurons),
     )
+
+
+def _activation(network: Network) -> str:
+    return network.arguments["activation"] or "activations of its own"
 
 
 def model_list() -> ModelList:

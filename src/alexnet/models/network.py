@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -61,10 +62,8 @@ class Network(nn.Sequential):
     @property
     def head(self) -> str:
         """Name of the last layer that has weights: the classifier; "" where there is none."""
-        weighty = [
-            name for name, layer in self.named_children() if any(True for _ in layer.parameters())
-        ]
-        return weighty[-1] if weighty else ""
+        layers = dict(self.named_children())
+        return next((n for n in reversed(layers) if any(True for _ in layers[n].parameters())), "")
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return logits (N, K) for pictures (N, 3, c, c).
@@ -73,15 +72,15 @@ class Network(nn.Sequential):
             RecipeError: pictures of another shape.
         """
         self._check(input)
-        return cast("Tensor", super().forward(input))
+        answer = input
+        for _, answer in self._outputs(input):
+            pass
+        return answer
 
     def stages(self, x: Tensor) -> dict[str, Tensor]:
         """Return every layer's output by name, in order; the last one holds the logits."""
         self._check(x)
-        outputs: dict[str, Tensor] = {}
-        for name, layer in self.named_children():
-            x = outputs[name] = layer(x)
-        return outputs
+        return dict(self._outputs(x))
 
     def stage(self, x: Tensor, name: str) -> Tensor:
         """Return the output of one layer; the layers behind it are not run.
@@ -100,11 +99,13 @@ class Network(nn.Sequential):
                 f'{self.model} has no layer "{name}".{did_you_mean(name, names)} '
                 f"Layers: {', '.join(names)}."
             )
-        for each, layer in self.named_children():
+        return next(made for each, made in self._outputs(x) if each == name)
+
+    def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield what each layer makes, by name and in order."""
+        for name, layer in self.named_children():
             x = layer(x)
-            if each == name:
-                break
-        return x
+            yield name, x
 
     def _check(self, x: Tensor) -> None:
         side = self.crop_px

@@ -14,7 +14,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.network import Network
 from alexnet.nn import Dropout
 
@@ -52,23 +51,6 @@ class Wired(Network):
             names = self.inputs[names[0]]
         return ",".join(self._before_dropout(name) for name in names)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return logits (N, K) for pictures (N, 3, c, c).
-
-        Raises:
-            RecipeError: pictures of another shape.
-        """
-        self._check(input)
-        last = input
-        for _, last in self._run(input):
-            pass
-        return last
-
-    def stages(self, x: Tensor) -> dict[str, Tensor]:
-        """Return every layer's output by name, in order; the last one holds the logits."""
-        self._check(x)
-        return dict(self._run(x))
-
     def stage(self, x: Tensor, name: str) -> Tensor:
         """Return the output of one layer; the layers behind it are not run.
 
@@ -79,33 +61,22 @@ class Wired(Network):
         Raises:
             RecipeError: no such layer (the nearest names are given), or pictures of another shape.
         """
-        self._check(x)
         wanted = name.split(",")
-        for each in wanted:
-            if each not in self._modules:
-                raise RecipeError(
-                    f'{self.model} has no layer "{each}".{did_you_mean(each, self._modules)} '
-                    f"Layers: {', '.join(self._modules)}."
-                )
-        found: dict[str, Tensor] = {}
-        for each, output in self._run(x):
-            if each in wanted:
-                found[each] = output
-            if len(found) == len(set(wanted)):
-                break
         if len(wanted) == 1:
-            return found[name]
-        return torch.cat([found[each].flatten(1) for each in wanted], dim=1)
+            return super().stage(x, name)
+        return torch.cat([super(Wired, self).stage(x, each).flatten(1) for each in wanted], dim=1)
 
-    def _run(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield each layer's output; what no later layer reads is let go."""
+    def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield what each layer makes; what no later layer reads is let go."""
         held = {PICTURES: x}
+        del x
         for name, layer in self.named_children():
-            held[name] = layer(*(held[each] for each in self.inputs[name]))
-            yield name, held[name]
+            made = layer(*(held[each] for each in self.inputs[name]))
             for each in set(self.inputs[name]):
                 if self._last_reader[each] == name:
                     del held[each]
+            held[name] = made
+            yield name, made
 
     def _before_dropout(self, name: str) -> str:
         while isinstance(self._modules.get(name), Dropout):

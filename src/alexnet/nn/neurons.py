@@ -20,7 +20,7 @@ class Formula:
 
     pattern: str
     numbers: int
-    function: Callable[..., Tensor]
+    function: Callable[[Tensor, float, float], Tensor]
 
     def words(self, a: str = "a", b: str = "b") -> str:
         """Return the formula with these for its numbers."""
@@ -28,18 +28,18 @@ class Formula:
 
 
 NEURONS: dict[str, Formula] = {
-    "ident": Formula("x", 0, lambda x: x),
-    "relu": Formula("max(0, x)", 0, torch.relu),
-    "logistic": Formula("1 / (1 + exp(-x))", 0, torch.sigmoid),
-    "abs": Formula("|x|", 0, torch.abs),
-    "square": Formula("x ^ 2", 0, torch.square),
-    "sqrt": Formula("sqrt(x)", 0, torch.sqrt),
-    "softrelu": Formula("log(1 + exp(x))", 0, functional.softplus),
-    "log": Formula("log({a} + x)", 1, lambda x, a: torch.log(a + x)),
+    "ident": Formula("x", 0, lambda x, a, b: x),
+    "relu": Formula("max(0, x)", 0, lambda x, a, b: torch.relu(x)),
+    "logistic": Formula("1 / (1 + exp(-x))", 0, lambda x, a, b: torch.sigmoid(x)),
+    "abs": Formula("|x|", 0, lambda x, a, b: torch.abs(x)),
+    "square": Formula("x ^ 2", 0, lambda x, a, b: torch.square(x)),
+    "sqrt": Formula("sqrt(x)", 0, lambda x, a, b: torch.sqrt(x)),
+    "softrelu": Formula("log(1 + exp(x))", 0, lambda x, a, b: functional.softplus(x)),
+    "log": Formula("log({a} + x)", 1, lambda x, a, b: torch.log(a + x)),
     "tanh": Formula("{a} tanh({b} x)", 2, lambda x, a, b: a * torch.tanh(b * x)),
     "abstanh": Formula("{a} |tanh({b} x)|", 2, lambda x, a, b: a * torch.tanh(b * x).abs()),
-    "brelu": Formula("min({a}, max(0, x))", 1, lambda x, a: torch.relu(x).clamp(max=a)),
-    "drelu": Formula("x - {a} tanh(x / {a})", 1, lambda x, a: x - a * torch.tanh(x / a)),
+    "brelu": Formula("min({a}, max(0, x))", 1, lambda x, a, b: torch.relu(x).clamp(max=a)),
+    "drelu": Formula("x - {a} tanh(x / {a})", 1, lambda x, a, b: x - a * torch.tanh(x / a)),
     "linear": Formula("{a} x + {b}", 2, lambda x, a, b: a * x + b),
 }
 """Each neuron by its name in a layer file; a, b are the numbers in its brackets."""
@@ -73,7 +73,8 @@ class Neuron(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the shape of `x`."""
-        return NEURONS[self.kind].function(x, *self.numbers)
+        a, b = (*self.numbers, 0.0, 0.0)[:2]
+        return NEURONS[self.kind].function(x, a, b)
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""

@@ -98,7 +98,7 @@ def download(wanted: Wanted, folder: Path) -> Downloaded:
 
 
 class _Fetching:
-    """One call of `download` that has to fetch: a part beside the file, and what it is a part of."""
+    """One call of `download` that has to fetch: a part beside the file, and a note on it."""
 
     def __init__(self, wanted: Wanted, url: str, path: Path) -> None:
         self.wanted, self.url, self.path = wanted, url, path
@@ -108,7 +108,7 @@ class _Fetching:
         self.opener = urllib.request.build_opener(_Redirects)
 
     def run(self) -> Downloaded:
-        """Fetch, check, and give the file its name; a resumed part that is wrong is fetched anew."""
+        """Fetch, check, and name the file; where a resumed part was wrong, fetch all anew."""
         resumed = self._have() > 0
         self._fetch()
         digest = _sha256(self.part)
@@ -252,8 +252,8 @@ class _Fetching:
     def _offline(self, reason: object) -> WeightsError:
         host = urlsplit(self.url).hostname
         return WeightsError(
-            f"There is no connection to {host} ({reason}). Connect to the network; or name a mirror "
-            f"in {MIRROR}; or fetch {self.url} elsewhere and put it here as {self.path}."
+            f"There is no connection to {host} ({reason}). Connect to the network; or name a "
+            f"mirror in {MIRROR}; or fetch {self.url} elsewhere and put it here as {self.path}."
         )
 
     def _have(self) -> int:
@@ -287,7 +287,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        before, after = (urlsplit(str(each)).scheme for each in (req.full_url, newurl))
         if after != "https" and not (before == after == "http"):
             raise WeightsError(
                 f"{req.full_url} sends us on to {newurl}, which is not https. It is not followed."

@@ -1,68 +1,74 @@
-"""torchvision's `alexnet` as weights of `one_column`, with the preprocessing it was trained with."""
+"""torchvision's `alexnet` as weights of `one_column`, with the preprocessing it was made with."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from alexnet.errors import WeightsError
 from alexnet.images import Preprocessing
 from alexnet.models import TORCHVISION_NAMES
+from alexnet.weights.importing import Imported, ImportRequest, class_names
 from alexnet.weights.weights import Weights
 
-__all__ = ["read_torchvision"]
+__all__ = ["import_torchvision"]
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green, blue on 0..1
+_NO_NAMES = "The file names no classes: they are called 0, 1, 2, ... unless --classes names them."
 _INSIDE = ("state_dict", "model")  # where training programs keep it in a file of more
 
 
-def read_torchvision(path: Path, classes: Sequence[str] | None = None) -> Weights:
+def import_torchvision(request: ImportRequest) -> Imported:
     """Read a state dict of torchvision's `alexnet`: a `.pth` file, or safetensors.
 
     A `.pth` file is a pickle; it is read as tensors alone (`weights_only`), so nothing in it is
-    run. Pictures are cut square, resized to 256 and cut to 224 as torchvision's own evaluation
-    does; mean and deviation are its.
+    run. Pictures are cut square, resized to 256 and cut to 224, as torchvision's own evaluation
+    does in the other order; mean and deviation are its.
 
     Args:
-        path: the file.
-        classes: K names in the order of the outputs; None: "0", "1", and so on.
+        request: one file; classes, image_px and fit as asked.
 
     Raises:
         WeightsError: no such file, another kind of file, other tensors, or another number of names.
     """
-    found = _tensors(Path(path))
-    state = _renamed(found, path)
-    count = len(state["fc8.bias"])
-    names = [str(i) for i in range(count)] if classes is None else list(classes)
-    if len(names) != count or len(set(names)) != count:
+    if len(request.files) != 1:
         raise WeightsError(
-            f"{path} answers for {count} classes, and there are {len(names)} names, "
-            f"{len(set(names))} of them different. Give one name for each, in order."
+            f"torchvision's alexnet is one file; got {len(request.files)}. Name it alone."
         )
+    if (request.mean, request.order, request.scale) != (None, None, None):
+        raise WeightsError(
+            "torchvision's preprocessing is known: RGB, its mean and deviation. Leave mean, order "
+            "and scale out."
+        )
+    (path,) = request.files
+    state = _renamed(_tensors(path), path)
+    count = len(state["fc8.bias"])
+    names, words = class_names(request.classes, count)
     weights = Weights(
         model="one_column",
-        arguments={"classes": count, "image_px": 256, "crop_px": 224},
+        arguments={"classes": count, "image_px": request.image_px or 256, "crop_px": 224},
         state=state,
-        classes=tuple(names),
+        classes=names,
+        class_words=words,
         preprocessing=Preprocessing(
-            image_px=256,
+            image_px=request.image_px or 256,
             crop_px=224,
-            fit="crop",
+            fit=request.fit or "crop",
             order="RGB",
             mean=np.array([255 * each for each in _MEAN], dtype=np.float32),
             scale=np.array([255 * each for each in _DEVIATION], dtype=np.float32),
         ),
     )
     weights.network()  # raises where shapes do not fit
-    return weights
+    remarks = () if request.classes else (_NO_NAMES,)
+    return Imported(weights=weights, format="torchvision", name="AlexNet", remarks=remarks)
 
 
 def _renamed(found: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -88,8 +94,6 @@ def _renamed(found: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     """Read names and tensors, from whatever kind of file it is by content."""
-    if not path.is_file():
-        raise WeightsError(f"There is no file {path}. Name a .pth or .safetensors file.")
     try:
         with path.open("rb") as file:
             pickled = file.read(2) in (b"PK", b"\x80\x02")
@@ -106,8 +110,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     ) as error:
         reason = str(error).partition("\n")[0][:200]
         raise WeightsError(
-            f"{path} cannot be read as tensors alone: {reason} It was cut or damaged, or holds more "
-            "than tensors, which is never run."
+            f"{path} cannot be read as tensors alone: {reason} It was cut or damaged, or holds "
+            "more than tensors, which is never run."
         ) from error
     for key in _INSIDE:
         if isinstance(found, dict) and isinstance(inner := cast("Any", found).get(key), dict):

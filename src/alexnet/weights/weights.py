@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 import alexnet
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model, is_layer_file, needs_trust
+from alexnet.models import Network, build_model, is_foreign, is_layer_file, needs_trust
 
 __all__ = ["Weights", "current_versions"]
 
@@ -63,7 +64,9 @@ class Weights:
         """
         self._check_model()
         try:
-            network = build_model(self.model, **self.arguments)
+            # Nothing is taken before all is known to fit; other people's code may need numbers.
+            with contextlib.nullcontext() if is_foreign(self.model) else torch.device("meta"):
+                network = build_model(self.model, **self.arguments)
         except (RecipeError, TypeError) as error:
             raise WeightsError(
                 f"The weights ask for a network that cannot be built here: {error} "
@@ -71,12 +74,13 @@ class Weights:
                 f" ({self.versions.get('alexnet', 'unknown')})."
             ) from error
         self._check_fit(network)
-        network.load_state_dict(self.state)
+        own = {name: tensor.clone() for name, tensor in self.state.items()}
+        network.load_state_dict(own, assign=True)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
     def _check_model(self) -> None:
-        """Refuse a model that would import code, or read files, of which the weights alone speak."""
+        """Refuse a model that would import code, or read files, of which weights alone speak."""
         if needs_trust(self.model):
             raise WeightsError(
                 f'These weights are of the network "{self.model}", which is code outside of them '
@@ -85,8 +89,8 @@ class Weights:
             )
         if is_layer_file(self.model):
             raise WeightsError(
-                f'These weights name the file "{self.model}" as their model and do not hold it. The '
-                "file was put together wrongly."
+                f'These weights name the file "{self.model}" as their model and do not hold it. '
+                "The file was put together wrongly."
             )
 
     def _check_fit(self, network: Network) -> None:

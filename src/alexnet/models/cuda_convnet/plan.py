@@ -173,7 +173,7 @@ class Plan:
         return layer.name
 
     def _check_gpus(self, section: Section) -> None:
-        """Read `gpu`: towers are made by what layers read, so where they would run is left aside."""
+        """Read `gpu` and leave it aside: what layers read makes towers, not where they run."""
         if not section.has("gpu"):
             return
         gpus = section.integers("gpu", len(section.texts("gpu")), least=0)

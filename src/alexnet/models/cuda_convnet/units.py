@@ -1,4 +1,4 @@
-"""Types without windows over positions: data, fc, norms, neurons, dropout, joins, softmax, costs."""
+"""Types without windows: data, fc, norms, neurons, dropout, joins, softmax and its cost."""
 
 from __future__ import annotations
 

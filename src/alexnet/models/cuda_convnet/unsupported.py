@@ -46,7 +46,7 @@ _BEFORE_WEIGHTS = ("resize", "rscale", "rgb2yuv", "rgb2lab", "crop")
 
 
 def refusal(section: Section, plan: Plan) -> RecipeError:
-    """Return the error for a type that is not here; what the program's parser refuses comes first."""
+    """Return the error for a type that is not here, after what the program's parser refuses."""
     kind = section.text("type")
     sources = plan.sources(section)
     if kind == "href":

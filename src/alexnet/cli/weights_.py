@@ -8,10 +8,10 @@ from alexnet.cli.flags import Place, optional_path
 from alexnet.errors import RecipeError
 from alexnet.records import WeightsDownload, WeightsList
 
-__all__ = ["published_weights"]
+__all__ = ["weights_"]
 
 
-def published_weights(
+def weights_(
     action: Literal["list", "get"] = "list",
     name: str | None = None,
     *,

@@ -1,0 +1,97 @@
+"""What every importer is asked and what it answers, and names for the classes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet.data import open_source
+from alexnet.errors import WeightsError
+from alexnet.images import Order
+from alexnet.recipe import Fit
+from alexnet.weights.weights import Weights
+
+__all__ = ["ImportRequest", "Imported", "class_names"]
+
+_MOST_BYTES = 16 << 20
+_CODE = re.compile(r"(n\d{8}) +(.+)")  # ImageNet's synset_words.txt
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest:
+    """The files of a trained model, and what its files do not say; None: as the importer knows."""
+
+    files: tuple[Path, ...]
+    classes: Path | None = None
+    mean: str | None = None  # a file, or numbers such as "104,117,123"
+    order: Order | None = None
+    image_px: int | None = None
+    scale: float | None = None  # what is left after the mean is multiplied by this
+    fit: Fit | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """Weights that were made of others, and what should be said of them."""
+
+    weights: Weights
+    format: str  # of the files, in a word
+    name: str  # what they call the network
+    remarks: tuple[str, ...] = ()  # what was taken for granted, in sentences
+
+
+def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return names for K classes, and words for those that are codes.
+
+    Args:
+        place: a text file with a name a line (words for it may follow after a tab, or after a code
+            such as n01440764), or labelled pictures whose classes are taken in their order; None:
+            the classes are called "0", "1" and so on.
+        count: K.
+
+    Raises:
+        WeightsError: no such file, another number of names, or a name twice.
+        SourceError: the pictures cannot be used.
+    """
+    if place is None:
+        return tuple(str(each) for each in range(count)), {}
+    if place.suffix.lower() in (".txt", ".names", ".tsv", ".synset", ""):
+        names, words = (_listed(place) if not place.is_dir() else (_shown(place), {}))
+    else:
+        names, words = _shown(place), {}
+    if len(names) != count:
+        raise WeightsError(
+            f"{place} names {len(names):,} classes, and the network answers for {count:,}. Give the "
+            "names of its own classes, in the order of its answers."
+        )
+    if len(set(names)) != count:
+        twice = next(each for each in names if names.count(each) > 1)
+        raise WeightsError(f'{place} names the class "{twice}" twice. Give each its own name.')
+    return tuple(names), words
+
+
+def _shown(place: Path) -> list[str]:
+    return list(open_source(place, fewest_classes=1).classes)
+
+
+def _listed(path: Path) -> tuple[list[str], dict[str, str]]:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise WeightsError(f"{path} has more than {_MOST_BYTES >> 20} MiB: no list of classes.")
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise WeightsError(f"Could not read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise WeightsError(f"{path} is no text; a name a line is wanted.") from error
+    names: list[str] = []
+    words: dict[str, str] = {}
+    for line in filter(str.strip, lines):
+        code = _CODE.fullmatch(line.strip())
+        name, _, said = line.strip().partition("\t")
+        if code:
+            name, said = code[1], code[2]
+        names.append(name.strip())
+        if said.strip():
+            words[name.strip()] = said.strip()
+    return names, words
