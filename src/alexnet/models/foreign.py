@@ -12,7 +12,7 @@ import inspect
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -56,12 +56,12 @@ class ForeignNetwork(Network):
         RecipeError: the module does not answer with (N, K), or has no parameters.
     """
 
-    body: nn.Module
+    _wrapped: nn.Module
 
     def __init__(self, body: nn.Module, *, model: str, arguments: dict[str, Any]) -> None:
         super().__init__(OrderedDict(), model=model, arguments=arguments, decay={})
         # Not as a child, but sharing everything with it, so that names stay those of the module.
-        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "_wrapped", body)
         for shared in ("_modules", "_parameters", "_buffers", "_non_persistent_buffers_set"):
             object.__setattr__(self, shared, getattr(body, shared))
         self.order = self._try()
@@ -80,6 +80,10 @@ class ForeignNetwork(Network):
         """Name of the last layer with weights."""
         return [n for n in self.order if any(True for _ in self._leaf(n).parameters())][-1]
 
+    def get_submodule(self, target: str) -> nn.Module:
+        """Return a layer by its name, also where the network has an attribute of that name."""
+        return self._wrapped.get_submodule(target) if target else self
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return logits (N, K) for pictures (N, 3, c, c).
 
@@ -87,8 +91,8 @@ class ForeignNetwork(Network):
             RecipeError: pictures of another shape, or an answer that is not (N, K).
         """
         self._check(input)
-        self.body.training = self.training
-        answer: object = self.body(input)
+        self._wrapped.training = self.training
+        answer: object = self._wrapped(input)
         if not isinstance(answer, Tensor) or answer.shape != (len(input), self.classes):
             found = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
             raise RecipeError(
@@ -112,7 +116,7 @@ class ForeignNetwork(Network):
             RecipeError: no such layer (the nearest names are given), one that never ran or does not
                 give a tensor, or pictures of another shape.
         """
-        named = {each: module for each, module in self.named_modules() if each}
+        named = self._named()
         if name not in named:
             raise RecipeError(
                 f'{self.model} has no layer "{name}".{did_you_mean(name, named)} '
@@ -147,10 +151,14 @@ class ForeignNetwork(Network):
         return found
 
     def _leaves(self) -> list[str]:
-        return [n for n, module in self.named_modules() if n and not any(module.children())]
+        return [name for name, module in self._named().items() if not any(module.children())]
+
+    def _named(self) -> dict[str, nn.Module]:
+        modules = cast("Iterator[tuple[str, nn.Module]]", super().named_modules())
+        return {name: module for name, module in modules if name}
 
     def _leaf(self, name: str) -> nn.Module:
-        return cast("Any", self.body).get_submodule(name)
+        return self._wrapped.get_submodule(name)
 
     def _try(self) -> tuple[str, ...]:
         """Ask once about nothing, and return the layers in the order in which they ran."""
@@ -267,7 +275,7 @@ def _made(make: Callable[..., object], reference: str, classes: int) -> nn.Modul
 
 
 @contextmanager
-def _working_folder() -> Iterator[None]:
+def _working_folder() -> Generator[None]:
     """Let modules be found in the working folder too, as `python -m` does."""
     here = str(Path.cwd())
     sys.path.append(here)

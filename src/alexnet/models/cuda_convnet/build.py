@@ -216,10 +216,14 @@ def _head(sections: Mapping[str, Section]) -> str | None:
 
 def _check_name(section: Section) -> None:
     name = section.name
-    if not name or "." in name or "," in name or hasattr(Wired, name):
+    if not name or "." in name or "," in name or hasattr(nn.Sequential(), name):
         raise section.error("this name cannot be a layer's here (no dot, no comma). Rename it.")
-    if name in ("model", "arguments", "classes", "image_px", "crop_px", "inputs", "flatten"):
+    if hasattr(Wired, name) or name in _OWN:
         raise section.error("this name has another meaning here. Rename the layer.")
+
+
+_OWN = ("model", "arguments", "classes", "image_px", "crop_px", "decay", "inputs", "flatten")
+"""What a network keeps under these names, no layer can."""
 
 
 def _usual_sizes(texts: Mapping[str, str]) -> tuple[int, int]:

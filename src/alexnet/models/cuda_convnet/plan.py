@@ -86,6 +86,7 @@ class Plan:
     classes: int | None = None
     head: str | None = None
     dropout: float | None = None
+    resized: bool = False  # the head has another number of outputs than in the file
     layers: dict[str, Layer] = field(default_factory=dict[str, Layer])
     modules: dict[str, Layer] = field(default_factory=dict[str, Layer])  # by the network's names
     answers: dict[str, str] = field(default_factory=dict[str, str])  # file's name -> network's

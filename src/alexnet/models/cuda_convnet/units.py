@@ -51,6 +51,7 @@ def fc(section: Section, plan: Plan) -> Layer:
     plan.settings(section)
     outputs = section.integer(section.first("outputs", "numOutputs"), least=1)
     if section.name == plan.head and plan.classes is not None:
+        plan.resized = outputs != plan.classes
         outputs = plan.classes
     inputs = [each.shape.numbers for each in sources]
     plan.afford(section, outputs * (sum(inputs) + 1), Shape(outputs))
@@ -241,7 +242,7 @@ def logreg(section: Section, plan: Plan) -> Layer:
             f'the softmax "{answers.name}" has {count} outputs, and there are {plan.classes} '
             "classes."
         )
-    settings.integer("topk", 1, least=1, most=count)
+    settings.integer("topk", 1, least=1, most=None if plan.resized else count)
     if settings.number("coeff", least=0) == 0:
         raise section.error("coeff is 0, so that nothing would learn. Give coeff=1.")
     return Layer(
