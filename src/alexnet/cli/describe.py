@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alexnet.errors import RecipeError
 from alexnet.recipe import Activation
 from alexnet.records import Geometry, ModelList
@@ -23,8 +25,9 @@ def describe(
     how the network differs from the paper's. Without a model, all models are listed.
 
     Args:
-        model: alexnet, alexnet_program, one_column, cifar_26pct, ...; layers-X.cfg,
-            package.module:function or timm:NAME; none: list them all.
+        model: alexnet, alexnet_program, one_column, cifar_26pct, ...; a weights file or run folder,
+            whose network is shown; layers-X.cfg, package.module:function or timm:NAME; none: list
+            them all.
         image_px: side of the stored picture; none: the model's own.
         crop_px: side of the crop that the network takes; none: in proportion to the picture.
         classes: outputs of the last layer; none: those of the pictures it was made for.
@@ -35,14 +38,21 @@ def describe(
 
     Raises:
         RecipeError: no such model, or a geometry that cannot work.
+        WeightsError: the weights cannot be read.
     """
-    from alexnet.models import geometry, model_list
+    from alexnet.models import MODELS, geometry, is_layer_file, model_list, network_geometry
     from alexnet.trust import trusting
 
-    if model is None:
+    named = model is None or model in MODELS or is_layer_file(model)
+    place = None if named or not Path(model).exists() else Path(model)
+    if model is None or place is not None:
         if (image_px, crop_px, classes, activation) != (None, None, None, None):
             raise RecipeError("Name a model with these settings: alexnet describe MODEL ...")
-        return model_list()
+        if place is None:
+            return model_list()
+        from alexnet.weights import load_weights
+
+        return network_geometry(load_weights(place).network())
     with trusting(model):
         return geometry(
             model, classes=classes, image_px=image_px, crop_px=crop_px, activation=activation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -35,7 +36,7 @@ def finetune(
     """Go on from trained weights on the pictures and classes of another source.
 
     The last layer is replaced by a new one for the source's classes; all others are kept and learn
-    slowly. The preprocessing of the weights is kept.
+    slowly. The preprocessing of the weights is kept, but for a fit that is asked for.
 
     Args:
         weights: weights file, or the run folder that holds one.
@@ -76,7 +77,11 @@ def finetune(
         pictures = open_source(place)
         seed = changes.get("seed", 0)
         start = with_new_head(load_weights(Path(weights)), len(pictures.classes), seed=seed)
-        recipe = finetuning_recipe(start.network, lr_new=lr_new, lr_old=lr_old, changes=changes)
+        fit = changes.get("fit", start.preprocessing.fit)
+        start = replace(start, preprocessing=replace(start.preprocessing, fit=fit))
+        recipe = finetuning_recipe(
+            start.network, lr_new=lr_new, lr_old=lr_old, changes={**changes, "fit": fit}
+        )
         device = choose_device(precision, threads)
         return prepare(pictures, recipe, device=device, packing=packing, start=start)
 

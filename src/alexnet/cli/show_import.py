@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.cli.words import counted
 from alexnet.records import ImportReport
 
 __all__ = ["render"]
@@ -14,11 +13,11 @@ __all__ = ["render"]
 
 def render(record: ImportReport, console: Console) -> None:
     """Print what was read, how pictures are prepared for it, and what was taken for granted."""
+    classes = len(record.classes)
     console.print(
         Text(
             f"{record.name} ({record.format}) as {record.model}: {record.parameters:,} numbers, "
-            f"{counted(len(record.classes), 'class').replace('classs', 'classes')}, written to "
-            f"{record.out}."
+            f"{classes:,} class{'' if classes == 1 else 'es'}, written to {record.out}."
         )
     )
     mean = {None: "no mean", "image": "less a mean image", "channel": "less a mean"}[record.mean]

@@ -187,7 +187,17 @@ def free_name(wanted: str, taken: Mapping[str, object]) -> str:
 
 
 _OWN = frozenset(
-    ("training", "model", "arguments", "classes", "image_px", "crop_px", "decay", "inputs", "shapes")
+    (
+        "training",
+        "model",
+        "arguments",
+        "classes",
+        "image_px",
+        "crop_px",
+        "decay",
+        "inputs",
+        "shapes",
+    )
 )
 """Attributes of a network that no layer may shadow."""
 

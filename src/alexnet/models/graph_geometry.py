@@ -65,10 +65,8 @@ def graph_activation(network: GraphNetwork) -> str:
 
 def graph_notes(network: GraphNetwork) -> list[str]:
     """Say that this is none of the models."""
-    return [
-        f"None of the models here, but a graph of {len(network)} nodes that was imported; its "
-        "description travels in the weights file."
-    ]
+    count = len(network)
+    return [f"None of the models, but a graph of {count} nodes that travels in the weights file."]
 
 
 def _row(

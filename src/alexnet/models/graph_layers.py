@@ -27,6 +27,7 @@ from alexnet.nn import (
     Dropout,
     Grey,
     Part,
+    PoolKind,
     Reshape,
     ResponseNorm,
 )
@@ -125,7 +126,7 @@ def _conv(settings: Settings, shapes: list[Shape]) -> Layer:
 
 def _pool(settings: Settings, shapes: list[Shape]) -> Layer:
     channels, height, width = _map(settings, shapes[0])
-    kind = settings.word("kind", ("max", "mean"))
+    kind: PoolKind = settings.word("kind", ("max", "mean"))
     kernel = settings.pair("kernel", 1) if settings.has("kernel") else (height, width)
     layer = CaffePool(
         kind,

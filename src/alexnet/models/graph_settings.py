@@ -67,11 +67,9 @@ class Settings:
         value = self._take(name)
         if value is None:
             return None
-        if not isinstance(value, list | tuple):
-            raise self._wrong(name, f"{count} numbers", value)
-        listed = list(cast("Iterable[Any]", value))
+        listed = list(cast("Iterable[Any]", value)) if isinstance(value, list | tuple) else []
         if len(listed) != count or not all(map(_is_number, listed)):
-            raise self._wrong(name, f"{count} numbers", value)
+            raise self._wrong(name, f"{count} numbers", cast("object", value))
         return tuple(float(each) for each in listed)
 
     def flag(self, name: str) -> bool:

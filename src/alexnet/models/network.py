@@ -72,10 +72,10 @@ class Network(nn.Sequential):
             RecipeError: pictures of another shape.
         """
         self._check(input)
-        answer = input
-        for _, answer in self._outputs(input):
-            pass
-        return answer
+        made = input
+        for step in self._outputs(input):
+            made = step[1]
+        return made
 
     def stages(self, x: Tensor) -> dict[str, Tensor]:
         """Return every layer's output by name, in order; the last one holds the logits."""

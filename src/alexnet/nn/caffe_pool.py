@@ -1,7 +1,7 @@
-"""Pooling as Caffe does it: rounded up, padding that counts, and a window kept inside the padding.
+"""Pooling as Caffe does it: rounded up, with padding.
 
-Beside `MaxPool` and `MeanPool`, which are the authors' program's: a mean here divides by the padding
-too, but never by what hangs over it.
+Beside `MaxPool` and `MeanPool`, which are the authors' program's: a mean here divides by the
+padding too, but never by what hangs over it.
 
 Legend: H, W sides of a map.
 """
@@ -49,13 +49,13 @@ class CaffePool(nn.Module):
         super().__init__()
         if min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
             raise RecipeError(
-                "Pooling needs a kernel and a stride of at least 1 and a padding of at least 0; got "
-                f"kernel {kernel}, stride {stride}, padding {padding}."
+                "Pooling needs a kernel and a stride of at least 1 and a padding of at least 0; "
+                f"got kernel {kernel}, stride {stride}, padding {padding}."
             )
         if padding[0] >= kernel[0] or padding[1] >= kernel[1]:
             raise RecipeError(
-                f"A pooling padding of {padding} is not under its kernel of {kernel}: a window would "
-                "see nothing but padding."
+                f"A pooling padding of {padding} is not under its kernel of {kernel}: a window "
+                "would see nothing but padding."
             )
         self.kind: PoolKind = kind
         self.kernel, self.stride, self.padding = kernel, stride, padding
@@ -63,9 +63,7 @@ class CaffePool(nn.Module):
 
     def outputs(self, height: int, width: int) -> tuple[int, int]:
         """Return how many windows lie on a map of H x W, down and across; 0 where none fits."""
-        down, across = (
-            self._along(axis, size) for axis, size in enumerate((height, width))
-        )
+        down, across = (self._along(axis, size) for axis, size in enumerate((height, width)))
         return down, across
 
     def forward(self, x: Tensor) -> Tensor:

@@ -45,9 +45,7 @@ class Combine(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return one tensor of the inputs' shape."""
         if self.coefficients is not None:
-            inputs = tuple(
-                c * each for c, each in zip(self.coefficients, inputs, strict=True)
-            )
+            inputs = tuple(c * each for c, each in zip(self.coefficients, inputs, strict=True))
         total = inputs[0]
         for each in inputs[1:]:
             if self.how == "max":

@@ -1,4 +1,4 @@
-"""Layers that change no number but its place: a part of an input, another shape, one grey channel."""
+"""A part of an input, another shape, one grey channel of three."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.data import open_source
-from alexnet.errors import WeightsError
+from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Order
 from alexnet.recipe import Fit
 from alexnet.weights.weights import Weights
@@ -15,12 +15,18 @@ from alexnet.weights.weights import Weights
 __all__ = ["ImportRequest", "Imported", "class_names"]
 
 _MOST_BYTES = 16 << 20
+_MOST_PX = 4096
+_LISTS = (".txt", ".tsv", ".names", "")
 _CODE = re.compile(r"(n\d{8}) +(.+)")  # ImageNet's synset_words.txt
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest:
-    """The files of a trained model, and what its files do not say; None: as the importer knows."""
+    """The files of a trained model, and what its files do not say; None: as the importer knows.
+
+    Raises:
+        RecipeError: a side or a scale out of range.
+    """
 
     files: tuple[Path, ...]
     classes: Path | None = None
@@ -29,6 +35,12 @@ class ImportRequest:
     image_px: int | None = None
     scale: float | None = None  # what is left after the mean is multiplied by this
     fit: Fit | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_px is not None and not 1 <= self.image_px <= _MOST_PX:
+            raise RecipeError(f"image_px must be between 1 and {_MOST_PX}; got {self.image_px}.")
+        if self.scale is not None and not 1e-6 <= self.scale <= 1e6:
+            raise RecipeError(f"scale must be between 1e-6 and 1e6; got {self.scale:g}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +68,12 @@ def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[s
     """
     if place is None:
         return tuple(str(each) for each in range(count)), {}
-    if place.suffix.lower() in (".txt", ".names", ".tsv", ".synset", ""):
-        names, words = (_listed(place) if not place.is_dir() else (_shown(place), {}))
-    else:
-        names, words = _shown(place), {}
+    listed = place.suffix.lower() in _LISTS and not place.is_dir()
+    names, words = _listed(place) if listed else (_shown(place), {})
     if len(names) != count:
         raise WeightsError(
-            f"{place} names {len(names):,} classes, and the network answers for {count:,}. Give the "
-            "names of its own classes, in the order of its answers."
+            f"{place} names {len(names):,} classes, and the network answers for {count:,}. Give "
+            "the names of its own classes, in the order of its answers."
         )
     if len(set(names)) != count:
         twice = next(each for each in names if names.count(each) > 1)

@@ -74,7 +74,8 @@ class Weights:
                 f" ({self.versions.get('alexnet', 'unknown')})."
             ) from error
         self._check_fit(network)
-        own = {name: tensor.clone() for name, tensor in self.state.items()}
+        kinds = {name: each.dtype for name, each in network.state_dict().items()}
+        own = {name: self.state[name].to("cpu", kind, copy=True) for name, kind in kinds.items()}
         network.load_state_dict(own, assign=True)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()

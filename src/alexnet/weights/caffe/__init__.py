@@ -1,4 +1,4 @@
-"""Models that Caffe trained, read without Caffe: descriptions, weights and means of any generation."""
+"""Models that Caffe trained, read without Caffe: files of all its generations."""
 
 from alexnet.weights.caffe.importer import import_caffe
 

@@ -1,4 +1,4 @@
-"""A graph in the making: nodes are added one by one, and each is held against its inputs' shapes."""
+"""A graph in the making: each node is held against the shapes of its inputs as it is added."""
 
 from __future__ import annotations
 

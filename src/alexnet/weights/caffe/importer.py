@@ -1,4 +1,4 @@
-"""From Caffe's files to one weights file: description, trained arrays, mean, order of the channels."""
+"""From Caffe's files to one weights file: description, trained arrays, mean, channels."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _preprocessing(
         )
     scale = picture.scale if request.scale is None else request.scale
     if scale is not None and not 1e-6 <= scale <= 1e6:
-        raise WeightsError(f"The scale {scale:g} is out of range: 1e-6 to 1e6.")
+        raise WeightsError(f"The description scales by {scale:g}; 1e-6 to 1e6 can be. See --scale.")
     try:
         return Preprocessing(
             image_px=image_px,

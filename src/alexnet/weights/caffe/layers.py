@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from alexnet.errors import WeightsError, did_you_mean
 from alexnet.models import INPUT, Shape
+from alexnet.nn import CaffePool
 from alexnet.weights.caffe.draft import Draft
 from alexnet.weights.caffe.net import CaffeLayer, CaffeNet
 from alexnet.weights.caffe.plan import Plan, Source
@@ -106,6 +108,15 @@ def _pooling(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
         padding=[0, 0] if whole else _pair(layer, given, "pad", default=0),
         ceiling=ceiling,
     )
+    pool = draft.layers[node]
+    sizes = draft.shapes[inputs[0]][1:]
+    for i, size in enumerate(sizes if isinstance(pool, CaffePool) else ()):
+        last = -(-(size - pool.kernel[i]) // pool.stride[i]) * pool.stride[i]
+        if ceiling and not pool.padding[i] and last >= size:
+            raise layer.error(
+                f"has a stride of {pool.stride[i]}, more than its window of {pool.kernel[i]}, and "
+                f"on {size} positions Caffe's last window would see nothing."
+            )
     return [node]
 
 
@@ -225,11 +236,11 @@ def _slice(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     if not points and size % parts == 0:
         points = [size // parts * each for each in range(1, parts)]
     edges = [0, *points, size]
-    if len(points) != parts - 1 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+    if len(points) != parts - 1 or any(a >= b for a, b in pairwise(edges)):
         raise layer.error(f"cannot cut {size} into {parts} parts at {points}.")
     return [
         draft.add(layer, top, "part", (source,), axis=axis, start=start, length=end - start)
-        for top, start, end in zip(layer.tops, edges, edges[1:], strict=False)
+        for top, (start, end) in zip(layer.tops, pairwise(edges), strict=True)
     ]
 
 

@@ -87,7 +87,8 @@ def _file(path: Path) -> NDArray[np.float32]:
     sides = set(numbers.shape[1:])
     if numbers.ndim != 3 or numbers.shape[0] not in (1, 3) or len(sides) != 1:
         raise WeightsError(
-            f"The mean {path} has the shape {numbers.shape}; (3, S, S), (1, S, S) or (3,) is wanted."
+            f"The mean {path} has the shape {numbers.shape}; (3, S, S), (1, S, S) or (3,) is "
+            "wanted."
         )
     if not 1 <= sides.pop() <= _MOST_SIDE:
         raise WeightsError(f"The mean {path} is larger than {_MOST_SIDE} pixels a side.")
@@ -100,7 +101,7 @@ def _file(path: Path) -> NDArray[np.float32]:
 def _npy(path: Path) -> NDArray[Any]:
     """Map a .npy file; what it says of itself is checked before memory is taken."""
     try:
-        found = cast("Any", np.load(path, mmap_mode="r", allow_pickle=False))
+        found: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise WeightsError(f"Could not read {path}: {error.strerror or error}.") from error
     except Exception as error:  # whatever a damaged header makes NumPy stumble over
@@ -112,4 +113,4 @@ def _npy(path: Path) -> NDArray[Any]:
         raise WeightsError(f"{path} holds something else than one array of numbers.")
     if found.size > 3 * _MOST_SIDE**2:
         raise WeightsError(f"The mean {path} is larger than {_MOST_SIDE} pixels a side.")
-    return found
+    return cast("NDArray[Any]", found)

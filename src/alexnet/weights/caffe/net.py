@@ -1,8 +1,8 @@
-"""One form for all three generations of Caffe's descriptions, as Caffe itself sees them when testing.
+"""One form for all three generations of Caffe's descriptions: the network as it is tested.
 
-    V0   layers { layer { name: "c" type: "conv" kernelsize: 3 } bottom: "data" top: "c" }
-    V1   layers { name: "c" type: CONVOLUTION convolution_param { kernel_size: 3 } ... }
-    new  layer  { name: "c" type: "Convolution" convolution_param { kernel_size: 3 } ... }
+V0:  layers { layer { name: "c" type: "conv" kernelsize: 3 } bottom: "data" top: "c" }
+V1:  layers { name: "c" type: CONVOLUTION convolution_param { kernel_size: 3 } ... }
+new: layer { name: "c" type: "Convolution" convolution_param { kernel_size: 3 } ... }
 """
 
 from __future__ import annotations
@@ -266,7 +266,9 @@ def _inputs(top: Message) -> list[Picture]:
     if len(shapes) not in (0, len(names)):
         raise top.error(f"{len(names)} inputs have {len(shapes)} shapes.")
     padded = shapes or [[] for _ in names]
-    return [_shaped(Picture(blob=name), shape, top) for name, shape in zip(names, padded, strict=True)]
+    return [
+        _shaped(Picture(blob=name), shape, top) for name, shape in zip(names, padded, strict=True)
+    ]
 
 
 def _data(layer: CaffeLayer) -> list[Picture]:

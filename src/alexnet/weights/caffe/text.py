@@ -1,8 +1,8 @@
 """Reading prototxt: protobuf's text form as a tree, each value with its line.
 
-A parser of our own and not the protobuf library's, because Caffe's forks add fields, types and words
-of their own: nothing has to be known to be read, and what is asked for later is checked then, with
-the line in the sentence.
+A parser of our own and not the protobuf library's, because Caffe's forks add fields, types and
+words of their own: nothing has to be known to be read, and what is asked for later is checked then,
+with the line in the sentence.
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ class Message:
         return found[0] if found else None
 
     def _whole(self, name: str, scalar: Scalar, low: int) -> int:
-        plain = not scalar.quoted and re.fullmatch(r"-?(0[xX][0-9a-fA-F]{1,8}|\d{1,10})", scalar.text)
+        plain = not scalar.quoted and re.fullmatch(
+            r"-?(0[xX][0-9a-fA-F]{1,8}|\d{1,10})", scalar.text
+        )
         value = None
         if plain:
             value = int(scalar.text, 16 if "x" in scalar.text.lower() else 10)
@@ -165,8 +167,10 @@ class Message:
         return value
 
 
-_FLAGS = {"true": True, "false": False, "True": True, "False": False, "t": True, "f": False}
-_FLAGS |= {"1": True, "0": False}
+_FLAGS = {
+    **dict.fromkeys(("true", "True", "t", "1"), True),
+    **dict.fromkeys(("false", "False", "f", "0"), False),
+}
 
 
 def read_prototxt(path: Path) -> Message:

@@ -1,7 +1,7 @@
 """Reading caffemodel and binaryproto: protobuf's wire form, by a description of our own.
 
-The protobuf library reads the bytes; what it is told of Caffe's messages is only what holds weights,
-by the numbers that Caffe's three generations gave to the fields. Everything else is passed over.
+The protobuf library reads the bytes; what it is told of Caffe's messages is only what holds
+weights, by the numbers that Caffe's three generations gave to the fields. All else is passed over.
 """
 
 from __future__ import annotations
@@ -155,9 +155,7 @@ def _kinds() -> dict[str, Any]:
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError:
-        raise AlexNetError(
-            'Files of Caffe need protobuf: pip install "alexnet[caffe]".'
-        ) from None
+        raise AlexNetError('Files of Caffe need protobuf: pip install "alexnet[caffe]".') from None
     file: Any = descriptor_pb2.FileDescriptorProto(
         name="alexnet/caffe.proto", package="alexnet.caffe", syntax="proto2"
     )
