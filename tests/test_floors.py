@@ -13,7 +13,7 @@ import alexnet
 FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "recipe", "kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress"),
+        *("files", "csv_files", "locks", "devices", "progress", "trust"),
     },
     {"nn", "images"},
     {"models", "data"},

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alexnet.cli.pack import pack
     from alexnet.cli.predict import predict
     from alexnet.cli.train import train
+    from alexnet.cli.weights_ import weights_
     from alexnet.data import open_pack, open_source
     from alexnet.errors import (
         AlexNetError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from alexnet.recipe import Recipe
     from alexnet.recipes import RECIPES, choose_recipe
     from alexnet.records import Predictions, Results, TrainReport
+    from alexnet.trust import trusting
     from alexnet.weights import Weights, load_weights, save_weights
 
 __version__ = "0.1.0"
@@ -66,9 +68,11 @@ __all__ = [
     "predict",
     "save_weights",
     "train",
+    "trusting",
+    "weights_",
 ]
 
-_VERBS = "train evaluate predict features finetune pack cache describe import_ demo"
+_VERBS = "train evaluate predict features finetune pack cache describe import_ weights_ demo"
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",
@@ -80,6 +84,7 @@ _NAMES = {
     "alexnet.recipe": "Recipe",
     "alexnet.recipes": "RECIPES choose_recipe",
     "alexnet.records": "Predictions Results TrainReport",
+    "alexnet.trust": "trusting",
     "alexnet.weights": "Weights load_weights save_weights",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -94,6 +94,7 @@ class Recipe:
     bias_decay: bool = True  # the program: False
     layer_lr: tuple[str, ...] = ()  # "conv1@67=0.1": from epoch 67 conv1 learns at a tenth
     layer_decay: tuple[str, ...] = ()  # "fc10=0.03": fc10 has its own decay
+    layer_momentum: tuple[str, ...] = ()  # "fc10=0": fc10 has its own momentum
 
     # schedule
     schedule: Schedule = "plateau"
@@ -133,6 +134,9 @@ class Recipe:
             LayerSetting.parse(text, "layer_lr")
         for text in self.layer_decay:
             LayerSetting.parse(text, "layer_decay")
+        for text in self.layer_momentum:
+            if LayerSetting.parse(text, "layer_momentum").value >= 1:
+                raise RecipeError(f"layer_momentum must be under 1; got {text!r}.")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, lists for tuples: what `run.json` and weights files hold."""
@@ -146,7 +150,7 @@ class RecipeChanges(TypedDict, total=False):
     """The fields of `Recipe`, each optional: what a caller changes in a named recipe."""
 
     model: str
-    """Network: one of `alexnet describe`'s names."""
+    """Network: one of `alexnet describe`'s names, layers-X.cfg, or package.module:function."""
     activation: Activation | None
     """Activation of the hidden layers; none: the model's own."""
     dropout: float | None
@@ -200,9 +204,11 @@ class RecipeChanges(TypedDict, total=False):
     bias_decay: bool
     """Decay biases too."""
     layer_lr: tuple[str, ...]
-    """A layer's rate as a multiple: conv1=0.1, or conv1@67=0.1 from epoch 67."""
+    """A layer's rate as a multiple: conv1=0.1, conv1@67=0.1 from epoch 67, conv1.bias=2."""
     layer_decay: tuple[str, ...]
     """A layer's own decay: fc10=0.03."""
+    layer_momentum: tuple[str, ...]
+    """A layer's own momentum: fc10=0."""
     schedule: Schedule
     """How the rate falls."""
     cuts: tuple[int, ...]
@@ -225,7 +231,7 @@ class RecipeChanges(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class LayerSetting:
-    """One entry of `layer_lr` or `layer_decay`: a value for a layer from an epoch on."""
+    """One entry of `layer_lr` and its like: a value for a layer, or a tensor, from an epoch on."""
 
     layer: str
     from_epoch: int

@@ -23,9 +23,12 @@ __all__ = [
     "PackReport",
     "Prediction",
     "Predictions",
+    "PublishedWeights",
     "Record",
     "Results",
     "TrainReport",
+    "WeightsDownload",
+    "WeightsList",
     "plain_values",
 ]
 
@@ -297,6 +300,44 @@ class DemoReport(Record):
     results: Results  # of `evaluate` on the pictures held out
     predictions: Predictions  # of `predict` for one picture of each digit
     seconds: float  # of this call
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedWeights(Record):
+    """Weights that somebody published; shares of right answers are the publisher's, in 0..1."""
+
+    name: str
+    task: str
+    model: str  # the network here that they fit
+    classes: int
+    top1: float
+    top5: float
+    crops: int
+    size_mb: float  # of 2**20 bytes
+    licence: str
+    source: str
+    sha256: str  # hexadecimal; the first digits alone where no more was published
+    form: str  # of the file
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsList(Record):
+    """All published weights that are known here."""
+
+    weights: list[PublishedWeights]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsDownload(Record):
+    """Published weights as a file here."""
+
+    name: str
+    file: str
+    bytes: int
+    sha256: str  # of the file, whole
+    source: str  # where it came from
+    downloaded: int  # bytes fetched in this call; 0: the file was there
+    form: str
 
 
 def plain_values(value: Any) -> Any:

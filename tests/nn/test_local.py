@@ -80,3 +80,17 @@ def test_an_input_of_other_positions_is_refused():
         drawn(positions=3, kernel=3)(pictures(6))
     text = repr(drawn(positions=3, kernel=3))
     assert "2, 3, positions=3, kernel=3, stride=1, padding=0" in text
+
+
+def test_rounding_up_reads_zeros_beyond_the_edge_as_a_convolution_does():
+    layer = drawn(positions=3, kernel=3, stride=2, ceiling=True)
+    x = pictures(6)
+    longer = drawn(positions=3, kernel=3, stride=2)
+    longer.load_state_dict(layer.state_dict())
+    assert torch.equal(layer(x), longer(functional.pad(x, (0, 1, 0, 1))))
+
+
+def test_without_biases_it_has_none():
+    layer = LocallyConnected(2, 3, positions=3, kernel=3, bias=False)
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+    assert not layer(torch.ones(1, 2, 5, 5)).any()

@@ -25,8 +25,9 @@ def describe(
     how the network differs from the paper's. Without a model, all models are listed.
 
     Args:
-        model: alexnet, alexnet_program, one_column, cifar_26pct, ..., or a weights file or run
-            folder, whose network is shown; none: list them all.
+        model: alexnet, alexnet_program, one_column, cifar_26pct, ...; a weights file or run folder,
+            whose network is shown; layers-X.cfg, package.module:function or timm:NAME; none: list
+            them all.
         image_px: side of the stored picture; none: the model's own.
         crop_px: side of the crop that the network takes; none: in proportion to the picture.
         classes: outputs of the last layer; none: those of the pictures it was made for.
@@ -39,9 +40,12 @@ def describe(
         RecipeError: no such model, or a geometry that cannot work.
         WeightsError: the weights cannot be read.
     """
-    from alexnet.models import MODELS, geometry, model_list, network_geometry
+    from alexnet.models import MODELS, geometry, is_layer_file, model_list, network_geometry
+    from alexnet.trust import trusting
 
-    place = None if model is None or model in MODELS or not Path(model).exists() else Path(model)
+    place = None
+    if model is not None and model not in MODELS and not is_layer_file(model):
+        place = Path(model) if Path(model).exists() else None
     if model is None or place is not None:
         if (image_px, crop_px, classes, activation) != (None, None, None, None):
             raise RecipeError("Name a model with these settings: alexnet describe MODEL ...")
@@ -50,6 +54,7 @@ def describe(
         from alexnet.weights import load_weights
 
         return network_geometry(load_weights(place).network())
-    return geometry(
-        model, classes=classes, image_px=image_px, crop_px=crop_px, activation=activation
-    )
+    with trusting(model):
+        return geometry(
+            model, classes=classes, image_px=image_px, crop_px=crop_px, activation=activation
+        )

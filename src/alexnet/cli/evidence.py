@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from alexnet.reporting import ReportEvidence, preprocessing_in_words
 from alexnet.training import Run
 from alexnet.weights import Weights
 from alexnet.words import counted
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["first_filters", "run_evidence"]
 
@@ -88,8 +91,9 @@ def first_filters(
     Returns:
         (F, 3, k, k) kernels, and a sentence for where there are none.
     """
-    name, layer = next(network.named_children())
-    found = dict(layer.named_parameters()).get("weight")
+    modules = cast("Iterator[tuple[str, nn.Module]]", network.named_modules())
+    name, layer = next((name, each) for name, each in modules if not any(each.children()))
+    found = dict(layer.named_parameters(recurse=False)).get("weight")
     if found is None or found.ndim != 4 or found.shape[1] != 3:
         return None, f"The first layer of {network.model}, {name}, is not a convolution."
     kernels = found.detach().float().cpu().numpy()

@@ -29,7 +29,14 @@ class Importer:
     place: str  # "module:function" that turns an `ImportRequest` into `Imported`
 
 
-IMPORTERS = (Importer("Caffe", (".prototxt", ".caffemodel"), "alexnet.weights.caffe:import_caffe"),)
+IMPORTERS = (
+    Importer("Caffe", (".prototxt", ".caffemodel"), "alexnet.weights.caffe:import_caffe"),
+    Importer(
+        "torchvision's alexnet",
+        (".pth", ".pt", ".safetensors"),
+        "alexnet.weights.torchvision_file:import_torchvision",
+    ),
+)
 """Who reads what; the first that knows one of the files reads them all."""
 
 
@@ -46,6 +53,7 @@ def import_(
     """Make weights of a model that another program trained.
 
     A .prototxt with its .caffemodel is Caffe's; a mean (.binaryproto, .npy) may stand beside them.
+    A .pth or .safetensors file is a state dict of torchvision's alexnet.
     The weights work with every verb, as those that were trained here do.
 
     Args:

@@ -21,6 +21,7 @@ from alexnet.cli.parse_errors import in_words
 from alexnet.cli.verbs import VERBS
 from alexnet.devices import share_cores
 from alexnet.errors import AlexNetError, Interrupted, RecipeError
+from alexnet.trust import trusting
 
 if TYPE_CHECKING:
     from alexnet.records import Record
@@ -31,7 +32,11 @@ _DASH = "\0-"  # stands for a lone "-" while words are parsed: that is no option
 _WRITES_ROWS = "csv"  # the parameter of verbs for which "-" is standard output
 _FAILED = 1
 _CTRL_C = 130  # what shells give a program that ended by it
-_SWITCH = Parameter(negative=(), show_default=False, group=Group("Everywhere", sort_key=2))
+_EVERYWHERE = Group("Everywhere", sort_key=2)
+_SWITCH = Parameter(negative=(), show_default=False, group=_EVERYWHERE)
+_TRUST = Parameter(
+    metavar="NAME", consume_multiple=False, show_default=False, negative=(), group=_EVERYWHERE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,7 @@ class Voice:
     json: bool = False
     quiet: bool = False
     debug: bool = False
+    trust: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ def build_app(words: Sequence[str] = ()) -> App:
         json: Annotated[bool, _SWITCH] = False,
         quiet: Annotated[bool, _SWITCH] = False,
         debug: Annotated[bool, _SWITCH] = False,
+        trust: Annotated[tuple[str, ...], _TRUST] = (),
     ) -> Call:
         """Understand the rest of a command line.
 
@@ -119,9 +126,11 @@ def build_app(words: Sequence[str] = ()) -> App:
             json: write the result as one JSON object.
             quiet: no progress and no remarks: results, warnings and errors alone.
             debug: show the traceback of an error.
+            trust: a network that weights may import and run, package.module:function; see
+                docs/verbs/train.md.
         """
         function, bound, _ = app.parse_args(rest)
-        return Call(function, bound, Voice(json=json, quiet=quiet, debug=debug))
+        return Call(function, bound, Voice(json=json, quiet=quiet, debug=debug, trust=trust))
 
     return app
 
@@ -166,7 +175,8 @@ def _work(call: Call) -> int:
         )
     from alexnet.cli.screen import stderr_console, stdout_console, work_shown
 
-    with work_shown(stderr_console(), quiet=call.voice.quiet):
+    shown = work_shown(stderr_console(), quiet=call.voice.quiet)
+    with shown, trusting(*call.voice.trust):
         record = call.make()
     if record is None:
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import statistics
 import sys
 import time
@@ -227,6 +228,7 @@ def _asked(source: Path, job: Job) -> dict[str, Any]:
         "classes": list(job.pack.classes),
         "start": job.origin,
         "recipe": job.recipe.to_json(),
+        "files": job.network.arguments.get("files"),
         "command": _command(),
         "versions": current_versions(),
         "machine": processor(),
@@ -254,7 +256,8 @@ def _default_folder(source: Path, job: Job, asked: dict[str, Any]) -> Path:
     if found is not None:
         return found
     name = source.resolve().name.split(".")[0] or "pictures"
-    base = f"{time.strftime('%Y-%m-%d')}-{name}-{job.recipe.model}"
+    model = re.sub(r"[^\w.-]+", "-", Path(job.recipe.model.partition(",")[0]).name)
+    base = f"{time.strftime('%Y-%m-%d')}-{name}-{model.removesuffix('.cfg')}"
     tries = (base if n == 1 else f"{base}-{n}" for n in range(1, 10_000))
     return root / next(each for each in tries if not (root / each).exists())
 

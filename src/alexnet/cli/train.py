@@ -63,13 +63,16 @@ def train(
     from alexnet.data import open_source
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
+    from alexnet.trust import trusting
 
     place = Path(source)
-    chosen = choose_recipe(recipe, changes)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
 
-    def make() -> Job:
-        device = choose_device(precision, threads)
-        return prepare(open_source(place), chosen, device=device, packing=packing)
+    with trusting(changes.get("model")):
+        chosen = choose_recipe(recipe, changes)
 
-    return conduct(make, place, optional_path(run), save_every=save_every)
+        def make() -> Job:
+            device = choose_device(precision, threads)
+            return prepare(open_source(place), chosen, device=device, packing=packing)
+
+        return conduct(make, place, optional_path(run), save_every=save_every)

@@ -10,10 +10,15 @@ from keyword import iskeyword
 
 __all__ = ["VERBS", "Verb"]
 
+_ROOMS = ("weights",)  # that have the name of a verb: `alexnet.weights` is the room
+
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb: `alexnet NAME` calls the function NAME of `alexnet.cli.NAME`."""
+    """One verb: `alexnet NAME` calls the function NAME of `alexnet.cli.NAME`.
+
+    Where Python, or a room of this package, has the name, both get a stroke behind it.
+    """
 
     name: str
     help: str  # the first sentence of the function's docstring
@@ -21,8 +26,8 @@ class Verb:
 
     @property
     def python(self) -> str:
-        """What its function and module are called: a word of Python's own gets a stroke behind."""
-        return f"{self.name}_" if iskeyword(self.name) else self.name
+        """What its function and module are called."""
+        return f"{self.name}_" if iskeyword(self.name) or self.name in _ROOMS else self.name
 
     @property
     def function(self) -> str:
@@ -75,6 +80,11 @@ _VERBS = (
         "import",
         "Make weights of a model that another program trained.",
         "alexnet.cli.show_import:render",
+    ),
+    Verb(
+        "weights",
+        "List published weights that fit a network here, or download some.",
+        "alexnet.cli.show_weights:render",
     ),
     Verb(
         "demo",

@@ -1,11 +1,14 @@
 """Named networks and their geometry: flat sequences of layers, readable stage by stage."""
 
-from alexnet.models.catalogue import MODELS, build_model
+from alexnet.models.catalogue import MODELS, build_model, is_layer_file
+from alexnet.models.cuda_convnet import file_rates, read_layer_files
+from alexnet.models.foreign import ForeignNetwork, is_foreign, needs_trust
 from alexnet.models.geometry import geometry, model_list, network_geometry, usual_classes
 from alexnet.models.graph import GRAPH, INPUT, VERSION, GraphNetwork, add_layer, free_name
 from alexnet.models.graph_layers import Node, Shape
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.network import Network
+from alexnet.models.wiring import Wired
 
 __all__ = [
     "GRAPH",
@@ -13,15 +16,22 @@ __all__ = [
     "MODELS",
     "TORCHVISION_NAMES",
     "VERSION",
+    "ForeignNetwork",
     "GraphNetwork",
     "Network",
     "Node",
     "Shape",
+    "Wired",
     "add_layer",
     "build_model",
+    "file_rates",
     "free_name",
     "geometry",
+    "is_foreign",
+    "is_layer_file",
     "model_list",
+    "needs_trust",
     "network_geometry",
+    "read_layer_files",
     "usual_classes",
 ]

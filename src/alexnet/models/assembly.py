@@ -32,11 +32,21 @@ from alexnet.nn import (
 )
 from alexnet.recipe import LARGEST_PX, Activation, Initialisation
 
-__all__ = ["Assembly", "Draw", "Options", "WindowTooLargeError", "even", "normal", "sizes"]
+__all__ = [
+    "LARGEST_NETWORK",
+    "Assembly",
+    "Draw",
+    "Options",
+    "WindowTooLargeError",
+    "even",
+    "normal",
+    "sizes",
+]
 
 Draw = Callable[[nn.Module, torch.Generator], None]
 
-_PARAMETERS = 2**31  # of a whole network: 8 GiB in float32; more is a mistake in its arguments
+LARGEST_NETWORK = 2**31
+"""Parameters of a whole network: 8 GiB in float32; more is a mistake in its arguments."""
 
 
 class WindowTooLargeError(RecipeError):
@@ -235,11 +245,12 @@ class Assembly:
     def _afford(self, name: str, parameters: int) -> None:
         """Refuse a layer that no machine's memory holds, before it is allocated."""
         self.parameters += parameters
-        if self.parameters > _PARAMETERS:
+        if self.parameters > LARGEST_NETWORK:
             raise RecipeError(
                 f"{self.model} for {self.options.classes:,} classes and crops of {self.crop_px} "
                 f"pixels is too large: up to {name} it has {self.parameters:,} parameters, and "
-                f"{_PARAMETERS:,} is the limit. Use smaller pictures (--image-px) or fewer classes."
+                f"{LARGEST_NETWORK:,} is the limit. Use smaller pictures (--image-px) or fewer "
+                "classes."
             )
 
 

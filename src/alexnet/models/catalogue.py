@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.models import cifar, imagenet, small
+from alexnet.models import cifar, cuda_convnet, imagenet, small
 from alexnet.models.assembly import Options, WindowTooLargeError
+from alexnet.models.foreign import build_foreign, is_foreign
 from alexnet.models.graph import GRAPH, build_graph
 from alexnet.models.network import Network
 from alexnet.models.smallest import smallest_in_words
 from alexnet.recipe import Activation, Initialisation
 
-__all__ = ["MODELS", "build_model"]
+__all__ = ["MODELS", "build_model", "is_layer_file"]
 
 _BUILDERS = (
     imagenet.alexnet,
@@ -47,12 +48,15 @@ def build_model(
     crop_px: int | None = None,
     initialisation: Initialisation = "model",
     seed: int = 0,
+    files: Mapping[str, str] | None = None,
     graph: Mapping[str, Any] | None = None,
 ) -> Network:
     """Build a network with its first weights; the same arguments give the same bits.
 
     Args:
-        name: one of `MODELS`, or "graph".
+        name: one of `MODELS`; "FILE.cfg" or "FILE.cfg,PARAMETERS.cfg", layer files of the authors'
+            program; "package.module:function", which is trusted (`alexnet.trusting`) and makes a
+            torch module; "timm:NAME"; or "graph" and "cuda_convnet", as weights have them.
         classes: K, outputs of the last layer.
         activation: of the hidden layers; None: the model's own.
         dropout: share of units dropped; None: the model's own.
@@ -60,6 +64,8 @@ def build_model(
         crop_px: side of the crop that the network takes; None: in proportion to `image_px`.
         initialisation: "model": as published; "he": He's first weights in every layer.
         seed: of the first weights. torch's global generator is neither used nor moved.
+        files: texts that the model is made of, as `network.arguments` holds them for the model
+            "cuda_convnet".
         graph: description of a network that no model is (see `models.graph`); "graph" alone.
 
     Raises:
@@ -67,10 +73,6 @@ def build_model(
     """
     if (name == GRAPH) != (graph is not None):
         raise RecipeError(f'The model "{GRAPH}" needs a description as graph, and no other does.')
-    if name not in MODELS and graph is None:
-        raise RecipeError(
-            f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}.'
-        )
     options = Options(
         classes=classes,
         activation=activation,
@@ -80,11 +82,38 @@ def build_model(
         initialisation=initialisation,
         seed=seed,
     )
+    if is_layer_file(name):
+        return _from_layer_files(name, options)
     if graph is not None:
         return build_graph(graph, options)
+    if name == cuda_convnet.MODEL:
+        return cuda_convnet.build(options, files)
+    if is_foreign(name):
+        return build_foreign(name, options)
+    if name not in MODELS:
+        raise RecipeError(
+            f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}; '
+            "or layers-X.cfg, package.module:function, timm:NAME."
+        )
     build = MODELS[name]
     try:
         return build(options)
     except WindowTooLargeError as error:
         remedy = smallest_in_words(build, options) or "Use a smaller model."
         raise RecipeError(f"{error} {remedy}") from None
+
+
+def is_layer_file(name: str) -> bool:
+    """Say whether a model's name is a layer file of the authors' program, or a pair of them."""
+    return name.partition(",")[0].strip().endswith(".cfg")
+
+
+def _from_layer_files(place: str, options: Options) -> Network:
+    files = cuda_convnet.read_layer_files(place)
+    written = cuda_convnet.classes_of(files)
+    if written != options.classes:
+        raise RecipeError(
+            f"{place} is written for {written} classes, and there are {options.classes}. "
+            "Change the outputs of its last layer."
+        )
+    return cuda_convnet.build(options, files)

@@ -8,25 +8,33 @@ Legend: C channels, S side of a square map, D units of a row.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
-from alexnet.models.catalogue import MODELS, build_model
+from alexnet.models import cuda_convnet
+from alexnet.models.catalogue import MODELS, build_model, is_layer_file
 from alexnet.models.covering import covering
+from alexnet.models.foreign import ForeignNetwork, is_foreign
 from alexnet.models.graph import GraphNetwork
 from alexnet.models.graph_geometry import graph_activation, graph_layers, graph_notes
 from alexnet.models.network import Network
-from alexnet.models.notes import MODEL_LINES, notes_on
+from alexnet.models.notes import line_on, notes_on
+from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
 from alexnet.nn import (
+    Combine,
+    Concat,
     ContrastNorm,
     Convolution,
     Dropout,
     LocallyConnected,
     MaxPool,
     MeanPool,
+    Neuron,
+    OffsetPool,
     ResponseNorm,
     Window,
 )
@@ -46,6 +54,10 @@ _KINDS: dict[type[nn.Module], str] = {
     ContrastNorm: "contrast norm",
     nn.BatchNorm2d: "batch norm",
     nn.Linear: "fully connected",
+    FullyConnected: "fully connected",
+    Combine: "combination",
+    Concat: "side by side",
+    OffsetPool: "pooling",
     nn.Flatten: "flatten",
     Dropout: "dropout",
 }
@@ -53,6 +65,8 @@ _KINDS: dict[type[nn.Module], str] = {
 
 def usual_classes(model: str) -> int:
     """Return the number of classes of the pictures that a model was made for."""
+    if is_layer_file(model):
+        return cuda_convnet.classes_of(cuda_convnet.read_layer_files(model))
     return _CLASSES.get(model, 10 if model.startswith("cifar") else 1000)
 
 
@@ -70,7 +84,7 @@ def geometry(
     hangs over the edge counts whole.
 
     Args:
-        model: one of `MODELS`.
+        model: one of `MODELS`, or another name that `build_model` takes.
         classes: K; None: those of the pictures that the model was made for.
         image_px: side of the stored picture; None: the model's own.
         crop_px: side of the crop; None: in proportion to `image_px`.
@@ -79,7 +93,8 @@ def geometry(
     Raises:
         RecipeError: no such model, or a geometry that cannot work.
     """
-    with torch.device("meta"):
+    # Code of other people may not be able to run without numbers.
+    with contextlib.nullcontext() if is_foreign(model) else torch.device("meta"):
         network = build_model(
             model,
             classes=usual_classes(model) if classes is None else classes,
@@ -93,18 +108,18 @@ def geometry(
 def network_geometry(network: Network) -> Geometry:
     """Return a network that is built already, layer by layer; see `geometry`."""
     graph = isinstance(network, GraphNetwork)
-    layers = list(graph_layers(network) if graph else _layers(network, network.crop_px))
+    layers = list(graph_layers(network) if graph else _layers(network))
     neurons, weights, biases, multiply_adds = (
         sum(getattr(each, name) for each in layers)
         for name in ("neurons", "weights", "biases", "multiply_adds")
     )
     return Geometry(
         model=network.model,
-        summary=network.arguments["graph"]["name"] if graph else MODEL_LINES[network.model],
+        summary=network.arguments["graph"]["name"] if graph else line_on(network),
         image_px=network.image_px,
         crop_px=network.crop_px,
         classes=network.classes,
-        activation=graph_activation(network) if graph else network.arguments["activation"],
+        activation=graph_activation(network) if graph else _activation(network),
         inputs=3 * network.crop_px**2,
         layers=layers,
         neurons=neurons,
@@ -115,6 +130,10 @@ def network_geometry(network: Network) -> Geometry:
         features_layer=network.features_layer,
         notes=graph_notes(network) if graph else notes_on(network, neurons),
     )
+
+
+def _activation(network: Network) -> str:
+    return network.arguments["activation"] or "activations of its own"
 
 
 def model_list() -> ModelList:
@@ -134,49 +153,104 @@ def _line(found: Geometry) -> ModelSummary:
     )
 
 
-def _layers(network: nn.Module, crop_px: int) -> Iterator[LayerGeometry]:
-    """Yield each layer; the shape that it leaves is the next one's."""
-    shape = [3, crop_px, crop_px]
+def _layers(network: Network) -> Iterator[LayerGeometry]:
+    """Yield each layer; the shapes that it reads are those that others left."""
+    crop = [3, network.crop_px, network.crop_px]
+    if isinstance(network, ForeignNetwork):
+        yield from _foreign_layers(network)
+        return
+    shapes, before = {PICTURES: crop}, PICTURES
     for name, layer in network.named_children():
-        found = _layer(name, layer, shape)
-        shape = found.output
+        names = network.inputs[name] if isinstance(network, Wired) else (before,)
+        found = _layer(name, layer, [shapes[each] for each in names])
+        shapes[name], before = found.output, name
         yield found
 
 
-def _layer(name: str, layer: nn.Module, shape: list[int]) -> LayerGeometry:
-    window: Window | None = getattr(layer, "window", None)
-    zeros = isinstance(layer, Convolution)
-    weights, biases = (_numbers(getattr(layer, each, None)) for each in ("weight", "bias"))
-    output = _output(layer, shape)
+def _foreign_layers(network: ForeignNetwork) -> Iterator[LayerGeometry]:
+    """Yield the layers of a torch module with the shapes that a run of it gives."""
+    with torch.no_grad():
+        outputs = network.eval().stages(torch.zeros(1, 3, network.crop_px, network.crop_px))
+    for name, output in outputs.items():
+        layer = network.get_submodule(name)
+        yield _row(name, layer, list(output.shape[1:]), None, None)
+
+
+def _layer(name: str, layer: nn.Module, shapes: list[list[int]]) -> LayerGeometry:
+    parts = _parts(layer)
+    windows: set[Window | None] = {getattr(each, "window", None) for each in parts}
+    window = windows.pop() if len(windows) == 1 else None
+    said = None
+    if window is not None:
+        said = covering(name, window, shapes[0][1], zeros=isinstance(parts[0], Convolution))
+    return _row(name, layer, _output(layer, shapes), window, said, side=shapes[0][-1])
+
+
+def _row(
+    name: str,
+    layer: nn.Module,
+    output: list[int],
+    window: Window | None,
+    said: str | None,
+    side: int = 0,
+) -> LayerGeometry:
+    parts = _parts(layer)
+    weights = sum(_numbers(getattr(each, "weight", None)) for each in parts)
+    parameters = sum(each.numel() for each in layer.parameters())
     neurons = 0
-    if isinstance(layer, Convolution | LocallyConnected | nn.Linear):
+    if any(isinstance(each, _WITH_NEURONS) for each in parts):
         neurons = math.prod(output)
+    inputs = list(layer) if isinstance(layer, Summed) else [layer]
     return LayerGeometry(
         name=name,
-        kind=_KINDS.get(type(layer), type(layer).__name__.lower()),
+        kind=_kind(parts[0]),
         details=_details(layer),
         kernel=window and window.kernel,
         stride=window and window.stride,
         padding=window and window.padding,
-        towers=_towers(layer),
+        towers=len(parts) // len(inputs) if len(parts) > len(inputs) else _towers(parts[0]),
         output=output,
         neurons=neurons,
         weights=weights,
-        biases=biases,
-        parameters=weights + biases,
-        multiply_adds=neurons * _terms(layer),
-        overhang=window.overhang(shape[1]) if window else 0,
-        unseen=window.unseen(shape[1]) if window else 0,
-        covering=covering(name, window, shape[1], zeros=zeros) if window else None,
+        biases=parameters - weights,
+        parameters=parameters,
+        multiply_adds=neurons * sum(_terms(_parts(each)[0]) for each in inputs),
+        overhang=window.overhang(side) if window else 0,
+        unseen=window.unseen(side) if window else 0,
+        covering=said,
     )
 
 
-def _output(layer: nn.Module, shape: list[int]) -> list[int]:
+_WITH_NEURONS = (nn.Conv2d, LocallyConnected, nn.Linear)
+
+
+def _parts(layer: nn.Module) -> list[nn.Module]:
+    """Return the layers that a sum, or groups, are made of; of any other layer itself."""
+    if isinstance(layer, Summed | Grouped):
+        return [each for part in layer for each in _parts(part)]
+    return [layer]
+
+
+def _kind(layer: nn.Module) -> str:
+    return _KINDS.get(type(layer), type(layer).__name__.lower())
+
+
+def _output(layer: nn.Module, shapes: list[list[int]]) -> list[int]:
     """Return (C, S, S) or (D,) behind a layer."""
+    shape = shapes[0]
+    if isinstance(layer, Summed):
+        return _output(layer[0], shapes[:1])
+    if isinstance(layer, Grouped):
+        inside = _output(layer[0], [[shape[0] // len(layer), *shape[1:]]])
+        return [inside[0] * len(layer), *inside[1:]]
     if isinstance(layer, nn.Linear):
         return [layer.out_features]
     if isinstance(layer, nn.Flatten):
         return [math.prod(shape)]
+    if isinstance(layer, Concat):
+        return [sum(each[0] for each in shapes), *shape[1:]]
+    if isinstance(layer, OffsetPool):
+        return [shape[0], layer.outputs, layer.outputs]
     if isinstance(layer, Convolution | LocallyConnected | MaxPool | MeanPool):
         side = layer.window.outputs(shape[1])
         return [_maps(layer, shape[0]), side, side]
@@ -193,13 +267,13 @@ def _terms(layer: nn.Module) -> int:
     """Return how many products one neuron of the layer sums."""
     if isinstance(layer, nn.Linear):
         return layer.in_features
-    if isinstance(layer, Convolution):
-        return layer.in_channels // layer.groups * layer.window.kernel**2
+    if isinstance(layer, nn.Conv2d):
+        return layer.in_channels // layer.groups * math.prod(layer.kernel_size)
     return layer.inputs * layer.window.kernel**2 if isinstance(layer, LocallyConnected) else 0
 
 
 def _towers(layer: nn.Module) -> int:
-    if isinstance(layer, Convolution):
+    if isinstance(layer, nn.Conv2d):
         return layer.groups
     return layer.towers if isinstance(layer, ResponseNorm) else 1
 
@@ -209,7 +283,13 @@ def _numbers(parameter: Tensor | None) -> int:
 
 
 def _details(layer: nn.Module) -> str | None:
-    """Say the settings of normalisations and dropout."""
+    """Say the settings of normalisations and dropout, and what is joined how."""
+    if isinstance(layer, Summed):
+        return f"what it makes of {len(layer)} inputs is added" if len(layer) > 1 else None
+    if isinstance(layer, Neuron | OffsetPool):
+        return layer.extra_repr()
+    if isinstance(layer, Combine):
+        return f"{layer.how} of its inputs"
     if isinstance(layer, ResponseNorm):
         spatial = layer.region == "spatial"
         where = f"{layer.size} x {layer.size} positions of a map" if spatial else _reach(layer)

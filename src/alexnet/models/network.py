@@ -60,6 +60,12 @@ class Network(nn.Sequential):
         ]
         return hidden[-1]
 
+    @property
+    def head(self) -> str:
+        """Name of the last layer that has weights: the classifier; "" where there is none."""
+        layers = dict(self.named_children())
+        return next((n for n in reversed(layers) if any(True for _ in layers[n].parameters())), "")
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return logits (N, K) for pictures (N, 3, c, c).
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from alexnet.models.network import Network
 
-__all__ = ["MODEL_LINES", "MODEL_NOTES", "notes_on"]
+__all__ = ["MODEL_LINES", "MODEL_NOTES", "line_on", "notes_on"]
 
 MODEL_LINES: Mapping[str, str] = {
     "alexnet": "the paper's network as printed",
@@ -171,9 +171,16 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
 _TWO_TOWERS = ("alexnet", "alexnet_program", "alexnet_caffe", "caffenet")
 
 
+def line_on(network: Network) -> str:
+    """Return a few words on a network."""
+    if "files" in network.arguments:
+        return "layer files of the authors' program"
+    return MODEL_LINES.get(network.model, "a torch module of its own")
+
+
 def notes_on(network: Network, neurons: int) -> list[str]:
     """Return the sentences that hold for a network as built; `neurons`: all of them together."""
-    notes = list(MODEL_NOTES[network.model])
+    notes = list(MODEL_NOTES.get(network.model, ()))
     if network.model == "alexnet" and network.crop_px == 224:
         notes.append(
             "Figure 2 prints 253,440 neurons for conv1, which are 55 x 48 x 96; it has 55 x 55 x "
@@ -191,6 +198,6 @@ def notes_on(network: Network, neurons: int) -> list[str]:
             "the paper's network 224 of 256."
         )
     activation = network.arguments["activation"]
-    if activation != "relu":
+    if activation not in ("relu", None):
         notes.append(f"Hidden units: {activation}; the paper's are ReLU (section 3.1).")
     return notes

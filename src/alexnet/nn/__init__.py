@@ -9,13 +9,16 @@ from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
 from alexnet.nn.joining import Combine, Combining, Concat
 from alexnet.nn.local import LocallyConnected
+from alexnet.nn.neurons import NEURONS, Neuron, neuron_layer
 from alexnet.nn.norm_and_pool import norm_and_pool
+from alexnet.nn.offset_pool import OffsetPool, Pooling
 from alexnet.nn.pooling import MaxPool, MeanPool
 from alexnet.nn.reshaping import Grey, Part, Reshape
 from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
 from alexnet.nn.windows import Window
 
 __all__ = [
+    "NEURONS",
     "CaffePool",
     "ChannelScale",
     "Combine",
@@ -28,8 +31,11 @@ __all__ = [
     "LocallyConnected",
     "MaxPool",
     "MeanPool",
+    "Neuron",
+    "OffsetPool",
     "Part",
     "PoolKind",
+    "Pooling",
     "Region",
     "Reshape",
     "ResponseNorm",
@@ -37,6 +43,7 @@ __all__ = [
     "activation_layer",
     "gaussian",
     "he",
+    "neuron_layer",
     "norm_and_pool",
     "normalisation_form",
     "uniform",

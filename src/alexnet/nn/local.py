@@ -24,11 +24,16 @@ class LocallyConnected(nn.Module):
         outputs: channels out.
         positions: side P of the square output; there are P * P positions.
         kernel, stride, padding: of the square window, in positions of the input.
+        ceiling: round the number of windows up, as the program does; the last one then reads zeros
+            beyond the edge.
+        bias: whether there are biases.
 
     Attributes:
         weight: (P * P, inputs * kernel * kernel, outputs).
         bias: (outputs, P, P), one for each position (the program does not share them either).
     """
+
+    bias: nn.Parameter | None
 
     def __init__(
         self,
@@ -39,13 +44,16 @@ class LocallyConnected(nn.Module):
         kernel: int,
         stride: int = 1,
         padding: int = 0,
+        ceiling: bool = False,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs, self.positions = inputs, outputs, positions
-        self.window = Window(kernel, stride, padding)
+        self.window = Window(kernel, stride, padding, ceiling)
         area = positions * positions
         self.weight = nn.Parameter(torch.zeros(area, inputs * kernel * kernel, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs, positions, positions))
+        offsets = nn.Parameter(torch.zeros(outputs, positions, positions)) if bias else None
+        self.register_parameter("bias", offsets)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, P, P) for (N, inputs, H, W).
@@ -60,13 +68,14 @@ class LocallyConnected(nn.Module):
                 f"A locally connected layer has weights for {self.positions} x {self.positions} "
                 f"positions; an input of {tuple(x.shape)} has {' x '.join(map(str, found))}."
             )
-        padded = functional.pad(x, (window.padding,) * 4)
+        down, right = (window.padding + window.overhang(size) for size in x.shape[2:])
+        padded = functional.pad(x, (window.padding, right, window.padding, down))
         patches = _patches(padded, window, self.positions)
         by_map = cast("Tensor", self.weight.unflatten(1, (self.inputs, -1)))  # (P * P, C, k * k, O)
         weight = by_map.transpose(1, 2).flatten(1, 2)
         answers = torch.bmm(patches, weight.to(patches.dtype))
         maps = answers.transpose(0, 1).reshape(len(x), *found, self.outputs).permute(0, 3, 1, 2)
-        return maps + self.bias.to(maps.dtype)
+        return maps if self.bias is None else maps + self.bias.to(maps.dtype)
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""

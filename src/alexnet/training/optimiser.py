@@ -39,6 +39,7 @@ class _Slot:
     parameter: nn.Parameter
     velocity: Tensor
     is_bias: bool
+    momentum: float
     decay: float
     multiples: tuple[LayerSetting, ...]
 
@@ -53,7 +54,8 @@ class PaperMomentum:
 
     Args:
         network: its parameters are named LAYER.weight and LAYER.bias.
-        recipe: momentum, decay, bias_decay, layer_lr and layer_decay are read from it.
+        recipe: momentum, decay, bias_decay, layer_lr, layer_decay and layer_momentum are read from
+            it; these name layers, or single tensors such as "conv1.bias".
         published_decay: each layer's decay by its authors, used where `recipe.decay` is None.
 
     Raises:
@@ -63,23 +65,23 @@ class PaperMomentum:
     def __init__(
         self, network: nn.Module, recipe: Recipe, published_decay: dict[str, float] | None = None
     ) -> None:
-        self.momentum = recipe.momentum
         names = [name for name, _ in network.named_parameters()]
-        layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
-        rates = _settings(recipe.layer_lr, "layer_lr", layers)
-        decays = _settings(recipe.layer_decay, "layer_decay", layers)
+        rates = _settings(recipe.layer_lr, "layer_lr", names)
+        decays = _settings(recipe.layer_decay, "layer_decay", names)
+        momenta = _settings(recipe.layer_momentum, "layer_momentum", names)
         self.slots: dict[str, _Slot] = {}
         for name, parameter in network.named_parameters():
             layer, _, kind = name.rpartition(".")
             is_bias = kind == "bias" or parameter.dim() <= 1
-            own = [each.value for each in decays if fnmatchcase(layer, each.layer)]
+            own = _values(decays, name)
             decay = own[-1] if own else _decay(recipe, layer, published_decay or {})
             self.slots[name] = _Slot(
                 parameter,
                 torch.zeros_like(parameter),  # keeps the memory format of the parameter
                 is_bias,
+                (_values(momenta, name) or [recipe.momentum])[-1],
                 decay if recipe.bias_decay or not is_bias else 0.0,
-                tuple(each for each in rates if fnmatchcase(layer, each.layer)),
+                tuple(each for each in rates if _holds_for(each, name)),
             )
 
     def prepare(self, epoch: int) -> None:
@@ -97,9 +99,9 @@ class PaperMomentum:
                 continue
             tensors = (slot.parameter, slot.velocity, gradient)
             if (kernels := _fused_momentum()) and kernels.can_move(*tensors):
-                kernels.move(*tensors, self.momentum, slot.decay, rate)
+                kernels.move(*tensors, slot.momentum, slot.decay, rate)
                 continue
-            velocity = slot.velocity.mul_(self.momentum)
+            velocity = slot.velocity.mul_(slot.momentum)
             if slot.decay:
                 velocity.add_(slot.parameter, alpha=-slot.decay * rate)
             velocity.add_(gradient, alpha=-rate)
@@ -131,10 +133,21 @@ def _decay(recipe: Recipe, layer: str, published: dict[str, float]) -> float:
     return published.get(layer, 0.0 if published else 0.0005)
 
 
-def _settings(texts: tuple[str, ...], field: str, layers: list[str]) -> list[LayerSetting]:
+def _holds_for(setting: LayerSetting, name: str) -> bool:
+    """Say whether a setting names this tensor, or the layer that it belongs to."""
+    layer = name.rpartition(".")[0]
+    return fnmatchcase(layer, setting.layer) or fnmatchcase(name, setting.layer)
+
+
+def _values(settings: list[LayerSetting], name: str) -> list[float]:
+    return [each.value for each in settings if _holds_for(each, name)]
+
+
+def _settings(texts: tuple[str, ...], field: str, names: list[str]) -> list[LayerSetting]:
     settings = [LayerSetting.parse(text, field) for text in texts]
+    layers = list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
     for each in settings:
-        if not any(fnmatchcase(layer, each.layer) for layer in layers):
+        if not any(_holds_for(each, name) for name in names):
             raise RecipeError(
                 f'{field} names the layer "{each.layer}", which this network does not have.'
                 f"{did_you_mean(each.layer, layers)} Its layers: {', '.join(layers)}."

@@ -24,7 +24,8 @@ from alexnet.words import some
 
 __all__ = ["Run", "find_run", "open_run"]
 
-_SAME = ("fingerprint", "classes", "start", "recipe")  # what must not change between two calls
+_SAME = ("fingerprint", "classes", "start", "recipe", "files")
+"""What must not change between two calls; files: texts that the network was made of, if any."""
 
 
 class Run:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from alexnet.build import Start
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.models import Network, build_model
@@ -37,7 +35,7 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
     kept = {
         name: tensor
         for name, tensor in trained.state_dict().items()
-        if name.rpartition(".")[0] != head
+        if not name.startswith(f"{head}.")
     }
     network.load_state_dict({**network.state_dict(), **kept})
     return Start(network, weights.preprocessing, weights.digest)
@@ -45,10 +43,9 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
 
 def last_layer(network: Network) -> str:
     """Return the name of the last layer that has weights."""
-    named = [name for name, layer in network.named_children() if _has_weights(layer)]
-    if not named:
+    if not network.head:
         raise WeightsError(f'The model "{network.model}" has no layer with weights to replace.')
-    return named[-1]
+    return network.head
 
 
 def finetuning_recipe(
@@ -72,8 +69,9 @@ def finetuning_recipe(
                 "train."
             )
     head = last_layer(network)
-    layers = [name for name, layer in network.named_children() if _has_weights(layer)]
-    slow = tuple(f"{name}={lr_old / lr_new:g}" for name in layers if name != head)
+    names = (name for name, _ in network.named_parameters() if not name.startswith(f"{head}."))
+    layers = dict.fromkeys(name.rpartition(".")[0] or name for name in names)
+    slow = tuple(f"{name}={lr_old / lr_new:g}" for name in layers)
     recipe = changed(finetuning(), {**kept, "lr": lr_new, "layer_lr": slow})
     return changed(recipe, changes)
 
@@ -95,7 +93,3 @@ def _kept(start: Start) -> dict[str, Any]:
         "mean": mean,
         "standardise": rule.scale is not None,
     }
-
-
-def _has_weights(layer: nn.Module) -> bool:
-    return any(True for _ in layer.parameters())

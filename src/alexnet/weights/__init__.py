@@ -7,15 +7,18 @@ through importers, a folder each.
 
 from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
 from alexnet.weights.importing import Imported, ImportRequest
+from alexnet.weights.published import PUBLISHED, get_weights
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
     "FILE_NAME",
+    "PUBLISHED",
     "ImportRequest",
     "Imported",
     "Storage",
     "Weights",
     "current_versions",
+    "get_weights",
     "load_weights",
     "save_weights",
     "weights_file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 import alexnet
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model
+from alexnet.models import Network, build_model, is_foreign, is_layer_file, needs_trust
 from alexnet.weights.header import digest_of
 
 __all__ = ["Weights", "current_versions"]
@@ -34,7 +35,7 @@ class Weights:
     """A trained network with all that is needed to use it: K classes, its preprocessing, its past.
 
     Args:
-        model: the network's name, one of `alexnet.models.MODELS`.
+        model: the network's name, as `build_model` takes it, but for names of files.
         arguments: what `build_model` takes beside the name; plain values.
         state: every tensor of the network by its name, as `Network.state_dict()` gives them.
         classes: K names, in the order of the network's answers.
@@ -69,8 +70,10 @@ class Weights:
         Raises:
             WeightsError: model or arguments are unknown here, or the tensors do not fit them.
         """
+        self._check_model()
         try:
-            with torch.device("meta"):  # nothing is taken before all is known to fit
+            # Nothing is taken before all is known to fit; other people's code may need numbers.
+            with contextlib.nullcontext() if is_foreign(self.model) else torch.device("meta"):
                 network = build_model(self.model, **self.arguments)
         except (RecipeError, TypeError) as error:
             raise WeightsError(
@@ -85,11 +88,26 @@ class Weights:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
+    def _check_model(self) -> None:
+        """Refuse a model that would import code, or read files, of which weights alone speak."""
+        if needs_trust(self.model):
+            raise WeightsError(
+                f'These weights are of the network "{self.model}", which is code outside of them '
+                "that would be imported and run. If you trust it, name it in the same call: "
+                f"--trust {self.model}"
+            )
+        if is_layer_file(self.model):
+            raise WeightsError(
+                f'These weights name the file "{self.model}" as their model and do not hold it. '
+                "The file was put together wrongly."
+            )
+
     def _check_fit(self, network: Network) -> None:
         """Hold the tensors against the network: same names, same shapes, K answers, same crop."""
         wanted = {name: tuple(each.shape) for name, each in network.state_dict().items()}
         held = {name: tuple(each.shape) for name, each in self.state.items()}
         who = f'the model "{self.model}"'
+        plain = {name: each for name, each in self.arguments.items() if name != "files"}
         for name in wanted.keys() - held.keys():
             raise WeightsError(f'The weights lack the tensor "{name}" that {who} needs. {_REMEDY}')
         for name in held.keys() - wanted.keys():
@@ -100,7 +118,7 @@ class Weights:
             if held[name] != shape:
                 raise WeightsError(
                     f'The tensor "{name}" has the shape {held[name]}, but {who} with '
-                    f"{self.arguments} needs {shape}. {_REMEDY}"
+                    f"{plain} needs {shape}. {_REMEDY}"
                 )
         if network.classes != len(self.classes):
             raise WeightsError(
