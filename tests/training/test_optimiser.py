@@ -114,3 +114,45 @@ def test_state_round_trip():
     other.load_state(optimiser.state())
     for name, velocity in optimiser.state().items():
         assert torch.equal(velocity, other.state()[name])
+
+
+def test_settings_may_name_a_single_tensor():
+    recipe = Recipe(
+        decay=0.1,
+        layer_lr=("fc1.bias=3", "fc2=0.5"),
+        layer_decay=("fc2.weight=7",),
+        layer_momentum=("fc1.weight=0", "fc2=0.5"),
+    )
+    slots = PaperMomentum(one_layer(), recipe).slots
+    assert [slots[f"fc{n}.{k}"].multiple(0) for n in (1, 2) for k in ("weight", "bias")] == [
+        *(1.0, 3.0, 0.5, 0.5)
+    ]
+    assert (slots["fc2.weight"].decay, slots["fc2.bias"].decay) == (7.0, 0.1)
+    assert [slot.momentum for slot in slots.values()] == [0.0, 0.9, 0.5, 0.5]
+
+
+def test_each_tensors_own_momentum_is_used():
+    network = one_layer()
+    recipe = Recipe(momentum=0.9, decay=0, layer_momentum=("fc1=0.5",))
+    optimiser = PaperMomentum(network, recipe)
+    gradients, rates = [1.0, -2.0, 0.5], [0.1] * 3
+    wanted = naive(network[0].weight.item(), gradients, rates, 0.5, 0)
+    other = naive(network[1].weight.item(), gradients, rates, 0.9, 0)
+    for gradient in gradients:
+        for each in network.parameters():
+            each.grad = torch.full_like(each, gradient)
+        optimiser.step(Rates(0.1, 0.1, 0))
+    assert network[0].weight.item() == pytest.approx(wanted, rel=1e-12)
+    assert network[1].weight.item() == pytest.approx(other, rel=1e-12)
+
+
+def test_a_parameter_of_the_network_itself_is_named_as_it_is():
+    network = one_layer()
+    network.register_parameter("shift", nn.Parameter(torch.zeros(1)))
+    slots = PaperMomentum(network, Recipe(layer_lr=("shift=0.5",))).slots
+    assert slots["shift"].multiple(0) == 0.5
+
+
+def test_a_momentum_of_one_is_refused():
+    with pytest.raises(RecipeError, match="layer_momentum must be under 1; got 'fc1=1'"):
+        Recipe(layer_momentum=("fc1=1",))

@@ -7,7 +7,7 @@ layers, each readable as a stage; beside it stands, for each layer, what it read
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -65,6 +65,10 @@ class Wired(Network):
         if len(wanted) == 1:
             return super().stage(x, name)
         return torch.cat([super(Wired, self).stage(x, each).flatten(1) for each in wanted], dim=1)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        ((_, logits),) = deque(self._outputs(x), maxlen=1)
+        return logits
 
     def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Yield what each layer makes; what no later layer reads is let go."""
