@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alexnet.cli.cache import cache
+    from alexnet.cli.check import check
     from alexnet.cli.demo import demo
     from alexnet.cli.describe import describe
     from alexnet.cli.evaluate import evaluate
@@ -54,6 +55,7 @@ __all__ = [
     "WeightsError",
     "build_model",
     "cache",
+    "check",
     "choose_recipe",
     "demo",
     "describe",
@@ -72,7 +74,7 @@ __all__ = [
     "weights_",
 ]
 
-_VERBS = "train evaluate predict features finetune pack cache describe import_ weights_ demo"
+_VERBS = "train evaluate predict features finetune pack check cache describe import_ weights_ demo"
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",

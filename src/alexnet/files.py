@@ -76,7 +76,9 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON through `replace_file`; NaN and infinities become null."""
     text = json.dumps(plain_values(value), indent=2, ensure_ascii=False, allow_nan=False)
-    replace_file(path, lambda file: file.write(text.encode() + b"\n"))
+    # Names of files that are no text hold lone surrogates; so written, JSON reads them back.
+    data = text.encode("utf-8", "backslashreplace")
+    replace_file(path, lambda file: file.write(data + b"\n"))
 
 
 def read_json(path: Path, error: type[AlexNetError] = RunError) -> Any:

@@ -46,6 +46,7 @@ class TinySource:
         self.sizes = np.array([len(each or b"") for each in self.files], dtype=np.int64)
         self.time = 0
         self.reads = 0
+        self.excluded: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:

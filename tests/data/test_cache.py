@@ -92,8 +92,8 @@ def test_changed_contents_of_the_same_size_are_packed_again_and_named(tiny_sourc
     second = pack(source)
     assert second.folder == first.folder
     assert (
-        "pictures: 2 pictures changed since they were packed (ant/0006.png, bee/0009.png); "
-        "packing again." in spoken.text
+        "pictures has changed since it was packed: 2 pictures of another content (ant/0006.png, "
+        "bee/0009.png). Packing again." in spoken.text
     )
     swapped = np.array([9, 6])
     assert np.array_equal(second.digests[[6, 9]], first.digests[swapped])
@@ -106,7 +106,7 @@ def test_a_mended_picture_is_packed(tiny_source, spoken):
     assert len(pack(source)) == 29
     source.files[4], source.time = good, 1
     assert len(pack(source)) == 30
-    assert "1 picture changed since they were packed (ant/0004.png)" in spoken.text
+    assert "1 picture of another content (ant/0004.png)" in spoken.text
 
 
 def test_new_and_missing_files_are_said(tiny_source, spoken):

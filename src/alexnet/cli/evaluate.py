@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from alexnet.cli.flags import Place, Places
+from alexnet.cli.flags import Place, Places, optional_path
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.records import Results
 from alexnet.words import counted
@@ -30,6 +30,7 @@ def evaluate(
     split: Literal["train", "val", "test", "all"] | None = None,
     also: Places = (),
     unreadable: Literal["skip", "fail"] = "skip",
+    exclude: Place | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     batch: int = 128,
 ) -> Results:
@@ -47,6 +48,7 @@ def evaluate(
             out of this source, else all.
         also: further weights, whose answers are averaged with the first's.
         unreadable: skip names unreadable pictures in the result, fail stops at the first one.
+        exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
         precision: of convolutions and products; fp32 gives the same figure as training did.
         batch: pictures answered at once.
 
@@ -59,7 +61,7 @@ def evaluate(
         RecipeError: a setting cannot work.
     """
     from alexnet.cli.held_out import held_out_pictures
-    from alexnet.data import UnreadablePolicy, nothing_readable, open_source
+    from alexnet.data import UnreadablePolicy, leave_out, nothing_readable, open_source
     from alexnet.evaluation import Tally, answers, class_positions
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
@@ -67,7 +69,7 @@ def evaluate(
     check_batch(batch)
     paths = [Path(each) for each in (weights, *also)]
     ensemble = load_ensemble(paths, precision=precision)
-    opened = open_source(Path(source), fewest_classes=1)
+    opened = leave_out(open_source(Path(source), fewest_classes=1), optional_path(exclude))
     position = class_positions(opened.classes, ensemble.classes, where=source)
     name, indices = held_out_pictures(opened, split, paths, where=source)
     policy = UnreadablePolicy(unreadable)

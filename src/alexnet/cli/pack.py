@@ -20,6 +20,7 @@ def pack(
     fit: Fit = "crop",
     unreadable: Literal["skip", "fail"] = "skip",
     quarantine: Place | None = None,
+    exclude: Place | None = None,
     workers: int | None = None,
 ) -> PackReport:
     """Decode and resize every picture once, into a folder that trainings map into memory.
@@ -34,6 +35,7 @@ def pack(
         fit: how a picture becomes square: centre crop (the paper), squash (Caffe), or pad.
         unreadable: skip names unreadable pictures (an error above 5 %), fail stops at the first.
         quarantine: folder to copy unreadable pictures to; then any number of them is skipped.
+        exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
         workers: decoding threads; none: one for each core.
 
     Returns:
@@ -45,11 +47,11 @@ def pack(
     """
     import time
 
-    from alexnet.data import SPLITS, open_source, write_pack
+    from alexnet.data import SPLITS, leave_out, open_source, write_pack
 
     start = time.perf_counter()
     made = write_pack(
-        open_source(Path(source)),
+        leave_out(open_source(Path(source)), optional_path(exclude)),
         Path(folder),
         image_px=image_px,
         fit=fit,

@@ -25,6 +25,7 @@ def train(
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
     quarantine: Place | None = None,
+    exclude: Place | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float = 10.0,
@@ -43,6 +44,7 @@ def train(
         cache: auto keeps the decoded pictures in the cache folder, none in memory.
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
         quarantine: folder to copy unreadable pictures to.
+        exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
         precision: of convolutions and products; auto measures which is faster here.
         threads: threads of arithmetic; none: every core.
         save_every: minutes between two checkpoints; one is always saved after an epoch.
@@ -60,7 +62,7 @@ def train(
     """
     from alexnet.build import Packing, prepare
     from alexnet.cli.session import conduct
-    from alexnet.data import open_source
+    from alexnet.data import leave_out, open_source
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
     from alexnet.trust import trusting
@@ -73,6 +75,7 @@ def train(
 
         def make() -> Job:
             device = choose_device(precision, threads)
-            return prepare(open_source(place), chosen, device=device, packing=packing)
+            pictures = leave_out(open_source(place), optional_path(exclude))
+            return prepare(pictures, chosen, device=device, packing=packing)
 
         return conduct(make, place, optional_path(run), save_every=save_every)

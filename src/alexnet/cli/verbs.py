@@ -67,6 +67,11 @@ _VERBS = (
         "alexnet.cli.show_pack:render",
     ),
     Verb(
+        "check",
+        "Look at every picture of a source and say what is broken, twice there or missing.",
+        "alexnet.cli.show_check:render",
+    ),
+    Verb(
         "cache",
         "List the packs that trainings left in the cache folder, or remove some.",
         "alexnet.cli.show_pack:render",

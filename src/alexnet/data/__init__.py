@@ -1,10 +1,12 @@
-"""Pictures as data: sources, splits, packs, statistics, augmentation, batches."""
+"""Pictures as data: sources, checks, splits, packs, statistics, augmentation, batches."""
 
 from alexnet.data.archive import list_archive
 from alexnet.data.augmentation import Augmentation, Draw
 from alexnet.data.cache import Cache, pack_of
 from alexnet.data.cache_entries import cached_packs, clear_cache, packs_folder
+from alexnet.data.checking import check_source
 from alexnet.data.decoding import Readable, decoded
+from alexnet.data.exclusion import Exclusion, leave_out, read_exclusion
 from alexnet.data.folder import list_folder
 from alexnet.data.listing import Listing
 from alexnet.data.loader import Batch, TrainLoader
@@ -31,6 +33,7 @@ __all__ = [
     "Batch",
     "Cache",
     "Draw",
+    "Exclusion",
     "Listing",
     "Pack",
     "PrincipalColours",
@@ -43,9 +46,11 @@ __all__ = [
     "cached_packs",
     "channel_deviation",
     "channel_mean",
+    "check_source",
     "clear_cache",
     "decoded",
     "is_pack",
+    "leave_out",
     "list_archive",
     "list_folder",
     "looks_like_picture",
@@ -59,6 +64,7 @@ __all__ = [
     "packs_folder",
     "permutation",
     "principal_colours",
+    "read_exclusion",
     "read_split_csv",
     "uniforms",
     "write_pack",

@@ -13,19 +13,17 @@ import os
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from alexnet.data.cache_entries import cached_packs, empty_entry, locks_folder, packs_folder
-from alexnet.data.changes import changed_files, differences
+from alexnet.data.changes import changes, differences, with_times_of
 from alexnet.data.journal import JOURNAL, read_lines
 from alexnet.data.pack import FORMAT, HEADER, Pack, open_pack
 from alexnet.data.packing import fill_folder, pack_in_memory, take_skipped
 from alexnet.data.packing_plan import Packable, PackingPlan
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
 from alexnet.errors import RecipeError, SourceError
-from alexnet.files import write_json
 from alexnet.locks import locked
 from alexnet.recipe import Fit
 from alexnet.words import bytes_in_words, counted
@@ -36,7 +34,6 @@ _log = logging.getLogger(__name__)
 
 Cache = Literal["auto", "none"]
 
-_LISTED = 3
 _TURN_S = 0.5  # between two looks at an entry that another process is filling
 
 
@@ -128,9 +125,7 @@ def _kept(source: Packable, folder: Path, *, writable: bool) -> Pack | None:
         if _changed(source, pack):
             empty_entry(folder)
             return None
-        header = replace(pack.header, stat_signature=source.stat_signature, where=source.where)
-        write_json(folder / HEADER, header.to_json())
-        pack = replace(pack, header=header)
+        pack = with_times_of(source, pack)
     with contextlib.suppress(OSError):
         os.utime(folder / HEADER)  # its time says when the pack was used last
     return pack
@@ -138,16 +133,10 @@ def _kept(source: Packable, folder: Path, *, writable: bool) -> Pack | None:
 
 def _changed(source: Packable, pack: Pack) -> bool:
     """Whether contents differ from what was packed; says which."""
-    changed = changed_files(source, pack)
-    if changed:
-        _log.warning(
-            "%s: %s changed since they were packed (%s%s); packing again.",
-            source.where,
-            counted(len(changed), "picture"),
-            ", ".join(changed[:_LISTED]),
-            ", ..." if len(changed) > _LISTED else "",
-        )
-    return bool(changed)
+    what = changes(source, pack)
+    if what:
+        _log.warning("%s has changed since it was packed: %s. Packing again.", source.where, what)
+    return bool(what)
 
 
 def _say_what_changed(source: Packable, plan: PackingPlan) -> None:
@@ -158,14 +147,16 @@ def _say_what_changed(source: Packable, plan: PackingPlan) -> None:
             continue
         with contextlib.suppress(SourceError):
             old = open_pack(Path(each.folder), verify=False)
-            _log.warning(
-                "%s has changed since it was packed: %s. Packing it again; the old pack (%s) can "
-                "be removed: alexnet cache --clear %s",
-                source.where,
-                differences(source, old),
-                bytes_in_words(each.bytes),
-                each.name,
-            )
+            what = differences(source, old)
+            if what:
+                _log.warning(
+                    "%s has changed since it was packed: %s. Packing it again; the old pack (%s) "
+                    "can be removed: alexnet cache --clear %s",
+                    source.where,
+                    what,
+                    bytes_in_words(each.bytes),
+                    each.name,
+                )
             return
 
 

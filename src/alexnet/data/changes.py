@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.decoding import decoded
-from alexnet.data.pack import Pack
+from alexnet.data.pack import HEADER, Pack
 from alexnet.data.pack_index import DIGEST_BYTES, content_digest
 from alexnet.data.packing_plan import Packable
 from alexnet.errors import SourceError
+from alexnet.files import write_json
 from alexnet.images import read_picture
 from alexnet.progress import track
+from alexnet.words import counted
 
-__all__ = ["changed_files", "differences"]
+__all__ = ["changed_files", "changes", "differences", "with_times_of"]
 
 _LISTED = 3
+
+
+def changes(source: Packable, pack: Pack) -> str:
+    """Say how a source differs from a pack; an empty text where only times of files do.
+
+    Files that came, went or changed size are told by the listing; where those are the same, every
+    content is read and compared.
+    """
+    if source.signature == pack.header.signature:
+        return changed_in_words(changed_files(source, pack))
+    return differences(source, pack) or "other pictures are left out of it"
+
+
+def changed_in_words(paths: Sequence[str]) -> str:
+    """Say which pictures have another content than was packed; an empty text where none has."""
+    return f"{counted(len(paths), 'picture')} of another content ({_few(paths)})" if paths else ""
+
+
+def with_times_of(source: Packable, pack: Pack) -> Pack:
+    """Note in a pack that lies in a folder that it is of files of these times, and where."""
+    header = replace(pack.header, stat_signature=source.stat_signature, where=source.where)
+    if pack.folder is not None:
+        write_json(pack.folder / HEADER, header.to_json())
+    return replace(pack, header=header)
 
 
 def changed_files(source: Packable, pack: Pack) -> list[str]:
@@ -52,16 +80,27 @@ def _readable(source: Packable, index: int, pack: Pack) -> bool:
 
 
 def differences(source: Packable, old: Pack) -> str:
-    """Say how a source differs from what was packed: files that came, went, or changed size."""
+    """Say how a source differs from what was packed: files that came, went, or changed size.
+
+    Pictures that were left out on purpose, now or then, neither came nor went. An empty text says
+    that nothing differs but what was left out.
+    """
     before = dict(zip(old.paths, old.sizes.tolist(), strict=True))
     before.update({path: -1 for path, _ in old.skipped})
     now = dict(zip(source.paths, source.sizes.tolist(), strict=True))
-    came = [path for path in now if path not in before]
-    went = [path for path in before if path not in now]
+    known_then, known_now = {*before, *old.excluded}, {*now, *source.excluded}
+    came = [path for path in now if path not in known_then]
+    went = [path for path in before if path not in known_now]
     sizes = [path for path in now if before.get(path, -1) not in (-1, now[path])]
     parts = [
-        f"{len(paths):,} {what} ({', '.join(paths[:_LISTED])}{', ...' * (len(paths) > _LISTED)})"
+        f"{len(paths):,} {what} ({_few(paths)})"
         for paths, what in ((came, "new"), (went, "gone"), (sizes, "of another size"))
         if paths
     ]
-    return ", ".join(parts) or "its classes or splits are others"
+    if not parts and {*source.excluded} == {*old.excluded}:
+        return "its classes or splits are others"
+    return ", ".join(parts)
+
+
+def _few(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_LISTED]) + ", ..." * (len(paths) > _LISTED)

@@ -12,7 +12,7 @@ Legend: N pictures of the pack, n pictures asked for, S side of a picture.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.pack_index import PackIndex, Paths, read_index
-from alexnet.data.shards import MappedShards, Pixels, Shard
+from alexnet.data.shards import ChosenPixels, MappedShards, Pixels, Shard
 from alexnet.errors import SourceError
 from alexnet.files import read_json
 from alexnet.recipe import LARGEST_PX, Fit
@@ -52,6 +52,7 @@ class PackHeader:
     shards: tuple[Shard, ...]
     index_checksum: int
     fingerprint: str
+    excluded: tuple[str, ...] = ()  # paths that were left out on purpose
 
     @property
     def pictures(self) -> int:
@@ -86,6 +87,7 @@ class PackHeader:
             "index": {"name": INDEX, "checksum": self.index_checksum},
             "shards": [{"name": s.name, "pictures": s.pictures} for s in self.shards],
             "skipped": [list(each) for each in self.skipped],
+            "excluded": list(self.excluded),
         }
 
     @classmethod
@@ -111,6 +113,7 @@ class PackHeader:
             shards=shards,
             index_checksum=int(values["index"]["checksum"]),
             fingerprint=str(values["fingerprint"]),
+            excluded=tuple(str(path) for path in values.get("excluded", [])),
         )
 
 
@@ -139,6 +142,22 @@ class Pack:
             SourceError: what is stored is not what was packed; the shard is named.
         """
         return self.pixels.read(indices)
+
+    def without(self, out: NDArray[np.bool_]) -> Pack:
+        """Return the pack without some pictures; the classes and their order stay.
+
+        Args:
+            out: (N,) which pictures are left out.
+        """
+        kept = np.flatnonzero(~out)
+        index = self.index.take(kept)
+        gone = tuple(self.paths[i] for i in np.flatnonzero(out).tolist())
+        header = replace(
+            self.header,
+            fingerprint=index.fingerprint(self.header.identity()),
+            excluded=(*self.header.excluded, *gone),
+        )
+        return Pack(header, index, ChosenPixels(self.pixels, kept), self.folder)
 
     @property
     def where(self) -> Path:
@@ -174,6 +193,11 @@ class Pack:
     def skipped(self) -> list[tuple[str, str]]:
         """Path and reason of the pictures that could not be read."""
         return list(self.header.skipped)
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """Paths of the pictures that were left out on purpose."""
+        return self.header.excluded
 
     @property
     def paths(self) -> Paths:

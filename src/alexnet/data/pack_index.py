@@ -101,6 +101,22 @@ class PackIndex:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, kept: NDArray[np.int64]) -> PackIndex:
+        """Return what is known of some pictures.
+
+        Args:
+            kept: (n,) positions in this index.
+        """
+        chosen: list[int] = kept.tolist()
+        return PackIndex(
+            Paths.of(self.paths[i] for i in chosen),
+            self.labels[kept],
+            self.splits[kept],
+            self.sizes[kept],
+            self.digests[kept],
+            self.checksums[kept],
+        )
+
     def fingerprint(self, about: str) -> str:
         """Return 32 hex digits that change with anything that training could notice.
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from alexnet.data.changes import changes, with_times_of
 from alexnet.data.journal import JOURNAL, FinishedShard, append_line, read_lines
 from alexnet.data.pack import FORMAT, HEADER, INDEX, Pack, open_pack, read_header
 from alexnet.data.pack_index import write_index
@@ -266,16 +267,23 @@ def _refuse_strange(folder: Path) -> None:
 
 
 def _already_packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
-    """Open the pack that lies here, where it is the one that is asked for."""
+    """Open the pack that lies here, where it is the one that is asked for.
+
+    Where the times of files are others and their contents are not, the new times are noted.
+    """
     header = read_header(folder)
-    found = (header.stat_signature, header.image_px, header.fit)
-    if found != (source.stat_signature, plan.image_px, plan.fit):
-        raise SourceError(
-            f"{folder} holds another pack already: of {header.where}, {header.image_px} pixels, "
-            f"{header.fit}, or of these files before they changed. Remove it, or choose another "
-            "folder."
-        )
-    _log.info("%s is packed in %s already.", source.where, folder)
+    holds = f"{folder} holds another pack already: of {header.where}, {header.image_px} pixels, "
+    if (header.image_px, header.fit) != (plan.image_px, plan.fit):
+        raise SourceError(f"{holds}{header.fit}. Remove it, or choose another folder.")
     pack = open_pack(folder)
+    if header.stat_signature != source.stat_signature:
+        what = changes(source, pack)
+        if what:
+            raise SourceError(
+                f"{holds}{header.fit}; since then {source.where} has changed: {what}. Remove it to "
+                "pack again, or choose another folder."
+            )
+        pack = with_times_of(source, pack)
+    _log.info("%s is packed in %s already.", source.where, folder)
     take_skipped(source, pack, plan.unreadable)
     return pack

@@ -70,6 +70,11 @@ class Packable(Protocol):
         ...
 
     @property
+    def excluded(self) -> tuple[str, ...]:
+        """Paths of the pictures that were left out on purpose."""
+        ...
+
+    @property
     def signature(self) -> str:
         """Stands for paths, labels, splits and sizes."""
         ...
@@ -195,5 +200,6 @@ def headed(
         shards=tuple(each.shard for each in finished if each.shard is not None),
         index_checksum=0,
         fingerprint="",
+        excluded=tuple(source.excluded),
     )
     return replace(header, fingerprint=index.fingerprint(header.identity())), index

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from alexnet.errors import SourceError
 
-__all__ = ["MappedShards", "MemoryPixels", "Pixels", "Shard", "pixel_checksums"]
+__all__ = ["ChosenPixels", "MappedShards", "MemoryPixels", "Pixels", "Shard", "pixel_checksums"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,18 @@ class MemoryPixels:
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (n, S, S, 3) pictures of one's own."""
         return self.pictures[indices]
+
+
+@dataclass(frozen=True)
+class ChosenPixels:
+    """Some of the pictures of a pack, under numbers of their own."""
+
+    pixels: Pixels
+    chosen: NDArray[np.int64]  # (N,) positions in `pixels`
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (n, S, S, 3) pictures of one's own."""
+        return self.pixels.read(self.chosen[indices])
 
 
 class MappedShards:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,7 @@ class Source:
     splits: NDArray[np.uint8]  # (N,) positions in `SPLITS`
     signature: str  # 64 hex digits that stand for classes, paths, labels, splits and sizes
     stat_signature: str  # the same with the files' times or checksums
+    excluded: tuple[str, ...] = field(default=(), repr=False)  # paths that were left out on purpose
 
     @property
     def where(self) -> Path:
@@ -75,8 +76,20 @@ class Source:
         """
         return self.files.read(index)
 
+    def without(self, out: NDArray[np.bool_]) -> Source:
+        """Return the source without some pictures; the classes and their order stay.
 
-def open_source(path: Path, *, fewest_classes: int = 2) -> Source | Pack:
+        Args:
+            out: (N,) which pictures are left out.
+        """
+        kept = np.flatnonzero(~out)
+        gone = tuple(self.paths[i] for i in np.flatnonzero(out).tolist())
+        files, labels, splits = self.files.take(kept), self.labels[kept], self.splits[kept]
+        left = _source(files, self.classes, self.class_words, labels, splits)
+        return replace(left, excluded=(*self.excluded, *gone))
+
+
+def open_source(path: Path, *, fewest_classes: int = 2, as_found: bool = False) -> Source | Pack:
     """Look through a source of labelled pictures; not one of them is read yet.
 
     Args:
@@ -84,6 +97,7 @@ def open_source(path: Path, *, fewest_classes: int = 2) -> Source | Pack:
             the same inside a .zip, .tar or .tar.gz; a CSV or Parquet table with the columns path,
             label and perhaps split; or a pack.
         fewest_classes: fewer are refused; 1 where pictures are only measured.
+        as_found: take any classes in any splits without a remark, to look at and not to learn from.
 
     Returns:
         The source, its pictures split by split, class by class and by path, or as the table has
@@ -99,6 +113,8 @@ def open_source(path: Path, *, fewest_classes: int = 2) -> Source | Pack:
         raise no_such_source(path)
     files = list_folder(path) if path.is_dir() else list_archive(path)
     source = _of_table(path) if files is None else _of_folders(files)
+    if as_found:
+        return source
     remarks = check_classes(
         path, source.classes, source.labels, source.splits, at_least=fewest_classes
     )

@@ -1,7 +1,8 @@
 """From a picture file to the numbers that a network takes: one decoder, one preprocessing."""
 
-from alexnet.images.decoding import UnreadablePicture, decode
+from alexnet.images.decoding import UnreadablePicture, decode, decode_as_stored, turned
 from alexnet.images.fitting import fitted
+from alexnet.images.formats import ends_early, format_of, format_of_suffix
 from alexnet.images.preprocessing import MeanAt, Order, Preprocessing, read_picture
 
 __all__ = [
@@ -10,6 +11,11 @@ __all__ = [
     "Preprocessing",
     "UnreadablePicture",
     "decode",
+    "decode_as_stored",
+    "ends_early",
     "fitted",
+    "format_of",
+    "format_of_suffix",
     "read_picture",
+    "turned",
 ]

@@ -33,7 +33,16 @@ try:  # the same pixels, about twice as fast (extra: fast)
 except ImportError:
     simplejpeg = None
 
-__all__ = ["MOST_PIXELS", "Decoded", "UnreadablePicture", "decode", "decode_as_stored", "turned"]
+__all__ = [
+    "MOST_PIXELS",
+    "PILLOW_ERRORS",
+    "Decoded",
+    "UnreadablePicture",
+    "decode",
+    "decode_as_stored",
+    "silence_pillow",
+    "turned",
+]
 
 MOST_PIXELS = 178_956_970
 """Pictures with more pixels are refused before they are decoded (Pillow's own limit)."""
@@ -41,7 +50,7 @@ MOST_PIXELS = 178_956_970
 _LEAST_SIDE = 2
 _WHITE = (255, 255, 255)
 
-_PILLOW_ERRORS = (
+PILLOW_ERRORS = (
     OSError,  # truncated, unknown, of no frame
     SyntaxError,  # what Pillow's PNG and GIF readers raise
     ValueError,
@@ -126,7 +135,7 @@ def decode_as_stored(data: bytes, name: str, *, least_px: int | None = None) -> 
         found = _plain_jpeg(data, name, least_px)
         if found is not None:
             return found
-    _silence_pillow()
+    silence_pillow()
     try:
         with Image.open(io.BytesIO(data)) as picture:
             _check_size(picture.size, name)
@@ -143,7 +152,7 @@ def decode_as_stored(data: bytes, name: str, *, least_px: int | None = None) -> 
         reason = _too_many(error)
     except UnidentifiedImageError:
         reason = _unidentified(data)
-    except _PILLOW_ERRORS as error:
+    except PILLOW_ERRORS as error:
         what = "cut off" if "truncated" in str(error) else "damaged"
         reason = f"it is {what} ({_first_line(error)})"
     raise UnreadablePicture(name, reason)
@@ -175,11 +184,11 @@ def _plain_jpeg(data: bytes, name: str, least_px: int | None) -> Decoded | None:
 
 
 def _orientation_of_jpeg(data: bytes) -> int:
-    _silence_pillow()
+    silence_pillow()
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return _orientation(picture)
-    except _PILLOW_ERRORS:
+    except PILLOW_ERRORS:
         return 1
 
 
@@ -187,7 +196,7 @@ def _orientation(picture: Image.Image) -> int:
     """Return the EXIF orientation; 1, upright, where it is missing or makes no sense."""
     try:
         found = picture.getexif().get(0x0112, 1)
-    except _PILLOW_ERRORS:
+    except PILLOW_ERRORS:
         return 1
     return found if found in range(1, 9) else 1
 
@@ -260,7 +269,7 @@ def _first_line(error: BaseException) -> str:
 _SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-def _silence_pillow() -> None:
+def silence_pillow() -> None:
     """Keep Pillow's remarks on odd files off the screen: what matters is in our own sentences.
 
     Python has no filters by thread, so the filter holds for the whole process, for Pillow alone.

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files as package_files
+from typing import NamedTuple
 
 from alexnet.reporting.album import Album
 from alexnet.reporting.cases import Cases
@@ -22,10 +23,19 @@ from alexnet.reporting.sections import (
     what_was_done,
 )
 
-__all__ = ["draw_page"]
+__all__ = ["Section", "document", "draw_page"]
 
 _CRISP_PX = 48  # pictures up to this side are shown enlarged, every pixel a square
 _SHOWN_PX = 104  # about how large a picture is shown
+
+
+class Section(NamedTuple):
+    """A part of a page, with a margin that explains it."""
+
+    name: str  # to link to
+    title: str
+    explanation: str
+    content: Markup
 
 
 def draw_page(evidence: ReportEvidence, cases: Cases, album: Album, files: Sequence[str]) -> str:
@@ -37,45 +47,61 @@ def draw_page(evidence: ReportEvidence, cases: Cases, album: Album, files: Seque
         album: those pictures.
         files: names of the files beside the page, to link to.
     """
+    return document(
+        f"{evidence.title} · alexnet report",
+        headline(evidence),
+        _sections(evidence, cases, album, files),
+        side_px=album.side_px,
+    )
+
+
+def document(title: str, header: Markup, sections: Sequence[Section], *, side_px: int) -> str:
+    """Return a page: one HTML text with its style, its script and its pictures inside.
+
+    Args:
+        title: of the window.
+        header: what stands above the sections.
+        sections: in order.
+        side_px: the longest side of the pictures in them.
+    """
     style, script = _own("page.css"), _own("page.js")
-    sections = _sections(evidence, cases, album, files)
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{evidence.title} · alexnet report"),
+        element("title", title),
         element("style", raw(style)),
     )
-    links = [element("a", title, href=f"#{name}") for name, title, _, _ in sections]
+    links = [element("a", each.title, href=f"#{each.name}") for each in sections]
     body = element(
         "body",
         element("a", "Skip to the figures", href="#main", class_="skip"),
         element(
             "div",
-            headline(evidence),
+            header,
             element("nav", *links, aria_label="Sections"),
             element("main", *[_section(*each) for each in sections], id="main"),
             class_="page",
         ),
         element("script", raw(script)),
-        **_picture_size(album),
+        **_picture_size(side_px),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
 def _sections(
     evidence: ReportEvidence, cases: Cases, album: Album, files: Sequence[str]
-) -> list[tuple[str, str, str, Markup]]:
-    """Return name, title, explanation and content of each section."""
+) -> list[Section]:
+    """Return the sections in order."""
     curves = (
         draw_curves(evidence.epochs, evidence.recipe, len(evidence.classes))
         if evidence.epochs
         else element("p", "No training was recorded here.", class_="empty")
     )
     return [
-        (
+        Section(
             "curves",
             "Training",
             (
@@ -84,13 +110,13 @@ def _sections(
             ),
             curves,
         ),
-        (
+        Section(
             "confusion",
             "What is mixed up",
             "Each row is a true class, each column an answer.",
             draw_confusion(evidence, cases, album),
         ),
-        (
+        Section(
             "classes",
             "Classes",
             (
@@ -99,20 +125,22 @@ def _sections(
             ),
             class_table(evidence),
         ),
-        (
+        Section(
             "pictures",
             "Pictures",
             "Wrong answers first: where the network is sure and wrong, look at the label too.",
             draw_galleries(evidence, cases, album),
         ),
-        (
+        Section(
             "filters",
             "First layer",
             "What the first convolution looks for in the picture.",
             draw_filters(evidence),
         ),
-        ("done", "What was done", "", what_was_done(evidence)),
-        ("repeat", "Once more", "The same command makes the same run.", repeat(evidence, files)),
+        Section("done", "What was done", "", what_was_done(evidence)),
+        Section(
+            "repeat", "Once more", "The same command makes the same run.", repeat(evidence, files)
+        ),
     ]
 
 
@@ -128,9 +156,8 @@ def _section(name: str, title: str, explanation: str, content: Markup) -> Markup
     )
 
 
-def _picture_size(album: Album) -> dict[str, str]:
+def _picture_size(side: int) -> dict[str, str]:
     """Return how pictures are shown: small ones enlarged by a whole factor, pixel for pixel."""
-    side = album.side_px
     if 0 < side <= _CRISP_PX:
         shown = side * max(1, round(_SHOWN_PX / side))
         return {"class_": "crisp", "style": f"--picture:{shown}px"}

@@ -1,0 +1,106 @@
+"""What a picture looks like in 64 numbers and 64 bits: light and dark, from coarse to fine.
+
+A thumbnail in grey is taken apart into waves (a discrete cosine transform, DCT-II); the 64 lowest
+of them are kept, the mean is not. Their signs are the hash: most of them survive another
+compression, another size, another brightness. How alike two pictures are is asked of the waves
+themselves, twice: as they are, where the broad shapes decide, and each multiplied by its frequency,
+where the detail does. Pictures of the sea under the sky are alike in the first way, frames of equal
+width in the second, and copies in both.
+
+Legend: N pictures, T side of a thumbnail.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "HASH_BITS",
+    "MIRRORED_WAVES",
+    "THUMBNAIL_PX",
+    "alikeness",
+    "correlations",
+    "hashes",
+    "waves",
+]
+
+THUMBNAIL_PX = 16
+HASH_BITS = 64
+
+_LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of R, G, B (ITU-R BT.601)
+
+
+def _lowest() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return down and across the frequencies of the 64 lowest waves, the constant left out."""
+    down, across = np.divmod(np.arange(1, THUMBNAIL_PX**2), THUMBNAIL_PX)
+    order = np.lexsort((down, down**2 + across**2))[:HASH_BITS]
+    return down[order], across[order]
+
+
+def _transform() -> NDArray[np.float32]:
+    """Return the orthonormal DCT-II of T numbers, (T, T), a wave a row."""
+    at = np.arange(THUMBNAIL_PX)
+    rows = np.cos(np.pi * at[:, None] * (2 * at + 1) / (2 * THUMBNAIL_PX))
+    rows[0] /= np.sqrt(2)
+    return (rows * np.sqrt(2 / THUMBNAIL_PX)).astype(np.float32)
+
+
+_DOWN, _ACROSS = _lowest()
+_WEIGHTS = (np.ones(HASH_BITS, np.float32), np.hypot(_DOWN, _ACROSS).astype(np.float32))
+_DCT = _transform()
+_TINY = np.float32(1e-6)
+
+MIRRORED_WAVES = np.where(_ACROSS % 2 == 1, -1, 1).astype(np.float16)
+"""(64,) what the waves of a picture are multiplied by to be those of its mirror image."""
+
+
+def waves(thumbnails: NDArray[np.uint8]) -> NDArray[np.float16]:
+    """Take thumbnails apart.
+
+    Args:
+        thumbnails: (N, T, T, 3) uint8 RGB, the whole picture squashed to a square.
+
+    Returns:
+        (N, 64) float16, coarse to fine; a picture of one colour has none but zeros.
+    """
+    grey = thumbnails.astype(np.float32) @ _LUMINANCE
+    found = (_DCT @ grey @ _DCT.T)[:, _DOWN, _ACROSS]
+    whole = np.where(np.abs(found) < 1e-2, 0, found)  # a plain picture rounds to nearly nothing
+    return np.ascontiguousarray(whole, dtype=np.float16)
+
+
+def hashes(found: NDArray[np.float16]) -> NDArray[np.uint64]:
+    """Return the signs of waves, (N, 64), as (N,) words of 64 bits."""
+    return np.ascontiguousarray(np.packbits(found > 0, axis=1)).view(np.uint64)[:, 0]
+
+
+def alikeness(some: NDArray[np.float16], others: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return how alike pictures are, 1 for the same: the lesser of two correlations.
+
+    Brightness and contrast do not count.
+
+    Args:
+        some: waves, (n, 64), or (64,) of one picture.
+        others: waves, (n, 64): the pictures that are held against them, one by one.
+
+    Returns:
+        (n,) float32 in -1..1; 0 where one of the two has no waves.
+    """
+    return np.minimum(
+        *(
+            np.einsum("...k,...k->...", _of_length_1(some, weights), _of_length_1(others, weights))
+            for weights in _WEIGHTS
+        )
+    )
+
+
+def correlations(found: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return how alike each of n pictures is to each, (n, n), as `alikeness` does."""
+    units = (_of_length_1(found, weights) for weights in _WEIGHTS)
+    return np.minimum(*(unit @ unit.T for unit in units))
+
+
+def _of_length_1(found: NDArray[np.float16], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    weighed = found.astype(np.float32) * weights
+    return weighed / np.maximum(np.linalg.norm(weighed, axis=-1, keepdims=True), _TINY)
