@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from alexnet.data import (
     Augmentation,
@@ -70,6 +69,7 @@ class Job:
     preprocessing: Preprocessing
     class_words: dict[str, str]
     training: Training
+    start: str | None = None  # stands for the weights that it started from; None: its first ones
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -93,6 +93,7 @@ class Start:
 
     network: Network
     preprocessing: Preprocessing
+    digest: str  # stands for the weights that it was made of
 
 
 def prepare(
@@ -150,15 +151,12 @@ def prepare(
         validate=lambda: _validate(network, preprocessing, pack, splits.get("val")),
     )
     words = dict(source.class_words)
-    return Job(recipe, network, pack, splits, preprocessing, words, training)
+    digest = start.digest if start else None
+    return Job(recipe, network, pack, splits, preprocessing, words, training, digest)
 
 
-def snapshot(job: Job, results: dict[str, Any] | None = None) -> Weights:
-    """Return the network as it is now, as weights that are enough by themselves."""
-    state = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in job.network.state_dict().items()
-    }
+def snapshot(job: Job, state: dict[str, Tensor]) -> Weights:
+    """Return some tensors of the job's network as weights that are enough by themselves."""
     return Weights(
         model=job.network.model,
         arguments=job.network.arguments,
@@ -167,7 +165,6 @@ def snapshot(job: Job, results: dict[str, Any] | None = None) -> Weights:
         class_words=job.class_words,
         preprocessing=job.preprocessing,
         recipe=job.recipe.to_json(),
-        results=results,
     )
 
 

@@ -11,7 +11,7 @@ from alexnet.errors import WeightsError
 from alexnet.models import Network, build_model
 from alexnet.recipe import Recipe, RecipeChanges, changed
 from alexnet.recipes import finetuning
-from alexnet.weights import Weights
+from alexnet.weights import Weights, digest_of
 
 __all__ = ["finetuning_recipe", "with_new_head"]
 
@@ -40,7 +40,7 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
         if name.rpartition(".")[0] != head
     }
     network.load_state_dict({**network.state_dict(), **kept})
-    return Start(network, weights.preprocessing)
+    return Start(network, weights.preprocessing, digest_of(weights.state))
 
 
 def last_layer(network: Network) -> str:

@@ -5,12 +5,14 @@ and the results, and no code: nothing is ever unpickled.
 """
 
 from alexnet.weights.file import Storage, load_weights, save_weights, weights_file
+from alexnet.weights.header import digest_of
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
     "Storage",
     "Weights",
     "current_versions",
+    "digest_of",
     "load_weights",
     "save_weights",
     "weights_file",
