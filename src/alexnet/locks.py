@@ -55,7 +55,7 @@ def _taken(path: Path, error: type[AlexNetError]) -> FileIO:
     while True:
         with disk_errors(path, error):
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = FileIO(path, "a+")  # without a buffer, which a full disk would refuse at the end
+            file = path.open("a+b", buffering=0)  # a full disk would refuse a buffer at the end
             file.seek(0)
         if not _take(file):
             file.close()

@@ -1,10 +1,11 @@
-"""Signals become requests; the second Ctrl-C breaks off."""
+"""Signals become requests; the second one breaks off."""
 
 import signal
 import threading
 
 import pytest
 
+from alexnet.errors import Interrupted
 from alexnet.training import stop_on_signals
 
 
@@ -21,6 +22,32 @@ def test_first_signal_asks_and_handlers_come_back(number, words):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(number) is before
+
+
+def test_what_can_be_done_again_ends_at_once():
+    reached = []
+    with stop_on_signals() as stop:
+        with stop.at_once():
+            reached.append(1)
+        with pytest.raises(Interrupted, match=r"^Stopped by SIGTERM\.$"), stop.at_once():
+            reached.append(2)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except Exception:  # what handles errors must not swallow it
+                reached.append(3)
+            reached.append(4)
+        with pytest.raises(Interrupted, match=r"^Stopped by SIGTERM\.$"), stop.at_once():
+            reached.append(5)
+        assert stop.reason == "SIGTERM"
+    assert reached == [1, 2]
+
+
+def test_errors_of_the_block_are_its_own():
+    with stop_on_signals() as stop:
+        with pytest.raises(ValueError, match="mine"), stop.at_once():
+            raise ValueError("mine")
+        signal.raise_signal(signal.SIGINT)  # asks, and raises nothing
+    assert stop.reason == "Ctrl-C"
 
 
 def test_other_threads_get_a_request_that_is_never_made():

@@ -220,15 +220,12 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, anew: bool = False) -> G
     """
     if anew and (folder / "run.json").is_file():
         _move_aside(folder)
+    _refuse_strange(folder)
     with locked(folder):
         kept = folder / "run.json"
         if kept.is_file():
             before = cast("dict[str, Any]", read_json(kept))
             refuse_other(folder, before, asked)
-        elif not is_free(folder):
-            raise RunError(
-                f"{folder} is not empty and holds no run. Choose a new folder for this run."
-            )
         else:
             clear_unfinished(folder)
             write_json(kept, dict(asked))
@@ -259,6 +256,11 @@ def is_free(folder: Path) -> bool:
     return folder.is_dir() and all(
         each.name == _LOCK or is_unfinished(each) for each in folder.iterdir()
     )
+
+
+def _refuse_strange(folder: Path) -> None:
+    if not (folder / "run.json").is_file() and not is_free(folder):
+        raise RunError(f"{folder} is not empty and holds no run. Choose a new folder for this run.")
 
 
 def _move_aside(folder: Path) -> None:
