@@ -9,6 +9,10 @@ measures or writes its report; every third kill waits for a file that is being w
 is through, its weights have to be the uninterrupted run's byte by byte, and its journal and results
 the same but for times. `pack` is killed likewise. A kill is survived where the run that it hit came
 to the same end.
+
+Every tenth victim is a process that begins with Python itself; the others are forks of this one,
+which has imported everything, so that they are at work at once. Where nothing forks, all are of the
+first kind.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import os
 import platform
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +36,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import alexnet.cli.session  # noqa: F401  so that forks need not import it
+from alexnet.cli.main import main as alexnet
 from alexnet.data import SPLITS, open_source
 from alexnet.devices import processor
 from alexnet.files import is_unfinished
@@ -39,7 +46,9 @@ MAY_DIFFER = {
     *("time", "seconds", "images_per_s", "saving_seconds", "peak_memory_mb"),
     "checkpoint_bytes",  # the state in it holds times, some with more digits
 }
-LOOK_S = 0.0005  # between two looks for a file that is being written
+LOOK_S = 0.002  # between two looks for a file that is being written
+WHOLE_EVERY = 10  # kills: one of them hits a process that began with Python itself
+START_S = 3.0  # of arithmetic, until such a process has imported everything
 
 
 @dataclasses.dataclass
@@ -47,7 +56,7 @@ class Victim:
     """Something that a command makes in a folder, and how far it got when it died."""
 
     name: str
-    command: Callable[[Path], list[str]]
+    command: Callable[[Path], list[str]]  # the words after "alexnet"
     phase: Callable[[Path, Path | None], str]  # of a folder, and what was being written there
     compare: Callable[[Path, Path], list[str]]  # what differs from the uninterrupted one
     most_s: float  # age of the oldest process that is killed, in seconds of arithmetic
@@ -61,7 +70,7 @@ def main() -> int:
     parser.add_argument("--pack-kills", type=int, default=30, help="of a packing")
     parser.add_argument("--a-run", type=int, default=25, help="most kills of one run")
     parser.add_argument("--pictures", type=int, default=60_000, help="trained and measured on")
-    parser.add_argument("--packed", type=int, default=4000, help="pictures that are packed")
+    parser.add_argument("--packed", type=int, default=3000, help="pictures that are packed")
     parser.add_argument("--seed", type=int, default=0, help="of the instants")
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
@@ -97,9 +106,9 @@ def training(source: Path, threads: int) -> Victim:
     fixed = ["--threads", str(threads), "--precision", "fp32"]
 
     def command(folder: Path) -> list[str]:
-        return [*ALEXNET, "train", str(source), "--run", str(folder), *words, *fixed]
+        return ["train", str(source), "--run", str(folder), *words, *fixed]
 
-    return Victim("train", command, phase_of_run, run_differences, most_s=9.0)
+    return Victim("train", command, phase_of_run, run_differences, most_s=2.5)
 
 
 def packing(source: Path, threads: int) -> Victim:
@@ -107,16 +116,9 @@ def packing(source: Path, threads: int) -> Victim:
     words = ["--image-px", "256", "--workers", str(threads), "--quiet"]
 
     def command(folder: Path) -> list[str]:
-        return [*ALEXNET, "pack", str(source), str(folder), *words]
+        return ["pack", str(source), str(folder), *words]
 
-    return Victim("pack", command, phase_of_pack, pack_differences, most_s=5.0)
-
-
-ALEXNET = [
-    sys.executable,
-    "-c",
-    "import sys; from alexnet.cli.main import main; sys.exit(main())",
-]
+    return Victim("pack", command, phase_of_pack, pack_differences, most_s=1.5)
 
 
 def torment(victim: Victim, kills: int, most: int, draw: random.Random, place: Path) -> int:
@@ -125,7 +127,7 @@ def torment(victim: Victim, kills: int, most: int, draw: random.Random, place: P
     started = time.perf_counter()
     finish(victim, whole)
     life = time.perf_counter() - started
-    print(f"\n{victim.name}: alexnet {shlex.join(victim.command(Path('FOLDER'))[3:])}")
+    print(f"\n{victim.name}: alexnet {shlex.join(victim.command(Path('FOLDER')))}")
     print(
         f"uninterrupted: {life:.1f} s; killed at 0 to {victim.most_s:g} s of arithmetic\n",
         flush=True,
@@ -156,21 +158,67 @@ def torment(victim: Victim, kills: int, most: int, draw: random.Random, place: P
 def kill_repeatedly(victim: Victim, folder: Path, kills: int, draw: random.Random) -> Iterator[str]:
     """Start and kill until enough kills are made or it came to its end; yield what each hit."""
     for number in range(kills):
-        process = start(victim, folder)
-        until = draw.uniform(0, victim.most_s)
+        whole = number % WHOLE_EVERY == WHOLE_EVERY - 1 or not hasattr(os, "fork")
+        process = Program(victim, folder) if whole else Fork(victim, folder)
+        until = draw.uniform(0, victim.most_s + START_S * whole)
         aimed = number % 3 == 2
         born = time.perf_counter()
         while process.poll() is None and age_s(process.pid, born) < until:
-            time.sleep(LOOK_S)
+            time.sleep(5 * LOOK_S)
         while aimed and process.poll() is None and being_written(folder) is None:
             if age_s(process.pid, born) > until + victim.most_s:
                 break
             time.sleep(LOOK_S)
         process.kill()
-        process.communicate()
+        process.wait()
         if process.returncode == 0:
             return
         yield victim.phase(folder, being_written(folder))
+
+
+class Program(subprocess.Popen[str]):
+    """The victim's command as a process that begins with Python itself."""
+
+    def __init__(self, victim: Victim, folder: Path) -> None:
+        call = "import sys; from alexnet.cli.main import main; sys.exit(main())"
+        with said(folder).open("w") as stderr:
+            super().__init__(
+                [sys.executable, "-c", call, *victim.command(folder)],
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+
+
+class Fork:
+    """The same in a fork of this process; used as a `subprocess.Popen` is."""
+
+    def __init__(self, victim: Victim, folder: Path) -> None:
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(os.open(said(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+            os._exit(alexnet(victim.command(folder)))
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        while self.poll() is None:
+            time.sleep(LOOK_S)
+
+
+def said(folder: Path) -> Path:
+    """Return where the last process of a folder complained."""
+    return folder.with_name(f"{folder.name} said")
 
 
 def age_s(process: int, born: float) -> float:
@@ -184,16 +232,8 @@ def age_s(process: int, born: float) -> float:
 
 def finish(victim: Victim, folder: Path) -> list[str]:
     """Let the same command run to its end; return what it complained of."""
-    process = start(victim, folder)
-    _, said = process.communicate()
-    return [] if process.returncode == 0 else [f"exit code {process.returncode}: {said.strip()}"]
-
-
-def start(victim: Victim, folder: Path) -> subprocess.Popen[str]:
-    """Start a process of the victim's command."""
-    return subprocess.Popen(
-        victim.command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    code = Program(victim, folder).wait()
+    return [] if code == 0 else [f"exit code {code}: {said(folder).read_text().strip()}"]
 
 
 def being_written(folder: Path) -> Path | None:
