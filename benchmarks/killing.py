@@ -36,8 +36,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import alexnet.cli.session  # noqa: F401  so that forks need not import it
-from alexnet.cli.main import main as alexnet
+import alexnet.cli.main
+import alexnet.cli.session  # so that forks need not import it
 from alexnet.data import SPLITS, open_source
 from alexnet.devices import processor
 from alexnet.files import is_unfinished
@@ -198,7 +198,7 @@ class Fork:
         if self.pid == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(os.open(said(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-            os._exit(alexnet(victim.command(folder)))
+            os._exit(alexnet.cli.main.main(victim.command(folder)))
 
     def poll(self) -> int | None:
         if self.returncode is None:
