@@ -1,6 +1,8 @@
 """A folder of images in, a measured classifier out: the network of 2012, exact and fast."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
     from alexnet.cli.finetune import finetune
     from alexnet.cli.pack import pack
     from alexnet.cli.predict import predict
+    from alexnet.cli.search import search
     from alexnet.cli.train import train
+    from alexnet.cli.tune import tune
     from alexnet.data import open_pack, open_source
     from alexnet.errors import (
         AlexNetError,
@@ -63,10 +67,12 @@ __all__ = [
     "pack",
     "predict",
     "save_weights",
+    "search",
     "train",
+    "tune",
 ]
 
-_VERBS = "train evaluate predict features finetune pack cache describe demo"
+_VERBS = "train evaluate predict features finetune search tune pack cache describe demo"
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",
@@ -89,6 +95,17 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
     return value
+
+
+class _Package(ModuleType):
+    """This package, in which a verb stays a function where a room has the same name (`search`)."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _VERBS.split() and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

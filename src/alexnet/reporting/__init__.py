@@ -6,6 +6,7 @@ file that needs nothing else, its figures as PNG, its data as CSV.
 
 from alexnet.reporting.evidence import PictureOf, ReportEvidence
 from alexnet.reporting.steps import preprocessing_in_words
+from alexnet.reporting.study_write import write_study_report
 from alexnet.reporting.write import redraw_report, write_report
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "preprocessing_in_words",
     "redraw_report",
     "write_report",
+    "write_study_report",
 ]

@@ -1,0 +1,148 @@
+"""The learning-rate range test: the rate rises over one short pass, and the loss says where to be.
+
+Smith 2015; the suggestion is made as fastai's users know it, from the longest valley.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from alexnet.build import Job
+from alexnet.errors import Diverged
+from alexnet.training import BatchLike, Rates
+
+__all__ = ["RangeTest", "longest_fall", "range_test", "smooth"]
+
+_FIRST, _LAST = 1e-7, 10.0
+_STEPS = 100
+_MEMORY = 0.9  # of the smoothed loss, from step to step
+_EXPLODED = 4.0  # times the lowest smoothed loss: there is nothing more to see
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What was seen, step by step, and what follows from it."""
+
+    rates: list[float]
+    losses: list[float]  # nats
+    smoothed: list[float]
+    fall: tuple[int, int]  # first and last step of the longest fall of the smoothed loss
+    exploded: bool
+
+    @property
+    def lr(self) -> float:
+        """The suggestion, to two figures: the middle of the longest fall, in powers of ten."""
+        first, last = (self.rates[i] for i in self.fall)
+        return float(f"{math.sqrt(first * last):.1e}")
+
+    @property
+    def lowest(self) -> int:
+        """The step at which the smoothed loss was lowest."""
+        return min(range(len(self.smoothed)), key=self.smoothed.__getitem__)
+
+    @property
+    def reason(self) -> str:
+        """Why this number, as a sentence."""
+        first, last = self.fall
+        words = (
+            f"The smoothed loss falls from {self.smoothed[first]:.3g} to {self.smoothed[last]:.3g} "
+            f"between the rates {self.rates[first]:.1e} and {self.rates[last]:.1e}, its longest "
+            f"fall; {self.lr:.1e} is the middle of that, in powers of ten: large enough to learn, "
+            "with room above it."
+        )
+        if self.exploded:
+            return f"{words} At {self.rates[-1]:.1e} the loss exploded."
+        return f"{words} It did not explode up to {self.rates[-1]:.1e}."
+
+
+def range_test(job: Job, on_step: Callable[[float, float], None] | None = None) -> RangeTest:
+    """Take 100 steps while the rate rises evenly, in powers of ten, from 1e-7 to 10.
+
+    It stops where the smoothed loss is four times its lowest, or not finite. Nothing is written.
+    Where an epoch has fewer batches, the next one begins.
+
+    Args:
+        job: prepared for nothing else: its network is spoilt.
+        on_step: told rate and loss of each step.
+
+    Raises:
+        Diverged: the loss does not fall at any rate; the sentence says what to look at.
+    """
+    training = job.training
+    training.network.train()
+    training.optimiser.prepare(0)
+    rates, losses, smoothed = list[float](), list[float](), list[float]()
+    exploded = False
+    for i, batch in enumerate(itertools.islice(_batches(job), _STEPS)):
+        rate = _FIRST * (_LAST / _FIRST) ** (i / (_STEPS - 1))
+        loss = _step(job, batch, rate, i)
+        rates.append(rate)
+        losses.append(loss)
+        smoothed = smooth(losses)
+        if on_step is not None:
+            on_step(rate, loss)
+        if not math.isfinite(loss) or smoothed[-1] > _EXPLODED * min(smoothed):
+            exploded = True
+            break
+    while losses and not math.isfinite(losses[-1]):
+        for each in (rates, losses, smoothed):
+            each.pop()
+    fall = longest_fall(smoothed)
+    if fall is None:
+        raise Diverged(
+            "The loss does not fall at any rate from 1e-07 to 10. Look at the first weights "
+            "(--initialisation he), the pictures and their labels before the rate."
+        )
+    return RangeTest(rates, losses, smoothed, fall, exploded)
+
+
+def smooth(losses: Sequence[float]) -> list[float]:
+    """Return the running mean that forgets by a tenth a step, without bias to its start."""
+    found: list[float] = []
+    mean = 0.0
+    for i, loss in enumerate(losses, start=1):
+        mean = _MEMORY * mean + (1 - _MEMORY) * loss
+        found.append(mean / (1 - _MEMORY**i))
+    return found
+
+
+def longest_fall(values: Sequence[float]) -> tuple[int, int] | None:
+    """Return first and last place of the longest falling subsequence; None: nothing falls.
+
+    A subsequence, so that a short rise in between does not end a fall. Of equally long ones, the
+    one that ends first.
+    """
+    lengths, starts = [1] * len(values), list(range(len(values)))
+    for i, value in enumerate(values):
+        for j in range(i):
+            if value < values[j] and lengths[j] + 1 > lengths[i]:
+                lengths[i], starts[i] = lengths[j] + 1, starts[j]
+    if not lengths or max(lengths) < 2:
+        return None
+    end = lengths.index(max(lengths))
+    return starts[end], end
+
+
+def _batches(job: Job) -> Iterator[BatchLike]:
+    for epoch in itertools.count():
+        yield from job.training.batches(epoch, 0)
+
+
+def _step(job: Job, batch: BatchLike, rate: float, step: int) -> float:
+    """Make one step of training at that rate; return the batch's mean loss."""
+    training, device = job.training, job.training.device
+    torch.manual_seed((training.seed << 20) + step)
+    images = batch.images.to(device.kind)
+    labels = batch.labels.to(device.kind)
+    with device.autocast():
+        logits = training.network(images)
+    loss = training.objective(logits.float(), labels)
+    loss.backward()
+    training.optimiser.step(Rates(rate, rate * job.recipe.bias_lr_ratio, epoch=0))
+    training.network.zero_grad(set_to_none=True)
+    return float(loss.detach())
