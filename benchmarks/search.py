@@ -58,7 +58,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("archive", type=Path, help="cifar10.zip: NAME/train/CLASS/PICTURE")
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is made")
     parser.add_argument("--pictures", type=int, default=10_000)

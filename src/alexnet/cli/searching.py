@@ -152,9 +152,7 @@ class _Search:
         )
         Crew(order, asked.workers, study.place, self.stop).work(herald)
 
-    def _answer(
-        self, study: Study, retrained: list[Retraining], started: float
-    ) -> SearchReport:
+    def _answer(self, study: Study, retrained: list[Retraining], started: float) -> SearchReport:
         """Write `best.json` and the page, and say it all."""
         trials = trial_records(study)
         best = best_of(trials)

@@ -109,7 +109,7 @@ class _Session:
             self.folder.write("stopped", {"step": self.job.training.state.step})
             raise Interrupted(f"{error} The same command continues the run.") from None
         except Diverged as error:
-            explained = self._explained(error)
+            explained = self._explained(error) if self.manner.measured else error
             self.folder.write("diverged", {"sentence": str(explained)})
             raise explained from None
         self._finish()

@@ -5,6 +5,7 @@ file that needs nothing else, its figures as PNG, its data as CSV.
 """
 
 from alexnet.reporting.evidence import PictureOf, ReportEvidence
+from alexnet.reporting.range_page import write_range_page
 from alexnet.reporting.steps import preprocessing_in_words
 from alexnet.reporting.study_write import write_study_report
 from alexnet.reporting.write import redraw_report, write_report
@@ -14,6 +15,7 @@ __all__ = [
     "ReportEvidence",
     "preprocessing_in_words",
     "redraw_report",
+    "write_range_page",
     "write_report",
     "write_study_report",
 ]

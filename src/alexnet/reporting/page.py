@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from importlib.resources import files as package_files
 
 from alexnet.reporting.album import Album
 from alexnet.reporting.cases import Cases
 from alexnet.reporting.confusion import draw_confusion
 from alexnet.reporting.curves import draw_curves
+from alexnet.reporting.document import document
 from alexnet.reporting.evidence import ReportEvidence
 from alexnet.reporting.galleries import draw_galleries
-from alexnet.reporting.markup import Markup, element, raw
+from alexnet.reporting.markup import Markup, element
 from alexnet.reporting.sections import (
     class_table,
     draw_filters,
@@ -37,32 +35,12 @@ def draw_page(evidence: ReportEvidence, cases: Cases, album: Album, files: Seque
         album: those pictures.
         files: names of the files beside the page, to link to.
     """
-    style, script = _own("page.css"), _own("page.js")
-    sections = _sections(evidence, cases, album, files)
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{evidence.title} · alexnet report"),
-        element("style", raw(style)),
-    )
-    links = [element("a", title, href=f"#{name}") for name, title, _, _ in sections]
-    body = element(
-        "body",
-        element("a", "Skip to the figures", href="#main", class_="skip"),
-        element(
-            "div",
-            headline(evidence),
-            element("nav", *links, aria_label="Sections"),
-            element("main", *[_section(*each) for each in sections], id="main"),
-            class_="page",
-        ),
-        element("script", raw(script)),
+    return document(
+        f"{evidence.title} · alexnet report",
+        headline(evidence),
+        _sections(evidence, cases, album, files),
         **_picture_size(album),
     )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
 def _sections(
@@ -116,18 +94,6 @@ def _sections(
     ]
 
 
-def _section(name: str, title: str, explanation: str, content: Markup) -> Markup:
-    about = element("p", explanation) if explanation else None
-    heading = element("h2", title, id=f"{name}-title")
-    return element(
-        "section",
-        element("div", heading, about, class_="about"),
-        element("div", content, class_="content"),
-        id=name,
-        aria_labelledby=f"{name}-title",
-    )
-
-
 def _picture_size(album: Album) -> dict[str, str]:
     """Return how pictures are shown: small ones enlarged by a whole factor, pixel for pixel."""
     side = album.side_px
@@ -135,14 +101,3 @@ def _picture_size(album: Album) -> dict[str, str]:
         shown = side * max(1, round(_SHOWN_PX / side))
         return {"class_": "crisp", "style": f"--picture:{shown}px"}
     return {"style": f"--picture:{max(_SHOWN_PX, min(side, 128))}px"}
-
-
-def _policy(script: str) -> str:
-    """Allow the page its own script, styles and embedded pictures, and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    own = f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; {own}"
-
-
-def _own(name: str) -> str:
-    return package_files("alexnet.reporting").joinpath(name).read_text(encoding="utf-8").strip()

@@ -12,7 +12,7 @@ from alexnet.files import replace_file
 from alexnet.records import Epoch
 from alexnet.reporting.evidence import ReportEvidence
 
-__all__ = ["write_tables"]
+__all__ = ["write_table", "write_tables"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
 
@@ -31,7 +31,7 @@ def write_tables(folder: Path, evidence: ReportEvidence) -> list[str]:
         "predictions.csv": _predictions(evidence),
     }
     for name, rows in tables.items():
-        _write(folder / name, rows)
+        write_table(folder / name, rows)
     return list(tables)
 
 
@@ -71,7 +71,8 @@ def _predictions(evidence: ReportEvidence) -> Iterable[Sequence[object]]:
         yield [path, *names, int(true == answered), probability, of_true]
 
 
-def _write(path: Path, rows: Iterable[Sequence[object]]) -> None:
+def write_table(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows as a CSV file, in the way that `write_tables` says."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
     data = text.getvalue().encode("utf-8", "backslashreplace")

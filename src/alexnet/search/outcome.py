@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["best_of", "field_importance", "trial_records", "write_best"]
 
 _FEWEST = 8  # trials below which nothing is said of importance
+_GOOD = 1 / 3  # share of the trials that are good ones; of few trials a tenth would be one or two
 _DIED = "Its worker died three times during it."
 
 _State = Literal["complete", "pruned", "failed", "running"]
@@ -51,7 +52,7 @@ def write_best(study: Study, best: TrialRecord) -> Path:
 def field_importance(trials: Sequence[TrialRecord], space: Space) -> dict[str, float]:
     """Return how much of the way to a good trial each field decides, the largest first; sums to 1.
 
-    PED-ANOVA (Watanabe, Bansal and Hutter 2023) over all trials that ended: a pruned one counts
+    PED-ANOVA (Watanabe, Bansal and Hutter 2023) of the best third of all that ended: a pruned one counts
     with its last error, a failed one with the worst that any had. Empty for under 8 trials.
     """
     known = [e for e in trials if e.state in ("complete", "pruned") and e.error is not None]
@@ -61,6 +62,7 @@ def field_importance(trials: Sequence[TrialRecord], space: Space) -> dict[str, f
     worst = max(each.error or 0.0 for each in known)
     with optuna_quiet():
         import optuna
+        from optuna.importance import PedAnovaImportanceEvaluator
 
         study = optuna.create_study(direction="minimize")
         distributions = {each.field: each.distribution() for each in space.dimensions}
@@ -72,7 +74,8 @@ def field_importance(trials: Sequence[TrialRecord], space: Space) -> dict[str, f
                     value=worst if each.state == "failed" else each.error,
                 )
             )
-        found = optuna.importance.get_param_importances(study)
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=_GOOD)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return {name: float(share) for name, share in found.items()}
 
 

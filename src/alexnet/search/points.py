@@ -29,8 +29,7 @@ def quasi_random_point(seed: int, slot: int, dimensions: int) -> list[float]:
     engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed)
     if slot:
         engine.fast_forward(slot)
-    point: list[float] = engine.draw(1, dtype=torch.float64)[0].tolist()
-    return point
+    return [float(share) for share in engine.draw(1, dtype=torch.float64)[0]]
 
 
 def grid_levels(space: Space, trials: int) -> list[int]:

@@ -55,13 +55,14 @@ class Worker:
         train: trains a trial.
         stop: looked at between trials; `train` looks at its own.
         deadline: `time.monotonic()` from which on no trial is begun; None: never.
+        on_look: called before each trial, and while others are waited for.
     """
 
     study: Study
     train: TrainTrial
     stop: StopRequest
     deadline: float | None = None
-    on_look: Callable[[], None] = lambda: None
+    on_look: Callable[[], object] = lambda: None
     _name: str = field(default="", init=False)
 
     def work(self) -> None:
