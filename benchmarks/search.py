@@ -47,13 +47,17 @@ def main() -> None:
                 threads=1,
                 seed=seed,
                 epochs=asked.epochs,
+                image_px=asked.image_px,
+                crop_px=asked.image_px,
                 schedule="cosine",
             )
             found.append(_summary(report, sampler, seed))
             text = json.dumps({"machine": processor(), "studies": found}, indent=1)
             (asked.out / "results.json").write_text(text)
-    print(f"{processor()}, Python {platform.python_version()}; {asked.pictures:,} pictures,")
-    print(f"{asked.epochs} epochs, {asked.trials} trials, {asked.seeds} seeds\n")
+    print(f"{processor()}, Python {platform.python_version()}, one thread")
+    print(f"{asked.pictures:,} pictures of {asked.image_px} pixels, {asked.epochs} epochs,")
+    print(f"{asked.trials} trials, {asked.seeds} seeds")
+    print()
     print(_table(found, asked.samplers, asked.trials))
 
 
@@ -68,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--image-px", type=int, default=16, help="side of the stored pictures")
     parser.add_argument("--vary", nargs="+", default=list(VARY))
     return parser.parse_args()
 

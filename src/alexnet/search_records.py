@@ -110,9 +110,8 @@ class TuneReport(Record):
     rates: list[float]  # of each step
     losses: list[float]  # of each step, nats
     smoothed: list[float]
-    falls_from: float  # the longest fall of the smoothed loss: first and last rate
-    falls_to: float
-    lowest: float  # rate at which the smoothed loss was lowest
+    falls_from: float  # rate at which the smoothed loss leaves its start
+    falls_to: float  # rate at which it is lowest
     exploded: float | None  # rate at which the test was stopped; None: it never exploded
     model: str
     batch: int

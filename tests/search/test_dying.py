@@ -25,12 +25,12 @@ def start(folder: Path, storage: str, pause_s: float = 0.0, heartbeat_s: int = 6
 
 
 def finish(worker) -> None:
-    _, said = worker.communicate(timeout=60)
+    _, said = worker.communicate(timeout=500)
     assert worker.returncode == 0, said.decode()
 
 
 def wait_for(path: Path, lines: int) -> None:
-    until = time.monotonic() + 40
+    until = time.monotonic() + 400
     while time.monotonic() < until:
         if path.exists() and len(path.read_text().splitlines()) >= lines:
             return

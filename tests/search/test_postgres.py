@@ -49,7 +49,7 @@ def server(tmp_path_factory) -> Generator[str]:
             check=True,
             cwd=place,
             stdout=subprocess.DEVNULL,
-            timeout=60,
+            timeout=300,
             **become,
         )
 

@@ -12,7 +12,7 @@ from alexnet.progress import track
 from alexnet.recipe import Recipe, changed, recipe_from_json
 from alexnet.search import RangeTest, range_test
 
-__all__ = ["AUTO", "settled_rate", "range_test_shown"]
+__all__ = ["AUTO", "range_test_shown", "settled_rate"]
 
 AUTO = {"lr": "auto"}
 """What `run.json` holds beside the recipe, whose rate is the one that was found."""

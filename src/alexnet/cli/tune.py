@@ -29,8 +29,8 @@ def tune(
     """Find a learning rate by the range test: it rises over one short pass.
 
     A hundred steps from first weights, while the rate rises evenly in powers of ten from 1e-7 to
-    10; it stops where the loss explodes. The suggestion is the middle of the longest fall of the
-    smoothed loss. Nothing is kept but the picture. `train --lr auto` does the same by itself.
+    10; it stops where the loss explodes. The suggestion is the middle of the fall of the smoothed
+    loss, in powers of ten. Nothing is kept but the picture. `train --lr auto` does the same.
 
     Args:
         field: lr, the learning rate.

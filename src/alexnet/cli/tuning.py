@@ -56,7 +56,6 @@ def _report(found: RangeTest, job: Job, started: float) -> TuneReport:
         smoothed=found.smoothed,
         falls_from=found.rates[first],
         falls_to=found.rates[last],
-        lowest=found.rates[found.lowest],
         exploded=found.rates[-1] if found.exploded else None,
         model=job.recipe.model,
         batch=job.recipe.batch,

@@ -52,8 +52,9 @@ def write_best(study: Study, best: TrialRecord) -> Path:
 def field_importance(trials: Sequence[TrialRecord], space: Space) -> dict[str, float]:
     """Return how much of the way to a good trial each field decides, the largest first; sums to 1.
 
-    PED-ANOVA (Watanabe, Bansal and Hutter 2023) of the best third of all that ended: a pruned one counts
-    with its last error, a failed one with the worst that any had. Empty for under 8 trials.
+    PED-ANOVA (Watanabe, Bansal and Hutter 2023) of the best third of all trials that ended: a
+    pruned one counts with its lowest error, a failed one with the worst that any had. Empty for
+    under 8 trials.
     """
     known = [e for e in trials if e.state in ("complete", "pruned") and e.error is not None]
     failed = [each for each in trials if each.state == "failed"]

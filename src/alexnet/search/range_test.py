@@ -1,6 +1,8 @@
 """The learning-rate range test: the rate rises over one short pass, and the loss says where to be.
 
-Smith 2015; the suggestion is made as fastai's users know it, from the longest valley.
+Smith 2015. As fastai's users know it, the loss is smoothed, the test ends where it explodes, and
+the suggestion is the middle of the valley. Where that begins is read otherwise: fastai takes the
+longest falling subsequence, which noise begins long before the loss has left its start.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from alexnet.build import Job
 from alexnet.errors import Diverged
 from alexnet.training import BatchLike, Rates
 
-__all__ = ["RangeTest", "longest_fall", "range_test", "smooth"]
+__all__ = ["RangeTest", "fall_of", "range_test", "smooth"]
 
 _FIRST, _LAST = 1e-7, 10.0
 _STEPS = 100
 _MEMORY = 0.9  # of the smoothed loss, from step to step
 _EXPLODED = 4.0  # times the lowest smoothed loss: there is nothing more to see
+_BEGUN = 0.1  # of the whole fall: it has left its start
+_NOTHING = 0.01  # of the loss at the start: a fall that is none
 
 
 @dataclass(frozen=True)
@@ -31,29 +35,23 @@ class RangeTest:
     rates: list[float]
     losses: list[float]  # nats
     smoothed: list[float]
-    fall: tuple[int, int]  # first and last step of the longest fall of the smoothed loss
+    fall: tuple[int, int]  # steps at which the smoothed loss leaves its start and is lowest
     exploded: bool
 
     @property
     def lr(self) -> float:
-        """The suggestion, to two figures: the middle of the longest fall, in powers of ten."""
+        """The suggestion, to two figures: the middle of the fall, in powers of ten."""
         first, last = (self.rates[i] for i in self.fall)
         return float(f"{math.sqrt(first * last):.1e}")
-
-    @property
-    def lowest(self) -> int:
-        """The step at which the smoothed loss was lowest."""
-        return min(range(len(self.smoothed)), key=self.smoothed.__getitem__)
 
     @property
     def reason(self) -> str:
         """Why this number, as a sentence."""
         first, last = self.fall
         words = (
-            f"The smoothed loss falls from {self.smoothed[first]:.3g} to {self.smoothed[last]:.3g} "
-            f"between the rates {self.rates[first]:.1e} and {self.rates[last]:.1e}, its longest "
-            f"fall; {self.lr:.1e} is the middle of that, in powers of ten: large enough to learn, "
-            "with room above it."
+            f"The smoothed loss leaves its start at the rate {self.rates[first]:.1e} and is lowest "
+            f"at {self.rates[last]:.1e} ({self.smoothed[last]:.3g}); {self.lr:.1e} is the middle "
+            "between them, in powers of ten: large enough to learn fast, with room above it."
         )
         if self.exploded:
             return f"{words} At {self.rates[-1]:.1e} the loss exploded."
@@ -92,7 +90,7 @@ def range_test(job: Job, on_step: Callable[[float, float], None] | None = None) 
     while losses and not math.isfinite(losses[-1]):
         for each in (rates, losses, smoothed):
             each.pop()
-    fall = longest_fall(smoothed)
+    fall = fall_of(smoothed)
     if fall is None:
         raise Diverged(
             "The loss does not fall at any rate from 1e-07 to 10. Look at the first weights "
@@ -111,21 +109,22 @@ def smooth(losses: Sequence[float]) -> list[float]:
     return found
 
 
-def longest_fall(values: Sequence[float]) -> tuple[int, int] | None:
-    """Return first and last place of the longest falling subsequence; None: nothing falls.
+def fall_of(smoothed: Sequence[float]) -> tuple[int, int] | None:
+    """Return the places at which a smoothed loss leaves its start and is lowest; None: no fall.
 
-    A subsequence, so that a short rise in between does not end a fall. Of equally long ones, the
-    one that ends first.
+    The start is the mean over the first tenth, where the rate is too small to matter. It is left
+    behind the last place that is higher than the start less a tenth of the whole fall.
     """
-    lengths, starts = [1] * len(values), list(range(len(values)))
-    for i, value in enumerate(values):
-        for j in range(i):
-            if value < values[j] and lengths[j] + 1 > lengths[i]:
-                lengths[i], starts[i] = lengths[j] + 1, starts[j]
-    if not lengths or max(lengths) < 2:
+    if not smoothed:
         return None
-    end = lengths.index(max(lengths))
-    return starts[end], end
+    early = smoothed[: -(-len(smoothed) // 10)]
+    start = sum(early) / len(early)
+    last = min(range(len(smoothed)), key=smoothed.__getitem__)
+    fall = start - smoothed[last]
+    if fall <= _NOTHING * abs(start):
+        return None
+    high = [i for i in range(last) if smoothed[i] >= start - _BEGUN * fall]
+    return (high[-1] if high else 0), last
 
 
 def _batches(job: Job) -> Iterator[BatchLike]:
