@@ -31,7 +31,7 @@ def test_quasi_random_points_are_a_sobol_sequence():
 
 
 @pytest.mark.parametrize(
-    ("trials", "levels"), [(1, [1, 1, 1]), (9, [2, 2, 2]), (24, [4, 3, 2]), (100, [7, 7, 2])]
+    ("trials", "levels"), [(1, [1, 1, 1]), (9, [2, 2, 2]), (24, [4, 3, 2]), (100, [6, 5, 3])]
 )
 def test_a_grid_divides_the_trials_among_the_fields(trials, levels):
     assert grid_levels(SPACE, trials) == levels

@@ -51,8 +51,11 @@ def test_a_password_is_never_shown():
 def test_a_server_that_is_not_there_is_a_sentence_without_the_password(tmp_path):
     pytest.importorskip("psycopg")
     address = "postgresql://me:secret@127.0.0.1:1/none"
-    with pytest.raises(RunError, match="postgresql://me@127.0.0.1:1/none cannot be used") as found:
-        open_storage(address, lambda study, trial: None)
+    with (
+        pytest.raises(RunError, match="postgresql://me@127.0.0.1:1/none cannot be used") as found,
+        open_study(tmp_path / "study", make_plan(), address),
+    ):
+        pass
     assert "secret" not in str(found.value)
 
 

@@ -25,7 +25,7 @@ _STEPS = 100
 _MEMORY = 0.9  # of the smoothed loss, from step to step
 _EXPLODED = 4.0  # times the lowest smoothed loss: there is nothing more to see
 _BEGUN = 0.1  # of the whole fall: it has left its start
-_NOTHING = 0.01  # of the loss at the start: a fall that is none
+_NOTHING = 0.003  # of the loss at the start: a fall that is none
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Worker:
     deadline: float | None = None
     on_look: Callable[[], object] = lambda: None
     _name: str = field(default="", init=False)
+    _failed: bool = field(default=False, init=False)
 
     def work(self) -> None:
         """Take trials until the study is done, or the time is over.
@@ -116,8 +117,9 @@ class Worker:
                 died = not isinstance(error, Interrupted)
                 give_back(optuna_study, self.study.trials()[number], died=died)
             raise
-        finally:
-            gc.collect()  # networks and their gradients hold each other
+        if self._failed:  # its exception holds the network, and is held by its own traceback
+            self._failed = False
+            gc.collect()
 
     def _sign(self, trial: Trial) -> Recipe:
         """Draw the values, and write down who runs the trial and where."""
@@ -145,9 +147,10 @@ class Worker:
 
         started = time.perf_counter()
         last = recipe.epochs
+        known = set(self.study.trials()[trial.number].intermediate_values)  # of its first half
 
         def on_epoch(epoch: Epoch) -> None:
-            if epoch.val_error is None:
+            if epoch.val_error is None or epoch.epoch in known:
                 return
             trial.report(epoch.val_error, epoch.epoch)
             if epoch.epoch < last and trial.should_prune():
@@ -162,6 +165,7 @@ class Worker:
                 raise
             trial.set_user_attr("reason", reason)
             _end(trial, folder, started)
+            self._failed = True
             raise _FailedError(reason) from None
         except optuna.TrialPruned:
             _end(trial, folder, started)
