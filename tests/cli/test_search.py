@@ -144,7 +144,7 @@ def test_a_dry_run_says_what_moves_and_what_a_trial_costs(alexnet, pictures):
     assert "7 trials of cifar_26pct, sampler random, pruner halving. What moves:" in said.out
     assert "lr        0.0001 to 0.1" in said.out
     assert "dropout" not in said.out  # which that net does not have
-    assert "A trial is 2 epochs of 44 pictures" in said.out
+    assert "A trial is 2 epochs of 43 pictures, each followed by 5 validation pictures: about" in said.out
     assert "Nothing was trained or written" in said.out
     assert not Path("runs").exists()
 

@@ -19,8 +19,9 @@ SCRIPT = Path(__file__).with_name("work_slowly.py")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 
 
-def start(folder: Path, storage: str, pause_s: float = 0.0, heartbeat_s: int = 60):
-    command = [sys.executable, SCRIPT, folder, storage, pause_s, heartbeat_s]
+def start(folder: Path, storage: str, *, go: Path = SCRIPT, heartbeat_s: int = 60):
+    """Start a worker whose trials wait behind their first epoch until the file `go` is there."""
+    command = [sys.executable, SCRIPT, folder, storage, heartbeat_s, go]
     return subprocess.Popen([str(each) for each in command], stderr=subprocess.PIPE)
 
 
@@ -53,8 +54,8 @@ def check_whole(trials, killed: int) -> None:
 
 def test_the_next_worker_goes_on_with_the_trial_of_a_killed_one(tmp_path):
     folder, storage = tmp_path / "study", str(tmp_path / "study" / "study.journal")
-    worker = start(folder, storage, pause_s=0.3)
-    wait_for(folder / "trials" / "0000" / "epochs.txt", 2)
+    worker = start(folder, storage, go=tmp_path / "never")
+    wait_for(folder / "trials" / "0000" / "epochs.txt", 1)
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
     finish(start(folder, storage))
@@ -68,7 +69,7 @@ def test_the_next_worker_goes_on_with_the_trial_of_a_killed_one(tmp_path):
 
 def test_a_worker_beside_a_killed_one_takes_its_trial(tmp_path):
     folder, storage = tmp_path / "study", str(tmp_path / "study" / "study.journal")
-    first = start(folder, storage, pause_s=0.5)
+    first = start(folder, storage, go=tmp_path / "never")
     wait_for(folder / "trials" / "0000" / "epochs.txt", 1)
     second = start(folder, storage)
     wait_for(folder / "trials" / "0005" / "epochs.txt", 9)  # it now waits for the first

@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -95,7 +96,11 @@ def test_a_study_on_a_server_is_what_it_is_in_a_file(tmp_path, server):
 def test_two_machines_share_the_trials(tmp_path, server):
     """Two folders that share nothing, not even the locks of workers: two machines in small."""
     folders = [tmp_path / name / "shared" for name in ("one", "two")]
-    workers = [start(folder, server, pause_s=0.03) for folder in folders]
+    workers = [start(folder, server, go=tmp_path / "go") for folder in folders]
+    while not all(list(folder.glob("trials/*/epochs.txt")) for folder in folders):
+        assert all(each.poll() is None for each in workers)
+        time.sleep(0.02)
+    (tmp_path / "go").touch()
     for each in workers:
         finish(each)
     with open_study(folders[0], make_plan(), server) as study:
@@ -109,7 +114,8 @@ def test_two_machines_share_the_trials(tmp_path, server):
 
 
 def test_the_trial_of_a_killed_machine_is_given_back_when_its_heart_is_silent(tmp_path, server):
-    first = start(tmp_path / "one" / "killed", server, pause_s=0.5, heartbeat_s=1)
+    never = tmp_path / "never"
+    first = start(tmp_path / "one" / "killed", server, go=never, heartbeat_s=1)
     wait_for(tmp_path / "one" / "killed" / "trials" / "0000" / "epochs.txt", 1)
     first.send_signal(signal.SIGKILL)
     first.communicate()

@@ -10,6 +10,7 @@ import pytest
 
 from alexnet.errors import Diverged, Interrupted, RecipeError, RunError, SourceError
 from alexnet.search import Worker, best_of, field_importance, open_study, trial_records, write_best
+from alexnet.search.study import give_back
 from alexnet.training import StopRequest
 
 from .formula import error_of, make_epoch, make_plan, train_formula
@@ -139,6 +140,40 @@ def test_what_is_no_fault_of_a_trial_ends_the_search_and_keeps_the_trial(tmp_pat
     trials = work(tmp_path / "study", make_plan(trials=2))
     assert [each.state for each in trials] == ["complete", "complete"]
     assert trials[0].retry_of == 0
+
+
+def test_a_worker_that_was_taken_for_dead_lets_the_other_have_its_trial(tmp_path):
+    plan = make_plan(trials=3)
+    with open_study(tmp_path / "study", plan) as study:
+
+        def train(recipe, folder, on_epoch):
+            if folder.name == "0001" and len(study.trials()) == 2:
+                trial = study.optuna.trials[1]
+                study.optuna._storage.set_trial_state_values(
+                    trial._trial_id, optuna.trial.TrialState.FAIL
+                )
+                give_back(study.optuna, trial)
+            return train_formula(recipe, folder, on_epoch)
+
+        Worker(study, train, StopRequest()).work()
+        trials = trial_records(study)
+    assert [(each.state, each.retry_of) for each in trials] == [
+        *(("complete", None), ("complete", 1), ("complete", None)),
+    ]
+
+
+def test_a_trial_during_which_three_workers_died_is_to_blame(tmp_path):
+    plan = make_plan(trials=2)
+
+    def die(recipe, folder, on_epoch):
+        raise RuntimeError("a bug")
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="a bug"):
+            work(tmp_path / "study", plan, die)
+    trials = work(tmp_path / "study", plan)
+    assert [each.state for each in trials] == ["failed", "complete"]
+    assert trials[0].reason == "Its worker died three times during it."
 
 
 def test_more_trials_go_on_with_a_study(tmp_path):

@@ -1,6 +1,8 @@
-"""A worker as a process of its own: each epoch of its trials takes a while, and is written down.
+"""A worker as a process of its own: its trials write a line for each epoch, and wait to be let on.
 
-python work_slowly.py FOLDER STORAGE PAUSE_S HEARTBEAT_S [NAME_OF_SHARED_FOLDER]
+    python work_slowly.py FOLDER STORAGE HEARTBEAT_S GO
+
+Behind the first epoch of each trial it waits until the file GO is there.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from formula import error_of, make_epoch, make_plan  # beside this file
 from alexnet.search import Worker, open_study
 from alexnet.training import StopRequest
 
-folder, storage, pause, heartbeat = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+folder, storage, heartbeat, go = Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4])
 
 
 def train(recipe, place, on_epoch):
@@ -24,7 +26,8 @@ def train(recipe, place, on_epoch):
     done = journal.read_text().split() if journal.exists() else []
     epochs = [make_epoch(i + 1, float(error)) for i, error in enumerate(done)]
     for number in range(len(done) + 1, recipe.epochs + 1):
-        time.sleep(float(pause))
+        while number > 1 and not go.exists():
+            time.sleep(0.02)
         epochs.append(make_epoch(number, error_of(recipe) + 0.05 / number))
         with journal.open("a") as file:
             file.write(f"{epochs[-1].val_error}\n")

@@ -113,6 +113,8 @@ class Worker:
         try:
             optuna_study.optimize(objective, n_trials=1, catch=(_FailedError,))
         except Exception as error:
+            if self._lost(taken):
+                return
             for number in taken:
                 died = not isinstance(error, Interrupted)
                 give_back(optuna_study, self.study.trials()[number], died=died)
@@ -120,6 +122,14 @@ class Worker:
         if self._failed:  # its exception holds the network, and is held by its own traceback
             self._failed = False
             gc.collect()
+
+    def _lost(self, taken: list[int]) -> bool:
+        """Whether others took this worker for dead, as when its machine had slept."""
+        goes_on = {each.user_attrs.get("retry_of") for each in self.study.trials()}
+        lost = [number for number in taken if number in goes_on]
+        for number in lost:
+            _log.warning("Trial %d was given to another worker: this one was silent.", number)
+        return bool(lost)
 
     def _sign(self, trial: Trial) -> Recipe:
         """Draw the values, and write down who runs the trial and where."""
