@@ -27,7 +27,7 @@ from alexnet.recipe import Fit
 
 __all__ = ["FORMAT", "HEADER", "INDEX", "Pack", "PackHeader", "is_pack", "open_pack", "read_header"]
 
-FORMAT = 1
+FORMAT = 2
 """Changes when older packs must not be read any more, also when pictures are decoded otherwise."""
 
 HEADER = "pack.json"

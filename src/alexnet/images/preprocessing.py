@@ -44,7 +44,7 @@ def read_picture(data: bytes, *, name: str, image_px: int, how: Fit) -> NDArray[
     Raises:
         UnreadablePicture: not a picture, truncated, of too many pixels or too few.
     """
-    found = decode_as_stored(data, name, least_px=image_px)
+    found = decode_as_stored(data, name, least_px=image_px, passing=True)
     square = fitted(found.pixels, image_px, how, size=found.size, factor=found.factor)
     return turned(square, found.orientation)
 
