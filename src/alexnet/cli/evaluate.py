@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from alexnet.checksums import begin
 from alexnet.cli.flags import Place, Places
 from alexnet.cli.words import counted
 from alexnet.errors import RecipeError, SourceError, WeightsError
@@ -58,14 +59,16 @@ def evaluate(
         WeightsError: the weights cannot be used, or do not belong together.
         RecipeError: a setting cannot work.
     """
+    check_batch(batch)
+    paths = [Path(each) for each in (weights, *also)]
+    for each in paths:
+        begin(each)  # torch is not there yet, and will take longer
     from alexnet.cli.held_out import held_out_pictures
     from alexnet.data import UnreadablePolicy, open_source
     from alexnet.evaluation import Tally, answers, class_positions
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
 
-    check_batch(batch)
-    paths = [Path(each) for each in (weights, *also)]
     ensemble = load_ensemble(paths, precision=precision)
     opened = open_source(Path(source), fewest_classes=1)
     position = class_positions(opened.classes, ensemble.classes, where=source)

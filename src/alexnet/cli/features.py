@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from alexnet.checksums import begin
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place
 from alexnet.records import FeaturesReport
@@ -45,9 +46,10 @@ def features(
         RecipeError: an unknown layer, or a setting that cannot work.
         RunError: the file cannot be written.
     """
+    check_batch(batch)
+    begin(Path(weights))  # torch is not there yet, and will take longer
     from alexnet.transfer import extract_features
 
-    check_batch(batch)
     return extract_features(
         Path(weights),
         Path(source),

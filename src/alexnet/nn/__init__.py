@@ -5,6 +5,7 @@ from alexnet.nn.contrast_norm import ContrastNorm
 from alexnet.nn.convolution import Convolution
 from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
+from alexnet.nn.linear import FullyConnected
 from alexnet.nn.local import LocallyConnected
 from alexnet.nn.pooling import MaxPool, MeanPool
 from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
@@ -14,6 +15,7 @@ __all__ = [
     "ContrastNorm",
     "Convolution",
     "Dropout",
+    "FullyConnected",
     "LocallyConnected",
     "MaxPool",
     "MeanPool",

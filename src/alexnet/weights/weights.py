@@ -52,8 +52,12 @@ class Weights:
     results: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=current_versions)
 
-    def network(self) -> Network:
+    def network(self, *, copy: bool = True) -> Network:
         """Build the network, put the tensors in, and set it to answer (no dropout).
+
+        Args:
+            copy: False: the network takes these tensors as they are, and what changes one changes
+                the other.
 
         Returns:
             A network on the CPU, convolutions laid out channels last as in training.
@@ -62,7 +66,8 @@ class Weights:
             WeightsError: model or arguments are unknown here, or the tensors do not fit them.
         """
         try:
-            network = build_model(self.model, **self.arguments)
+            with torch.device("meta"):  # nothing is drawn that the tensors replace
+                network = build_model(self.model, **self.arguments)
         except (RecipeError, TypeError) as error:
             raise WeightsError(
                 f"The weights ask for a network that cannot be built here: {error} "
@@ -70,7 +75,9 @@ class Weights:
                 f" ({self.versions.get('alexnet', 'unknown')})."
             ) from error
         self._check_fit(network)
-        network.load_state_dict(self.state)
+        kinds = {name: each.dtype for name, each in network.state_dict().items()}
+        own = {name: self.state[name].to("cpu", kind, copy=copy) for name, kind in kinds.items()}
+        network.load_state_dict(own, assign=True)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
