@@ -136,7 +136,8 @@ class _Convolve:
 
     def __init__(self, layer: Convolution, activation: str, dtype: torch.dtype) -> None:
         self.layer, self.activation, self.dtype = layer, activation, dtype
-        self.weight, self.shape = layer.weight, torch.Size()
+        self.weight: Tensor = layer.weight
+        self.shape = torch.Size()  # that they are packed for: none yet
         self.bias = None if layer.bias is None else layer.bias.detach().to(dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -146,14 +147,12 @@ class _Convolve:
         whole = functional.pad(x, (0, right, 0, down)) if down or right else x
         whole = whole.to(self.dtype).contiguous(memory_format=torch.channels_last)
         windows = (layer.padding, layer.stride, layer.dilation, layer.groups)
-        weight = self.weight
         if self.shape != whole.shape:
             plain = layer.weight.detach().to(self.dtype).to_mkldnn()
             pack: Any = torch._C._nn.mkldnn_reorder_conv2d_weight  # pyright: ignore
-            weight = pack(plain, *windows, list(whole.shape))
-            self.weight, self.shape = weight, whole.shape
+            self.weight, self.shape = pack(plain, *windows, list(whole.shape)), whole.shape
         convolve: Any = torch.ops.mkldnn._convolution_pointwise
-        return convolve(whole, weight, self.bias, *windows, self.activation, [], "")
+        return convolve(whole, self.weight, self.bias, *windows, self.activation, [], "")
 
 
 class _Multiply:
@@ -162,7 +161,8 @@ class _Multiply:
     def __init__(self, layer: nn.Linear, activation: str) -> None:
         self.layer, self.activation = layer, activation
         self.weight: Tensor | None = None
-        self.bias = None if layer.bias is None else layer.bias.detach().bfloat16()
+        bias = cast("Tensor | None", layer.bias)
+        self.bias = None if bias is None else bias.detach().bfloat16()
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return (N, outputs)."""
