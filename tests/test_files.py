@@ -41,6 +41,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
+def test_names_that_are_no_text_come_back_from_json(tmp_path):
+    write_json(tmp_path / "file", {"path": "ant/\udcff.png", "ü": 1})
+    assert read_json(tmp_path / "file") == {"path": "ant/\udcff.png", "ü": 1}
+    (tmp_path / "file").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

@@ -62,4 +62,4 @@ def test_a_missing_end_is_noticed_wherever_the_cut_lies(kind, options):
 def test_of_other_formats_nothing_is_said():
     assert not ends_early(saved("BMP")[:100])
     assert not ends_early(b"")
-    assert not ends_early(b"\xff\xd8\xffno segments")
+    assert not ends_early(b"\xff\xd8\xff\xe0\0\x04ab" + b"no segments" * 9)
