@@ -273,7 +273,7 @@ def test_a_folder_with_something_else_is_refused(tiny_source, tmp_path):
 def test_another_pack_is_not_overwritten(tiny_source, tmp_path):
     source, folder = tiny_source(5), tmp_path / "pack"
     write(source, folder)
-    words = "holds another pack already: of pictures, 8 pixels, crop, stored as pixels, or of these files before"
+    words = "another pack already: of pictures, 8 pixels, crop, stored as pixels, or of these files"
     with pytest.raises(SourceError, match=words):
         write(tiny_source(6), folder)
     with pytest.raises(SourceError, match=words):
