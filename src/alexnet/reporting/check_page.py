@@ -276,7 +276,7 @@ def _next(report: CheckReport) -> Markup:
     return join(
         rule,
         element("p", f"Here that is {count(len(report.exclude), 'picture')},{NARROW}{share}."),
-        element("pre", element("code", "\n".join(commands)), class_="command"),
+        *[element("pre", element("code", each), class_="command") for each in commands],
         element("p", "Beside this page, everything for other programs:"),
         element("ul", element("li", element("a", "check.json", href="check.json")), class_="files"),
     )
