@@ -11,7 +11,8 @@ import pytest
 import alexnet
 
 FLOORS = (
-    {"errors", "records", "recipe", "files", "locks", "devices", "progress", "trust"},  # no torch, no numpy
+    # no torch, no numpy:
+    {"errors", "records", "recipe", "files", "locks", "devices", "progress", "trust"},
     {"nn", "images"},
     {"models", "data"},
     {"weights", "evaluation"},

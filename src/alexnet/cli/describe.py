@@ -43,8 +43,9 @@ def describe(
     from alexnet.models import MODELS, geometry, is_layer_file, model_list, network_geometry
     from alexnet.trust import trusting
 
-    named = model is None or model in MODELS or is_layer_file(model)
-    place = None if named or not Path(model).exists() else Path(model)
+    place = None
+    if model is not None and model not in MODELS and not is_layer_file(model):
+        place = Path(model) if Path(model).exists() else None
     if model is None or place is not None:
         if (image_px, crop_px, classes, activation) != (None, None, None, None):
             raise RecipeError("Name a model with these settings: alexnet describe MODEL ...")
