@@ -75,7 +75,7 @@ def random_arrays(shapes: Mapping[str, Iterable[tuple[int, ...]]], seed: int = 0
         found[name] = []
         for place, size in enumerate(sizes):
             fan_in = int(np.prod(size[1:])) if len(size) > 1 else 100
-            array = rng.normal(0, (2 / fan_in) ** 0.5, size).astype(np.float32)
+            array = rng.standard_normal(size, np.float32) * np.float32((2 / fan_in) ** 0.5)
             if "bn" in name:  # mean, variance, and what both are to be divided by
                 array = [array, rng.uniform(1, 3, size), np.array([2.0])][place]
             elif "scale" in name and place == 0:
@@ -90,7 +90,7 @@ class Case:
 
     folder: Path
     arrays: Arrays
-    opencv_reads: str
+    generation: str
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -103,8 +103,10 @@ class Case:
         """What OpenCV's reader answers for (N, C, H, W)."""
         import cv2
 
-        trained = self.folder / "opencv.caffemodel"  # it does not find weights in V0's form
-        trained.write_bytes(caffemodel(self.arrays, self.opencv_reads))
+        trained = self.files[1]
+        if self.generation == V0:  # in that form it does not find weights
+            trained = self.folder / "opencv.caffemodel"
+            trained.write_bytes(caffemodel(self.arrays, V1))
         net = cv2.dnn.readNetFromCaffe(str(self.files[0]), str(trained))
         return np.concatenate([self._ask(net, each[None]) for each in pictures])
 
@@ -124,7 +126,7 @@ def write_case(tmp_path) -> Callable[..., Case]:
         seed: int = 0,
     ) -> Case:
         arrays = random_arrays(shapes, seed)
-        case = Case(tmp_path, arrays, NEW if generation == NEW else V1)
+        case = Case(tmp_path, arrays, generation)
         case.files[0].write_text(prototxt)
         case.files[1].write_bytes(caffemodel(arrays, generation))
         return case

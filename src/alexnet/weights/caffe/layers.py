@@ -109,8 +109,9 @@ def _pooling(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
         ceiling=ceiling,
     )
     pool = draft.layers[node]
-    sizes = draft.shapes[inputs[0]][1:]
-    for i, size in enumerate(sizes if isinstance(pool, CaffePool) else ()):
+    if not isinstance(pool, CaffePool):
+        return [node]
+    for i, size in enumerate(draft.shapes[inputs[0]][1:]):
         last = -(-(size - pool.kernel[i]) // pool.stride[i]) * pool.stride[i]
         if ceiling and not pool.padding[i] and last >= size:
             raise layer.error(
