@@ -245,3 +245,17 @@ def test_blurred_and_sharp_series_are_near_but_other_scenes_are_not(checked):
     files = {**usual(0, 6, "ant"), **usual(10, 6, "bee")}
     files["ant/blurred.png"] = saved(scene(3).filter(ImageFilter.GaussianBlur(1.5)))
     assert paths(checked(files).near_copies) == [["ant/3.png", "ant/blurred.png"]]
+
+
+def test_photographs_as_they_are_found(real_data):
+    report = check_source(open_source(real_data / "hymenoptera.tar", as_found=True))
+    assert (report.readable, report.splits) == (398, {"train": 245, "val": 153})
+    assert report.formats == {"JPEG": 397, "GIF": 1}
+    found = {
+        kind: [path.rpartition("/")[2] for path in each] for kind, each in flawed(report).items()
+    }
+    assert found["long"] == ["662541407_ff8db781e7.jpg"]
+    assert "imageNotFound.gif" in found["grey"]
+    assert len(found["grey"]) == 3
+    assert report.sizes.largest == [2592, 1944]
+    assert (report.copies, report.near_copies) == ([], [])
