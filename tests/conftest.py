@@ -1,8 +1,9 @@
-"""What holds for every test: which kinds wait to be asked for, and names that are no text."""
+"""What holds for every test: which kinds wait to be asked for, real pictures, odd names."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,16 @@ def _has_accelerator() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real pictures, where there is one."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("ALEXNET_TEST_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip("no real pictures: neither ALEXNET_TEST_DATA nor ../shared/data is there")
+    return folder
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -79,16 +78,6 @@ def tiny_source() -> type[TinySource]:
 @pytest.fixture
 def make_png() -> Callable[[int], bytes]:
     return png
-
-
-@pytest.fixture
-def real_data() -> Path:
-    """The folder of real pictures, where there is one."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("ALEXNET_TEST_DATA") or beside)
-    if not folder.is_dir():
-        pytest.skip("no real pictures: neither ALEXNET_TEST_DATA nor ../shared/data is there")
-    return folder
 
 
 @pytest.fixture
