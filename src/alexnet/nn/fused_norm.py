@@ -33,7 +33,7 @@ from alexnet.nn.compiled import (
     threads,
 )
 
-__all__ = ["FAST", "inverse_fourth_roots", "run", "stop_where_rectified", "window_sums"]
+__all__ = ["FAST", "find_roots", "run", "turn_back"]
 
 FAST = {"contract", "nsz", "arcp", "reassoc"}  # not: that nothing is infinite or not a number
 _FIRST_GUESS = np.uint32(1331181520)  # bits of s ** -0.25 are about this less a quarter of s's
@@ -75,7 +75,7 @@ def run(
 
 
 @njit(inline="always")
-def window_sums(padded: Any, sums: Any, size: int) -> None:
+def _window_sums(padded: Any, sums: Any, size: int) -> None:
     """Add up `size` neighbours; the usual sizes are written out, so that they become vectors."""
     if size == 5:
         for c in range(len(sums)):
@@ -92,7 +92,7 @@ def window_sums(padded: Any, sums: Any, size: int) -> None:
 
 
 @njit(inline="always")
-def inverse_fourth_roots(
+def _inverse_fourth_roots(
     sums: Any, bits: Any, roots: Any, root_bits: Any, scale: Any, k: Any
 ) -> None:
     """Turn plain sums into s = k + scale * sum, and write s ** -0.25."""
@@ -110,11 +110,77 @@ def inverse_fourth_roots(
 
 
 @njit(inline="always")
-def stop_where_rectified(values: Any, gradients: Any, rectify: bool) -> None:
+def _stop_where_rectified(values: Any, gradients: Any, rectify: bool) -> None:
     """Set gradients to zero where a ReLU gave zero."""
     if rectify:
         for c in range(len(values)):
             gradients[c] = np.float32(0) if values[c] <= 0 else gradients[c]
+
+
+@njit(inline="always")
+def find_roots(
+    values: Any,
+    squares: Any,
+    sums: Any,
+    sum_bits: Any,
+    roots: Any,
+    root_bits: Any,
+    size: int,
+    scale: Any,
+    k: Any,
+) -> None:
+    """Write s ** -0.25 of a row, s being k + scale * the sum of squares in each window.
+
+    Args:
+        values: (W,) float32.
+        squares: (W + size - 1,) float32, zeros at both ends; written between.
+        sums: (W,) float32, written.
+        sum_bits: the same memory, as uint32.
+        roots: (W,) float32, written.
+        root_bits: the same memory, as uint32.
+        size: of the window.
+        scale: what the plain sum is multiplied by.
+        k: added to it.
+    """
+    for c in range(len(values)):
+        squares[c + size // 2] = values[c] * values[c]
+    _window_sums(squares, sums, size)
+    _inverse_fourth_roots(sums, sum_bits, roots, root_bits, scale, k)
+
+
+@njit(inline="always")
+def turn_back(
+    values: Any,
+    gradients: Any,
+    roots: Any,
+    shares: Any,
+    sums: Any,
+    size: int,
+    scale: Any,
+    rectify: bool,
+) -> None:
+    """Turn the gradients of a row's outputs into those of its inputs, in place.
+
+    Args:
+        values: (W,) float32, the row.
+        gradients: (W,) float32, changed.
+        roots: as `find_roots` wrote them.
+        shares: (W + size - 1,) float32, zeros at both ends; written between.
+        sums: (W,) float32, written.
+        size: of the window.
+        scale: what the plain sum was multiplied by.
+        rectify: the row went through a ReLU first.
+    """
+    after = size - size // 2 - 1
+    slope = np.float32(1.5) * scale
+    for c in range(len(values)):
+        square = roots[c] * roots[c]
+        gradients[c] *= square * roots[c]
+        shares[c + after] = gradients[c] * values[c] * (square * square)
+    _window_sums(shares, sums, size)
+    for c in range(len(values)):
+        gradients[c] -= slope * values[c] * sums[c]
+    _stop_where_rectified(values, gradients, rectify)
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -133,7 +199,6 @@ def across_forward(
         threads: parts that the rows are shared into.
     """
     R, W = x.shape
-    before = size // 2
     for thread in prange(threads):
         x_bits = np.empty(W, dtype=np.uint32)
         s_bits = np.empty(W, dtype=np.uint32)
@@ -143,10 +208,7 @@ def across_forward(
         for r in range(R * thread // threads, R * (thread + 1) // threads):
             load(x[r], values, x_bits)
             cut_below_zero(values, rectify)
-            for c in range(W):
-                squares[c + before] = values[c] * values[c]
-            window_sums(squares, s, size)
-            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            find_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
             for c in range(W):
                 values[c] *= q[c] * q[c] * q[c]
             store(values, x_bits, y[r])
@@ -161,9 +223,6 @@ def across_backward(
     With p = s ** -0.75: dx = g p - 1.5 scale x * (sum of g x p / s over the windows that hold x).
     """
     R, W = x.shape
-    before = size // 2
-    after = size - before - 1
-    slope = np.float32(1.5) * scale
     for thread in prange(threads):
         x_bits = np.empty(W, dtype=np.uint32)
         g_bits = np.empty(W, dtype=np.uint32)
@@ -177,18 +236,8 @@ def across_backward(
             load(x[r], values, x_bits)
             cut_below_zero(values, rectify)
             load(g[r], gradients, g_bits)
-            for c in range(W):
-                squares[c + before] = values[c] * values[c]
-            window_sums(squares, s, size)
-            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
-            for c in range(W):
-                square = q[c] * q[c]
-                gradients[c] *= square * q[c]
-                shares[c + after] = gradients[c] * values[c] * (square * square)
-            window_sums(shares, s, size)
-            for c in range(W):
-                gradients[c] -= slope * values[c] * s[c]
-            stop_where_rectified(values, gradients, rectify)
+            find_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
+            turn_back(values, gradients, q, shares, s, size, scale, rectify)
             store(gradients, g_bits, dx[r])
 
 
@@ -237,7 +286,7 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool
                 flat[i] = values[h, i] * values[h, i]
         for h in range(H):
             _patch_sums(squares, rows, s.reshape(W, C), size // 2, size, h)
-            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for i in range(W * C):
                 values[h, i] *= q[i] * q[i] * q[i]
             store(values[h], x_bits[h], y[n, h].reshape(-1))
@@ -269,7 +318,7 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
                 flat[i] = values[h, i] * values[h, i]
         for h in range(H):
             _patch_sums(squares, rows, s.reshape(W, C), before, size, h)
-            inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             flat = shares[h].reshape(-1)
             for i in range(W * C):
                 square = q[i] * q[i]
@@ -279,5 +328,5 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
             _patch_sums(shares, rows, s.reshape(W, C), after, size, h)
             for i in range(W * C):
                 gradients[h, i] -= slope * values[h, i] * s[i]
-            stop_where_rectified(values[h], gradients[h], rectify)
+            _stop_where_rectified(values[h], gradients[h], rectify)
             store(gradients[h], g_bits[h], dx[n, h].reshape(-1))

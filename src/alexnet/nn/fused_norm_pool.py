@@ -24,8 +24,8 @@ from alexnet.nn.compiled import (
     store,
     threads,
 )
-from alexnet.nn.fused_norm import FAST, inverse_fourth_roots, stop_where_rectified, window_sums
-from alexnet.nn.fused_pool import NOWHERE, take_larger
+from alexnet.nn.fused_norm import FAST, find_roots, turn_back
+from alexnet.nn.fused_pool import collect, finish, take_larger, windows_over
 
 __all__ = ["back", "forward"]
 
@@ -119,10 +119,7 @@ def _forward(
                             first = tower * D
                             load(x[n, h, w, first : first + D], values, x_bits)
                             cut_below_zero(values, rectify_before)
-                            for c in range(D):
-                                squares[c + size // 2] = values[c] * values[c]
-                            window_sums(squares, s, size)
-                            inverse_fourth_roots(s, s_bits, q_, q_bits, scale, k)
+                            find_roots(values, squares, s, s_bits, q_, q_bits, size, scale, k)
                             out = rows[h % kernel, w, first : first + D]
                             for c in range(D):
                                 out[c] = values[c] * (q_[c] * q_[c] * q_[c])
@@ -139,11 +136,7 @@ def _forward(
                             if i + j:
                                 row = rows[(top + i) % kernel, left + j]
                                 take_larger(best, where, row, np.uint8(i * kernel + j))
-                    if rectify_behind:
-                        for c in range(C):
-                            where[c] = NOWHERE if best[c] <= 0 else where[c]
-                    cut_below_zero(best, rectify_behind)
-                    store(best, best_bits, y[n, p, q])
+                    finish(best, best_bits, where, y[n, p, q], rectify_behind)
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -164,9 +157,6 @@ def _back(
     N, H, W, C = x.shape
     P, Q = place.shape[1:3]
     D = C // towers
-    before = size // 2
-    after = size - before - 1
-    slope = np.float32(1.5) * scale
     for part in prange(parts):
         x_bits = np.empty(D, dtype=np.uint32)
         g_bits = np.empty(C, dtype=np.uint32)
@@ -183,34 +173,15 @@ def _back(
         shares = np.zeros(D + size - 1, dtype=np.float32)
         for n in range(N * part // parts, N * (part + 1) // parts):
             for h in range(H):
-                first_p, last_p = max(0, (h - kernel + stride) // stride), min(P - 1, h // stride)
+                over_h = windows_over(h, P, kernel, stride)
                 for w in range(W):
-                    first_q = max(0, (w - kernel + stride) // stride)
-                    last_q = min(Q - 1, w // stride)
-                    for c in range(C):
-                        sums[c] = 0
-                    for p in range(first_p, last_p + 1):
-                        for q in range(first_q, last_q + 1):
-                            number = np.uint8((h - p * stride) * kernel + w - q * stride)
-                            where = place[n, p, q]
-                            load(g[n, p, q], row, g_bits)
-                            for c in range(C):
-                                sums[c] += row[c] if where[c] == number else np.float32(0)
+                    over_w = windows_over(w, Q, kernel, stride)
+                    collect(g[n], place[n], h, w, over_h, over_w, kernel, stride, row, g_bits, sums)
                     for tower in range(towers):
                         first = tower * D
                         gradients = sums[first : first + D]
                         load(x[n, h, w, first : first + D], values, x_bits)
                         cut_below_zero(values, rectify)
-                        for c in range(D):
-                            squares[c + before] = values[c] * values[c]
-                        window_sums(squares, s, size)
-                        inverse_fourth_roots(s, s_bits, q_, q_bits, scale, k)
-                        for c in range(D):
-                            square = q_[c] * q_[c]
-                            gradients[c] *= square * q_[c]
-                            shares[c + after] = gradients[c] * values[c] * (square * square)
-                        window_sums(shares, s, size)
-                        for c in range(D):
-                            gradients[c] -= slope * values[c] * s[c]
-                        stop_where_rectified(values, gradients, rectify)
+                        find_roots(values, squares, s, s_bits, q_, q_bits, size, scale, k)
+                        turn_back(values, gradients, q_, shares, s, size, scale, rectify)
                     store(sums, sums_bits, dx[n, h, w])

@@ -18,9 +18,9 @@ import torch
 
 from alexnet.nn.compiled import as_array, call, compiled, cut_below_zero, load, njit, prange, store
 
-__all__ = ["NOWHERE", "pool", "pool_back", "take_larger"]
+__all__ = ["collect", "finish", "pool", "pool_back", "take_larger", "windows_over"]
 
-NOWHERE = np.uint8(255)
+_NOWHERE = np.uint8(255)
 
 
 def pool(
@@ -74,11 +74,7 @@ def _pool(x: Any, y: Any, place: Any, kernel: int, stride: int, rectify: bool) -
                         if i + j:
                             load(x[n, p * stride + i, q * stride + j], row, row_bits)
                             take_larger(best, where, row, np.uint8(i * kernel + j))
-                if rectify:
-                    for c in range(C):
-                        where[c] = NOWHERE if best[c] <= 0 else where[c]
-                cut_below_zero(best, rectify)
-                store(best, best_bits, y[n, p, q])
+                finish(best, best_bits, where, y[n, p, q], rectify)
 
 
 @njit(inline="always")
@@ -90,6 +86,62 @@ def take_larger(best: Any, where: Any, row: Any, number: Any) -> None:
         where[c] = number if larger else where[c]
 
 
+@njit(inline="always")
+def finish(best: Any, best_bits: Any, where: Any, row: Any, rectify: bool) -> None:
+    """Write a window's largest numbers, cut below zero where a ReLU stands beside."""
+    if rectify:
+        for c in range(len(best)):
+            where[c] = _NOWHERE if best[c] <= 0 else where[c]
+    cut_below_zero(best, rectify)
+    store(best, best_bits, row)
+
+
+@njit(inline="always")
+def windows_over(position: int, count: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return the first and the last of `count` windows in a line that hold a position."""
+    return max(0, (position - kernel + stride) // stride), min(count - 1, position // stride)
+
+
+@njit(inline="always")
+def collect(
+    g: Any,
+    place: Any,
+    h: int,
+    w: int,
+    over_h: tuple[int, int],
+    over_w: tuple[int, int],
+    kernel: int,
+    stride: int,
+    row: Any,
+    row_bits: Any,
+    sums: Any,
+) -> None:
+    """Add up what the windows that hold a position give back to it.
+
+    Args:
+        g: (P, Q, C) gradients of a picture's outputs.
+        place: (P, Q, C) where each was found.
+        h: row of the position.
+        w: its column.
+        over_h: first and last window over its row.
+        over_w: the same over its column.
+        kernel: side of a window.
+        stride: of the windows.
+        row: (C,) float32, written.
+        row_bits: the same memory, as uint32.
+        sums: (C,) float32, written.
+    """
+    for c in range(len(sums)):
+        sums[c] = 0
+    for p in range(over_h[0], over_h[1] + 1):
+        for q in range(over_w[0], over_w[1] + 1):
+            number = np.uint8((h - p * stride) * kernel + w - q * stride)
+            where = place[p, q]
+            load(g[p, q], row, row_bits)
+            for c in range(len(sums)):
+                sums[c] += row[c] if where[c] == number else np.float32(0)
+
+
 @compiled(parallel=True)
 def _pool_back(g: Any, place: Any, dx: Any, kernel: int, stride: int) -> None:
     N, H, W, C = dx.shape
@@ -99,16 +151,8 @@ def _pool_back(g: Any, place: Any, dx: Any, kernel: int, stride: int) -> None:
         row_bits = np.empty(C, dtype=np.uint32)
         sums, row = sums_bits.view(np.float32), row_bits.view(np.float32)
         for h in range(H):
-            first_p, last_p = max(0, (h - kernel + stride) // stride), min(P - 1, h // stride)
+            over_h = windows_over(h, P, kernel, stride)
             for w in range(W):
-                first_q, last_q = max(0, (w - kernel + stride) // stride), min(Q - 1, w // stride)
-                for c in range(C):
-                    sums[c] = 0
-                for p in range(first_p, last_p + 1):
-                    for q in range(first_q, last_q + 1):
-                        number = np.uint8((h - p * stride) * kernel + w - q * stride)
-                        where = place[n, p, q]
-                        load(g[n, p, q], row, row_bits)
-                        for c in range(C):
-                            sums[c] += row[c] if where[c] == number else np.float32(0)
+                over_w = windows_over(w, Q, kernel, stride)
+                collect(g[n], place[n], h, w, over_h, over_w, kernel, stride, row, row_bits, sums)
                 store(sums, sums_bits, dx[n, h, w])
