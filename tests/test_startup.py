@@ -26,8 +26,9 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
         (["train", "--help"], "--val-fraction"),
         (["predict", "--help"], "--reject-below"),
         (["describe", "--help"], "--image-px"),
+        (["check", "--help"], "--exclude-to"),
     ],
-    ids=["help", "version", "train", "predict", "describe"],
+    ids=["help", "version", "train", "predict", "describe", "check"],
 )
 def test_help_loads_neither_torch_nor_numpy(words, said):
     done = subprocess.run(

@@ -10,7 +10,7 @@ import pytest
     [
         ("trian", r'There is no verb "trian"\. Did you mean "train"\? Verbs: train, evaluate, '),
         ("trian --help", r'There is no verb "trian"\. Did you mean "train"\?'),
-        ("--jsn", r'alexnet has no option "--jsn"\. Did you mean "--json".* See: alexnet --help'),
+        ("--jsn", r'alexnet has no option "--jsn"\. Did you mean "--json".*\? See: alexnet --help'),
         ("train", r"train needs SOURCE\. See: alexnet train --help"),
         ("features w s", r"features needs --out\. See: alexnet features --help"),
         (
