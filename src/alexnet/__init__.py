@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from alexnet.cli.demo import demo
     from alexnet.cli.describe import describe
     from alexnet.cli.evaluate import evaluate
+    from alexnet.cli.export import export
     from alexnet.cli.features import features
     from alexnet.cli.finetune import finetune
     from alexnet.cli.import_ import import_
@@ -60,6 +61,7 @@ __all__ = [
     "demo",
     "describe",
     "evaluate",
+    "export",
     "features",
     "finetune",
     "import_",
@@ -74,7 +76,10 @@ __all__ = [
     "weights_",
 ]
 
-_VERBS = "train evaluate predict features finetune pack check cache describe import_ weights_ demo"
+_VERBS = (
+    "train evaluate predict features finetune pack check cache "
+    "describe import_ export weights_ demo"
+)
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",

@@ -87,6 +87,11 @@ _VERBS = (
         "alexnet.cli.show_import:render",
     ),
     Verb(
+        "export",
+        "Write trained weights in a form that other programs run, and check it on pictures.",
+        "alexnet.cli.show_export:render",
+    ),
+    Verb(
         "weights",
         "List published weights that fit a network here, or download some.",
         "alexnet.cli.show_weights:render",

@@ -1,11 +1,15 @@
 """What one does with a trained network: ask it, take its features, teach it other classes."""
 
 from alexnet.transfer.ensemble import Ensemble, load_ensemble
+from alexnet.transfer.export import BOUNDS, ExportFormat, export_weights
 from alexnet.transfer.features import extract_features
 from alexnet.transfer.finetune import finetuning_recipe, last_layer, with_new_head
 
 __all__ = [
+    "BOUNDS",
     "Ensemble",
+    "ExportFormat",
+    "export_weights",
     "extract_features",
     "finetuning_recipe",
     "last_layer",
