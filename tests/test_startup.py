@@ -26,8 +26,10 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
         (["train", "--help"], "--val-fraction"),
         (["predict", "--help"], "--reject-below"),
         (["describe", "--help"], "--image-px"),
+        (["search", "--help"], "--vary"),
+        (["tune", "--help"], "--out"),
     ],
-    ids=["help", "version", "train", "predict", "describe"],
+    ids=["help", "version", "train", "predict", "describe", "search", "tune"],
 )
 def test_help_loads_neither_torch_nor_numpy(words, said):
     done = subprocess.run(

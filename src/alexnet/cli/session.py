@@ -8,7 +8,8 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,36 @@ from alexnet.training import (
 from alexnet.weights import Weights, current_versions, load_weights, save_weights
 from alexnet.words import counted
 
-__all__ = ["conduct"]
+__all__ = ["Manner", "conduct"]
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """What differs where a training is one of many, as a trial of a search is.
+
+    Args:
+        on_epoch: told each epoch when it is written down; what it raises ends the call, and the
+            run stays as it is.
+        measured: whether the best weights are measured again at the end, and a page is drawn.
+        command: what makes the run again; None: what this process was called with.
+        also_asked: facts that `run.json` holds beside the usual ones.
+    """
+
+    on_epoch: Callable[[Epoch], None] | None = None
+    measured: bool = True
+    command: Sequence[str] | None = None
+    also_asked: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+
 def conduct(
-    make: Callable[[], Job], source: Path, folder: Path | None, *, save_every: float
+    make: Callable[[], Job],
+    source: Path,
+    folder: Path | None,
+    *,
+    save_every: float,
+    manner: Manner | None = None,
 ) -> TrainReport:
     """Prepare a job, open its run folder, train it to the end or go on with it, and measure it.
 
@@ -53,19 +77,24 @@ def conduct(
         source: as the user named it.
         folder: the run folder; None: the one where the same was asked before, else a new one.
         save_every: minutes between two checkpoints.
+        manner: what differs; None: nothing.
     """
+    manner = manner or Manner()
     with stop_on_signals() as stop:
         job = make()
-        asked = _asked(source, job)
+        asked = _asked(source, job, manner)
         with open_run(folder or _default_folder(source, job, asked), asked) as run:
-            return _Session(run, job, stop, save_every).run()
+            return _Session(run, job, stop, save_every, manner).run()
 
 
 class _Session:
     """One call of `train` on an open run folder."""
 
-    def __init__(self, run: Run, job: Job, stop: StopRequest, save_every: float) -> None:
+    def __init__(
+        self, run: Run, job: Job, stop: StopRequest, save_every: float, manner: Manner
+    ) -> None:
         self.folder, self.job, self.stop, self.save_every = run, job, stop, save_every
+        self.manner = manner
         self.saved_at = time.monotonic()
 
     def run(self) -> TrainReport:
@@ -84,7 +113,7 @@ class _Session:
             self.folder.write("stopped", {"step": self.job.training.state.step})
             raise Interrupted(f"{error} The same command continues the run.") from None
         except Diverged as error:
-            explained = self._explained(error)
+            explained = self._explained(error) if self.manner.measured else error
             self.folder.write("diverged", {"sentence": str(explained)})
             raise explained from None
         self._finish()
@@ -131,6 +160,8 @@ class _Session:
         if epoch.best:
             save_weights(self.folder.weights, snapshot(self.job))
         self.folder.write("epoch", epoch.to_json())
+        if self.manner.on_epoch is not None:
+            self.manner.on_epoch(epoch)
         _log.info("%s", _epoch_in_words(epoch, self.job.recipe.epochs))
         entropy = self.job.label_entropy
         if self.job.recipe.loss == "softmax" and is_stuck(
@@ -142,12 +173,13 @@ class _Session:
         """Measure the best weights on the held-out split and write results and page."""
         run, job = self.folder, self.job
         weights = load_weights(run.weights)
-        measured = final_results(job, weights)
+        measured = final_results(job, weights) if self.manner.measured else None
         results = measured[0].to_json() if measured else None
         save_weights(run.weights, dataclasses.replace(weights, results=results))
-        run.write("end", {"why": job.training.schedule.plan.finished, "split": job.held_out})
+        split = job.held_out if measured else None
+        run.write("end", {"why": job.training.schedule.plan.finished, "split": split})
         facts = {
-            "split": job.held_out,
+            "split": split,
             "results": results,
             "ended": job.training.schedule.plan.finished,
             "best_epoch": job.training.schedule.plan.best_epoch,
@@ -220,7 +252,7 @@ class _Session:
         )
 
 
-def _asked(source: Path, job: Job) -> dict[str, Any]:
+def _asked(source: Path, job: Job, manner: Manner) -> dict[str, Any]:
     """Return what `run.json` holds."""
     return {
         "source": str(source),
@@ -229,9 +261,10 @@ def _asked(source: Path, job: Job) -> dict[str, Any]:
         "start": job.origin,
         "recipe": job.recipe.to_json(),
         "files": job.network.arguments.get("files"),
-        "command": _command(),
+        "command": _command() if manner.command is None else list(manner.command),
         "versions": current_versions(),
         "machine": processor(),
+        **manner.also_asked,
     }
 
 
