@@ -86,7 +86,7 @@ def test_a_field_is_checked_where_it_moves():
     assert space.values([0.25, 0.0], RECIPE) == {"mean": "central", "crop_area": 0.08}
     with pytest.raises(RecipeError, match="crop_area must be above 0 and at most 1; got"):
         Space.of([Dimension("crop_area", Range(0.5, 1.5)), dimensions[1]], RECIPE)
-    with pytest.raises(RecipeError, match="crop_area shapes something only with mean central"):
+    with pytest.raises(RecipeError, match="a mean image cannot follow it"):
         Space.of(dimensions[:1], RECIPE)
 
 
