@@ -50,6 +50,9 @@ def main() -> None:
                 image_px=asked.image_px,
                 crop_px=asked.image_px,
                 schedule="cosine",
+                initialisation="he",
+                mean="channel",
+                standardise=True,
             )
             found.append(_summary(report, sampler, seed))
             text = json.dumps({"machine": processor(), "studies": found}, indent=1)

@@ -50,18 +50,18 @@ class Axis:
             return [(self.share(each), _name(each)) for each in self.names]
         found = self._powers(most) if self.scale == "log" else ticks(self.low, self.high, most)
         found = [each for each in found if not self.whole or float(each).is_integer()]
+        if len(found) < 2:
+            found = [self.low, self.high]
         return [(self.share(each), self._text(each)) for each in found]
 
     def _powers(self, most: int) -> list[float]:
-        """Return powers of ten within the axis, and 2 and 5 times them where they are few."""
+        """Return powers of ten, and 2 and 5 times them where they are few; of two, if whole."""
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         steps = (1,) if last - first > 2 else (1, 2, 5) if last - first == 1 else (1, 3)
-        within = [
-            step * 10.0**power
-            for power in range(first, last + 1)
-            for step in steps
-            if self.low * 0.999 <= step * 10.0**power <= self.high * 1.001
-        ]
+        spots = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+        if self.whole:
+            spots = [2.0**power for power in range(math.ceil(math.log2(self.high)) + 1)]
+        within = [each for each in spots if self.low * 0.999 <= each <= self.high * 1.001]
         return within[:: max(1, -(-len(within) // most))]
 
     def _text(self, value: float) -> str:

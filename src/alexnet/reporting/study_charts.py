@@ -36,13 +36,18 @@ def draw_best_so_far(report: SearchReport) -> Markup:
     stairs = list(zip(complete, best, strict=True))
     if stairs:
         stairs.append((shown[-1].number, stairs[-1][1]))
+    errors = axis_over("validation error", map(_error, shown), "percent")
+    lost = [each for each in report.ended if each.error is None]  # failed before any figure
     plot = Plot(
         title="Each trial, and the lowest so far",
         sentence=_best_in_words(report),
         x=Axis("trial", 0, max(each.number for each in report.ended) + 0.5, whole=True),
-        y=axis_over("validation error", map(_error, shown), "percent"),
+        y=errors,
         traces=[Trace(stairs, "val", "lowest so far", steps=True)],
-        dots=[_dot(report, each, each.number, _error(each)) for each in shown],
+        dots=[
+            *[_dot(report, each, each.number, errors.high) for each in lost],
+            *[_dot(report, each, each.number, _error(each)) for each in shown],
+        ],
         width=840,
         height=280,
     )
@@ -74,10 +79,16 @@ def draw_curves_of_trials(report: SearchReport) -> Markup:
 
 
 def draw_importance(report: SearchReport) -> Markup:
-    """Draw how much each field decides, as bars."""
-    if not report.importance:
-        words = "Fewer than eight trials have ended: too few to say which field decides."
-        return element("p", words, class_="empty")
+    """Draw how much each field decides, as bars, and the error over those that decide most."""
+    fields = most_important(report)[:_MOST_PAIRED]
+    over = element("div", *[_draw_error_over(report, each) for each in fields], class_="charts")
+    if report.importance:
+        return join(_bars(report), over)
+    words = "Fewer than eight trials have ended, or they are too alike, to say which field decides."
+    return join(element("p", words, class_="empty"), over)
+
+
+def _bars(report: SearchReport) -> Markup:
     rows = [
         element(
             "tr",
@@ -96,6 +107,21 @@ def draw_importance(report: SearchReport) -> Markup:
         for name, share in report.importance.items()
     ]
     return element("table", element("tbody", *rows), class_="classes importance")
+
+
+def _draw_error_over(report: SearchReport, field: SearchedField) -> Markup | None:
+    name = field.field
+    shown = [e for e in report.ended if e.error is not None and name in e.values]
+    if not shown:
+        return None
+    plot = Plot(
+        title=f"Error over {name}",
+        sentence=f"{counted(len(shown), 'trial')}; {_best_in_words(report)}",
+        x=axis_of_field(field),
+        y=axis_over("validation error", map(_error, shown), "percent"),
+        dots=[_dot(report, each, each.values[name], _error(each)) for each in shown],
+    )
+    return draw_plot(plot)
 
 
 def draw_pairs(report: SearchReport) -> Markup:

@@ -38,7 +38,10 @@ def draw_study_page(
         Section(
             "best",
             "Best so far",
-            "How much another trial brought. Dots are trials, in the order in which they began.",
+            (
+                "How much another trial brought. Dots are trials, in the order in which they "
+                "began; crosses failed."
+            ),
             draw_best_so_far(report),
         ),
         Section(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -54,7 +55,7 @@ def field_importance(trials: Sequence[TrialRecord], space: Space) -> dict[str, f
 
     PED-ANOVA (Watanabe, Bansal and Hutter 2023) of the best third of all trials that ended: a
     pruned one counts with its lowest error, a failed one with the worst that any had. Empty for
-    under 8 trials.
+    under 8 trials, and where so many are equal that no third is the best.
     """
     known = [e for e in trials if e.state in ("complete", "pruned") and e.error is not None]
     failed = [each for each in trials if each.state == "failed"]
@@ -76,7 +77,12 @@ def field_importance(trials: Sequence[TrialRecord], space: Space) -> dict[str, f
                 )
             )
         evaluator = PedAnovaImportanceEvaluator(target_quantile=_GOOD)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Target and region quantiles select the same")
+            try:
+                found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+            except UserWarning:
+                return {}
     return {name: float(share) for name, share in found.items()}
 
 
