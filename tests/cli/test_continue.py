@@ -28,7 +28,7 @@ SETTINGS = {
     "threads": 1,
     "epochs": 3,
     "batch": 8,
-    "save_every": "1 step",  # a checkpoint after every step, by which the test sees where the run stands
+    "save_every": "1 step",  # by checkpoints the test sees where the run stands
 }
 PICTURES = {"train": 30, "test": 3}  # of each digit
 STEPS = 34  # 300 pictures less a tenth, in batches of 8

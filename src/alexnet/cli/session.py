@@ -8,7 +8,8 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,27 @@ from alexnet.words import bytes_in_words, counted
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["conduct"]
+__all__ = ["Manner", "conduct"]
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """What differs where a training is one of many, as a trial of a search is.
+
+    Args:
+        on_epoch: told each epoch when it is written down; what it raises ends the call, and the
+            run stays as it is.
+        measured: whether the best weights are measured again at the end, and a page is drawn.
+        command: what makes the run again; None: what this process was called with.
+        also_asked: facts that `run.json` holds beside the usual ones.
+    """
+
+    on_epoch: Callable[[Epoch], None] | None = None
+    measured: bool = True
+    command: Sequence[str] | None = None
+    also_asked: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
 
 def conduct(
@@ -58,6 +77,7 @@ def conduct(
     anew: bool = False,
     precision: Precision = "auto",
     threads: int | None = None,
+    manner: Manner | None = None,
 ) -> TrainReport:
     """Prepare a job, open its run folder, train it to the end or go on with it, and measure it.
 
@@ -69,29 +89,33 @@ def conduct(
         anew: begin at the beginning, in a new folder or in place of the run that is moved aside.
         precision: as asked for; "auto" goes on with the one that the run began with.
         threads: likewise; None: as many as the run began with.
+        manner: what differs; None: nothing.
     """
-    every = SaveEvery.parse(save_every)
+    every, manner = SaveEvery.parse(save_every), manner or Manner()
     with stop_on_signals() as stop:
         try:
             with stop.at_once():
                 job = make()
         except Interrupted as error:
             raise Interrupted(f"{error} No step was made; the same command goes on.") from None
-        asked = _asked(source, job)
+        asked = _asked(source, job, manner)
         place = folder or _default_folder(source, job, asked, anew=anew)
         with open_run(place, asked, anew=anew) as run:
             if not run.finished:
                 job.training.device = kept_device(
                     run.asked, job.training.device, precision=precision, threads=threads
                 )
-            return _Session(run, job, stop, every).run()
+            return _Session(run, job, stop, every, manner).run()
 
 
 class _Session:
     """One call of `train` on an open run folder."""
 
-    def __init__(self, run: Run, job: Job, stop: StopRequest, every: SaveEvery) -> None:
+    def __init__(
+        self, run: Run, job: Job, stop: StopRequest, every: SaveEvery, manner: Manner
+    ) -> None:
         self.folder, self.job, self.stop, self.every = run, job, stop, every
+        self.manner = manner
         self.saved_at = time.monotonic()
         self.told = False  # how large a checkpoint is
 
@@ -114,7 +138,7 @@ class _Session:
             raise Interrupted(f"{error} The same command continues the run.") from None
         except Diverged as error:
             self.folder.saver.wait()
-            explained = self._explained(error)
+            explained = self._explained(error) if self.manner.measured else error
             self.folder.write("diverged", {"sentence": str(explained)})
             raise explained from None
         return self._report(continued=continued, already_finished=False)
@@ -158,6 +182,8 @@ class _Session:
         """Write an epoch into the journal, save, say it, and stop where the run is stuck."""
         self.folder.write("epoch", epoch.to_json())
         self._save(best=epoch.best)
+        if self.manner.on_epoch is not None:
+            self.manner.on_epoch(epoch)
         _log.info("%s", _epoch_in_words(epoch, self.job.recipe.epochs))
         entropy = self.job.label_entropy
         if self.job.recipe.loss == "softmax" and is_stuck(
@@ -209,17 +235,18 @@ class _Session:
         run, job = self.folder, self.job
         run.saver.wait()
         weights = load_weights(run.weights)
-        measured = final_results(job, weights)
+        measured = final_results(job, weights) if self.manner.measured else None
         results = measured[0].to_json() if measured else None
         save_weights(run.weights, dataclasses.replace(weights, results=results))
         saving = {
             "checkpoint_bytes": run.checkpoint_bytes,
             "saving_seconds": job.training.state.saving_seconds,
         }
+        split = job.held_out if measured else None
         why = job.training.schedule.plan.finished
-        run.write("end", {"why": why, "split": job.held_out, **saving})
+        run.write("end", {"why": why, "split": split, **saving})
         facts = {
-            "split": job.held_out,
+            "split": split,
             "results": results,
             "ended": why,
             "best_epoch": job.training.schedule.plan.best_epoch,
@@ -284,7 +311,7 @@ class _Session:
         )
 
 
-def _asked(source: Path, job: Job) -> dict[str, Any]:
+def _asked(source: Path, job: Job, manner: Manner) -> dict[str, Any]:
     """Return what `run.json` holds."""
     return {
         "source": str(source),
@@ -293,8 +320,9 @@ def _asked(source: Path, job: Job) -> dict[str, Any]:
         "start": job.origin,
         "recipe": job.recipe.to_json(),
         "files": job.network.arguments.get("files"),
-        "command": _command(),
+        "command": _command() if manner.command is None else list(manner.command),
         **machine_facts(job.training.device),
+        **manner.also_asked,
     }
 
 

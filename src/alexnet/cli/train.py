@@ -66,14 +66,18 @@ def train(
         Interrupted: stopped by Ctrl-C or SIGTERM; the same call continues.
     """
     from alexnet.build import Packing, prepare
-    from alexnet.cli.session import conduct
+    from alexnet.cli.rates import AUTO, settled_rate
+    from alexnet.cli.session import Manner, conduct
     from alexnet.data import leave_out, open_source
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
     from alexnet.trust import trusting
 
-    place = Path(source)
+    place, folder = Path(source), optional_path(run)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
+    tested = changes.get("lr") == "auto"
+    if tested:
+        del changes["lr"]
 
     with trusting(changes.get("model")):
         chosen = choose_recipe(recipe, changes)
@@ -81,14 +85,18 @@ def train(
         def make() -> Job:
             device = choose_device(precision, threads)
             pictures = leave_out(open_source(place), optional_path(exclude))
-            return prepare(pictures, chosen, device=device, packing=packing)
+            job = prepare(pictures, chosen, device=device, packing=packing)
+            if not tested:
+                return job
+            return prepare(job.pack, settled_rate(job, folder), device=device, packing=packing)
 
         return conduct(
             make,
             place,
-            optional_path(run),
+            folder,
             save_every=save_every,
             anew=anew,
             precision=precision,
             threads=threads,
+            manner=Manner(also_asked=AUTO if tested else {}),
         )

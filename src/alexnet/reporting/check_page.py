@@ -8,8 +8,8 @@ from itertools import chain
 
 from alexnet.findings import FLAWS, CheckReport, ClassSize, CopyGroup, FoundPicture
 from alexnet.reporting.album import as_data_uri
+from alexnet.reporting.document import Section, document
 from alexnet.reporting.markup import Markup, bdi, element, join
-from alexnet.reporting.page import Section, document
 from alexnet.reporting.words import NARROW, list_in_words, percent
 from alexnet.words import counted
 
