@@ -54,7 +54,8 @@ class Scaling:
     @classmethod
     def of(cls, features: NDArray[np.float32]) -> Scaling:
         """Take mean and deviation of (N, D) features."""
-        mean, deviation = features.mean(axis=0, dtype=np.float64), _deviation(features)
+        mean = features.mean(axis=0, dtype=np.float64)
+        deviation = features.std(axis=0, dtype=np.float64)
         still = deviation <= 1e-7 * np.maximum(np.abs(mean), 1e-30)
         return cls(mean.astype(np.float32), np.where(still, 1.0, deviation).astype(np.float32))
 
@@ -105,8 +106,8 @@ _KINDS: Mapping[str, _Kind] = {
         {"n_neighbors": (25, 15, 9, 5, 3, 1), "weights": ("uniform", "distance")},
     ),
     "mlp": _Kind(
-        lambda seed: MLPClassifier(solver="lbfgs", max_iter=200, random_state=seed),
-        {"hidden_layer_sizes": ((32,), (128,)), "alpha": (10.0, 0.1, 0.001)},
+        lambda seed: MLPClassifier(solver="lbfgs", max_iter=100, random_state=seed),
+        {"hidden_layer_sizes": ((32,), (128,)), "alpha": (10.0, 0.1)},
     ),
     "tree": _Kind(
         lambda seed: DecisionTreeClassifier(random_state=seed),
@@ -207,7 +208,3 @@ def _some_rows(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     parts = [order[labels[order] == k] for k in range(int(labels.max()) + 1)]
     counts = [min(len(part), max(_FOLDS, round(share * len(part)))) for part in parts]
     return np.sort(np.concatenate([part[:n] for part, n in zip(parts, counts, strict=True)]))
-
-
-def _deviation(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    return features.std(axis=0, dtype=np.float64)
