@@ -54,7 +54,7 @@ _VERBS = (
     Verb(
         "features",
         "Write what a layer says about each picture, with its path, class and split.",
-        "alexnet.cli.show_results:render",
+        "alexnet.cli.show_features:render",
     ),
     Verb(
         "finetune",

@@ -55,7 +55,7 @@ def feature_writer(out: Path) -> Callable[[Iterator[FeatureRows]], None]:
         return lambda rows: replace_file(out, lambda file: _write_parquet(file, rows))
     raise RecipeError(
         f'out must end in .npz or .parquet; got "{out}". NumPy reads the first, '
-        "pandas and others the second."
+        "pandas and others the second. A head is stored as .safetensors: add --head."
     )
 
 
