@@ -8,19 +8,23 @@ from alexnet.models.graph import GRAPH, INPUT, VERSION, GraphNetwork, add_layer,
 from alexnet.models.graph_layers import Node, Shape
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.network import Network
-from alexnet.models.wiring import Wired
+from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
 
 __all__ = [
     "GRAPH",
     "INPUT",
     "MODELS",
+    "PICTURES",
     "TORCHVISION_NAMES",
     "VERSION",
     "ForeignNetwork",
+    "FullyConnected",
     "GraphNetwork",
+    "Grouped",
     "Network",
     "Node",
     "Shape",
+    "Summed",
     "Wired",
     "add_layer",
     "build_model",

@@ -67,6 +67,11 @@ class ForeignNetwork(Network):
         self.order = self._try()
 
     @property
+    def wrapped(self) -> nn.Module:
+        """The module itself."""
+        return self._wrapped
+
+    @property
     def features_layer(self) -> str:
         """Name of the last layer before the last one with weights: what the classifier looks at."""
         weighty = [n for n in self.order if any(True for _ in self._leaf(n).parameters())]
