@@ -161,6 +161,15 @@ class Preprocessing:
             numbers = np.ascontiguousarray(numbers[..., ::-1])
         return from_numpy(numbers).permute(0, 3, 1, 2)
 
+    @property
+    def central_mean(self) -> NDArray[np.float32] | None:
+        """What is taken from the crop in the centre: (3,), (c, c, 3), or nothing."""
+        if self.mean is None or self.mean.ndim == 1:
+            return self.mean
+        start = (self.image_px - self.crop_px) // 2
+        end = start + self.crop_px
+        return self.mean[start:end, start:end]
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the mean's numbers are kept beside them, since they are many."""
         return {
