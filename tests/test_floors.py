@@ -13,7 +13,7 @@ import alexnet
 FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "findings", "recipe", "kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress", "trust"),
+        *("files", "csv_files", "locks", "devices", "progress", "trust", "compiling"),
     },
     {"nn", "images"},
     {"models", "data"},
