@@ -20,6 +20,7 @@ from alexnet.errors import RecipeError, SourceError
 from alexnet.images import decode, encoded, encoding, read_picture
 
 SIDE = 16
+WIDE = 64  # so large that JPEG files are much smaller than pixels
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +40,8 @@ def little_free(monkeypatch):
     return say
 
 
-def write(source, folder, store="jpeg", **options):
-    return write_pack(source, folder, image_px=SIDE, workers=2, store=store, **options)
+def write(source, folder, store="jpeg", image_px=SIDE, **options):
+    return write_pack(source, folder, image_px=image_px, workers=2, store=store, **options)
 
 
 def squares(source):
@@ -145,11 +146,18 @@ def test_damage_is_an_error_with_the_shards_name(tiny_source, tmp_path):
 
 def test_pixels_are_kept_where_there_is_room(tiny_source, tmp_path, little_free):
     source = tiny_source(17)
-    needed = 17 * 3 * SIDE**2
+    needed = 17 * 3 * WIDE**2
     little_free(3 * needed)
-    assert write(source, tmp_path / "a", "auto").header.store == "pixels"
+    assert write(source, tmp_path / "a", "auto", WIDE).header.store == "pixels"
     little_free(3 * needed - 1)
-    assert write(source, tmp_path / "b", "pixels").header.store == "pixels"
+    assert write(source, tmp_path / "b", "pixels", WIDE).header.store == "pixels"
+
+
+def test_pixels_are_kept_where_jpeg_files_would_not_be_much_smaller(
+    tiny_source, tmp_path, little_free
+):
+    little_free(2 * 17 * 3 * SIDE**2)
+    assert write(tiny_source(17), tmp_path / "pack", "auto").header.store == "pixels"
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -158,20 +166,23 @@ def test_jpeg_is_chosen_and_said_where_pixels_would_fill_the_disk(
 ):
     source = tiny_source(17)
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
-    little_free(3 * 17 * 3 * SIDE**2 - 1)
-    made = pack_of(source, image_px=SIDE) if cached else write(source, tmp_path / "pack", "auto")
+    little_free(3 * 17 * 3 * WIDE**2 - 1)
+    if cached:
+        made = pack_of(source, image_px=WIDE)
+    else:
+        made = write(source, tmp_path / "pack", "auto", WIDE)
     assert made.header.store == "jpeg"
-    words = "would take 13.1 kB, and 39.2 kB are free in .*: keeping JPEG files of them, a tenth of"
+    words = "would take 209 kB, and 627 kB are free in .*: keeping JPEG files of them, about 64"
     assert re.search(words, caplog.text)
     if cached:
         little_free(10**12)
-        assert pack_of(source, image_px=SIDE).header.store == "jpeg"  # it is there already
+        assert pack_of(source, image_px=WIDE).header.store == "jpeg"  # it is there already
 
 
 def test_jpeg_is_chosen_for_very_many_pictures(tiny_source, tmp_path, monkeypatch, little_free):
-    monkeypatch.setattr("alexnet.data.store.MOST_PIXEL_BYTES", 17 * 3 * SIDE**2 - 1)
+    monkeypatch.setattr("alexnet.data.store.MOST_PIXEL_BYTES", 17 * 3 * WIDE**2 - 1)
     little_free(10**12)
-    assert write(tiny_source(17), tmp_path / "pack", "auto").header.store == "jpeg"
+    assert write(tiny_source(17), tmp_path / "pack", "auto", WIDE).header.store == "jpeg"
 
 
 def test_another_store_is_another_pack(tiny_source, tmp_path):

@@ -44,9 +44,6 @@ MOST_SHARDS = 200
 
 LOCK = ".packing.lock"
 
-_JPEG_SHARE = 0.15
-"""Of the pixels' bytes that photographs take as JPEG files with their headers; usually less."""
-
 
 def write_pack(
     source: Packable | Pack,
@@ -202,8 +199,7 @@ class _Packing:
 
     def _need_room(self) -> None:
         rest = self.total - len(self.finished) * self.stretch
-        share = _JPEG_SHARE if self.plan.store == "jpeg" else 1
-        needed = int(max(rest, 0) * self.plan.picture_bytes * share)
+        needed = max(rest, 0) * self.plan.stored_bytes
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise SourceError(

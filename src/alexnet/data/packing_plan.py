@@ -31,6 +31,8 @@ _MOST_PICTURES = 256
 _NUMBER_BYTES = 4
 _KNOWN_BY = _NUMBER_BYTES + DIGEST_BYTES + _NUMBER_BYTES  # checksum, digest, length
 _MOST_JPEG_HEADER = 4096
+_JPEG_SMALLER = 10  # times, than the pixels of a photograph
+_JPEG_BESIDES = 2560  # tables of the file, and headers and whole blocks of its two members
 
 
 class Packable(Protocol):
@@ -119,6 +121,13 @@ class PackingPlan:
     def picture_bytes(self) -> int:
         """Bytes of the pixels of one picture."""
         return 3 * self.image_px**2
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of one picture as it is stored; for JPEG files about what photographs take."""
+        if self.store == "pixels":
+            return self.picture_bytes
+        return self.picture_bytes // _JPEG_SMALLER + _JPEG_BESIDES
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def settled(source: Packable, folder: Path, plan: PackingPlan, choice: StoreChoi
         folder: of the pack.
         plan: everything else.
         choice: "pixels", "jpeg", or "auto": pixels, as long as they take at most a third of what
-            is free, and 32 GiB.
+            is free, and 32 GiB, or JPEG files would not be half of it (under 60 pixels).
 
     Raises:
         RecipeError: the choice is unknown.
@@ -49,19 +49,22 @@ def settled(source: Packable, folder: Path, plan: PackingPlan, choice: StoreChoi
     lines = read_lines(folder / JOURNAL)
     if lines and lines[0].get("store") in ("pixels", "jpeg"):
         return replace(plan, store=lines[0]["store"])
+    jpeg = replace(plan, store="jpeg")
     needed, free = len(source.paths) * plan.picture_bytes, free_bytes(folder)
-    if needed <= min(free // 3, MOST_PIXEL_BYTES):
+    saving = 2 * jpeg.stored_bytes < plan.picture_bytes  # small pictures are mostly headers then
+    if needed <= min(free // 3, MOST_PIXEL_BYTES) or not saving:
         return plan
     _log.warning(
-        "The pixels of %s would take %s, and %s are free in %s: keeping JPEG files of them, a "
-        "tenth of the size, which are decoded again in each epoch. To keep pixels: alexnet pack "
+        "The pixels of %s would take %s, and %s are free in %s: keeping JPEG files of them, about "
+        "%s, which are decoded again in each epoch. To keep pixels: alexnet pack "
         "SOURCE FOLDER --store pixels",
         source.where,
         bytes_in_words(needed),
         bytes_in_words(free),
         folder,
+        bytes_in_words(len(source.paths) * jpeg.stored_bytes),
     )
-    return replace(plan, store="jpeg")
+    return jpeg
 
 
 def free_bytes(folder: Path) -> int:
