@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import IO, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +96,8 @@ class PackIndex:
     splits: NDArray[np.uint8]  # (N,) position in SPLITS
     sizes: NDArray[np.int64]  # (N,) bytes of the picture file
     digests: NDArray[np.uint8]  # (N, 16) of the picture file's content
-    checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels
+    checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels, or of the JPEG file
+    lengths: NDArray[np.uint32] | None = None  # (N,) bytes of the JPEG file; None: pixels
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -141,32 +142,38 @@ def write_index(index: PackIndex) -> bytes:
         "digests": index.digests,
         "checksums": index.checksums.astype("<u4"),
     }
+    if index.lengths is not None:
+        columns["lengths"] = index.lengths.astype("<u4")
     file = io.BytesIO()
     np.savez(file, **columns)  # pyright: ignore[reportArgumentType]
     return file.getvalue()
 
 
-def read_index(data: bytes, classes: int) -> PackIndex:
-    """Read what `write_index` gave.
+def read_index(file: IO[bytes], classes: int) -> PackIndex:
+    """Read what `write_index` gave, column by column, so that little more memory is taken.
 
     Args:
-        data: the bytes of the file.
+        file: open at its beginning.
         classes: how many there are; labels must lie under it.
 
     Raises:
         ValueError: the columns are damaged or do not belong together.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as found:
-            columns: dict[str, NDArray[Any]] = {name: found[name] for name in found.files}
-        index = PackIndex(
-            Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64)),
-            columns["labels"].astype(np.int64),
-            columns["splits"].astype(np.uint8),
-            columns["sizes"].astype(np.int64),
-            columns["digests"].astype(np.uint8),
-            columns["checksums"].astype(np.uint32),
-        )
+        with np.load(file, allow_pickle=False) as found:
+
+            def column(name: str, kind: Any) -> NDArray[Any]:
+                return found[name].astype(kind, copy=False)
+
+            index = PackIndex(
+                Paths(column("letters", np.uint8).tobytes(), column("ends", np.int64)),
+                column("labels", np.int64),
+                column("splits", np.uint8),
+                column("sizes", np.int64),
+                column("digests", np.uint8),
+                column("checksums", np.uint32),
+                column("lengths", np.uint32) if "lengths" in found.files else None,
+            )
     except _UNREADABLE as cause:
         raise ValueError(f"its columns cannot be read ({cause})") from cause
     _check(index, classes)
@@ -182,11 +189,14 @@ def _check(index: PackIndex, classes: int) -> None:
         "digests": (index.digests.shape, (n, DIGEST_BYTES)),
         "checksums": (index.checksums.shape, (n,)),
     }
+    if index.lengths is not None:
+        shapes["lengths"] = (index.lengths.shape, (n,))
     for name, (found, wanted) in shapes.items():
         if found != wanted:
             raise ValueError(f"{name} has the shape {found}, not {wanted}")
     if n and not 0 <= index.labels.min() <= index.labels.max() < classes:
         raise ValueError(f"a label is not one of its {classes} classes")
-    ends = np.concatenate([[0], index.paths.ends, [len(index.paths.letters)]])
-    if n and (np.diff(ends) < 0).any():
+    ends = index.paths.ends
+    inside = not n or (ends[0] >= 0 and ends[-1] <= len(index.paths.letters))
+    if not inside or (ends[1:] < ends[:-1]).any():
         raise ValueError("the paths do not follow each other")
