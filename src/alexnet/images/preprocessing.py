@@ -242,9 +242,11 @@ class Preprocessing:
 
         Raises:
             RecipeError: a value that makes no sense, or a mean that does not belong to it.
-            KeyError, TypeError, ValueError: values of another kind.
+            KeyError, TypeError, ValueError, OverflowError: values of another kind.
         """
         scale = values["scale"]
+        with np.errstate(over="ignore"):  # what is too large for float32 is told below
+            divisors = None if scale is None else np.asarray(scale, dtype=np.float32)
         found = cls(
             image_px=values["image_px"],
             crop_px=values["crop_px"],
@@ -252,7 +254,7 @@ class Preprocessing:
             order=values["order"],
             mean=mean,
             mean_at=values["mean_at"],
-            scale=None if scale is None else np.asarray(scale, dtype=np.float32),
+            scale=divisors,
         )
         if found.to_json()["mean"] != values["mean"]:
             raise RecipeError(f'The mean should be "{values["mean"]}", and another kind is there.')
