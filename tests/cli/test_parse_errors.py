@@ -20,7 +20,7 @@ import pytest
         ("train s --quit", r'train has no option "--quit"\. Did you mean "--quiet"\?'),
         ("train s --xyz=3", r'train has no option "--xyz"\. See: '),
         ("train s --epochs ten", r'--epochs must be a whole number; got "ten"\.'),
-        ("train s --lr fast", r'--lr must be a number; got "fast"\.'),
+        ("train s --lr fast", r'--lr must be a number or "auto"; got "fast"\.'),
         ("train s --flip=maybe", r'--flip must be true or false; got "maybe"\.'),
         (
             "train s --fit sqash",

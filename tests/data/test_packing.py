@@ -216,10 +216,25 @@ def test_a_packing_killed_at_any_rename_goes_on(
 def test_half_a_shard_of_a_dead_process_is_cleared_away(tiny_source, tmp_path, small_shards):
     folder = tmp_path / "pack"
     folder.mkdir()
-    (folder / ".shard-00000.u8.abc").write_bytes(b"half")
+    (folder / ".shard-00000.u8.abc.unfinished").write_bytes(b"half")
     (folder / "packing.journal").write_bytes(b"0000")
     write(tiny_source(7), folder)
     assert not list(folder.glob(".shard*"))
+
+
+def test_a_call_that_died_before_its_first_or_last_step_leaves_no_trace(
+    tiny_source, tmp_path, small_shards
+):
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    (folder / ".index.npz.abc.unfinished").write_bytes(b"half")
+    write(tiny_source(7), folder)
+    names = {path.name for path in folder.iterdir()}
+    (folder / "packing.journal").write_bytes(b"0000")
+    (folder / ".pack.json.abc.unfinished").write_bytes(b"half")
+    write(tiny_source(7), folder)
+    assert {path.name for path in folder.iterdir()} == names
+    assert names == {"pack.json", "index.npz", "shard-00000.u8", LOCK}
 
 
 def test_a_policy_also_holds_for_what_an_earlier_call_skipped(tiny_source, tmp_path, small_shards):

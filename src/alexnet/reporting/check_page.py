@@ -8,8 +8,9 @@ from itertools import chain
 
 from alexnet.findings import FLAWS, CheckReport, ClassSize, CopyGroup, FoundPicture
 from alexnet.reporting.album import as_data_uri
+from alexnet.reporting.document import Section, document
 from alexnet.reporting.markup import Markup, bdi, element, join
-from alexnet.reporting.page import Section, document
+from alexnet.reporting.sortable import sortable_table
 from alexnet.reporting.words import NARROW, list_in_words, percent
 from alexnet.words import counted
 
@@ -232,20 +233,13 @@ def _list(title: str, rows: Sequence[tuple[str, FoundPicture]], number: str) -> 
 def _classes(report: CheckReport) -> Markup:
     splits = [*report.splits] if report.splits else []
     most = max((each.pictures for each in report.classes), default=0) or 1
-    columns = ("class", "", *splits, "pictures")
-    hidden = element("span", "share of the largest class", class_="unseen")
-    head = [element("th", name or hidden, scope="col", data_sort=name or None) for name in columns]
     ordered = sorted(report.classes, key=lambda each: each.pictures)
-    rows = [_class_row(each, splits, most) for each in ordered]
-    table = element(
-        "table",
-        element("thead", element("tr", *head)),
-        element("tbody", *rows),
-        class_="classes sortable",
-    )
-    long = " long" if len(rows) > 30 else ""
-    return element(
-        "div", table, class_=f"scroll{long}", tabindex=0, role="group", aria_label="Classes"
+    return sortable_table(
+        ("class", "", *splits, "pictures"),
+        [_class_row(each, splits, most) for each in ordered],
+        kind="classes",
+        label="Classes",
+        unnamed="share of the largest class",
     )
 
 
