@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 from alexnet.data import open_source, write_pack
 from alexnet.images import Preprocessing
 from alexnet.models import build_model
-from alexnet.training.checkpoint import Checkpoint, save_checkpoint
+from alexnet.training.checkpoint import Checkpoint, write_checkpoint
 from alexnet.weights import ImportRequest, Weights, save_weights
 from alexnet.weights.caffe import import_caffe
 
@@ -197,7 +197,9 @@ class Originals:
                     "fc.weight": torch.from_numpy(rng.normal(size=(6, 5)).astype(np.float32))
                 }
                 state = {"step": step, "epoch": 1, "journal_bytes": 0, "seed": 2**63, "best": None}
-                save_checkpoint(Path(place), step, Checkpoint(tensors, state))
+                write_checkpoint(
+                    Path(place, f"step-{step:09d}.checkpoint"), Checkpoint(tensors, state)
+                )
             files = {each.name: each.read_bytes() for each in sorted(Path(place).iterdir())}
         return [Original(files, (max(files),)), Original(files, tuple(files))]
 

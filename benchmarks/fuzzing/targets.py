@@ -21,7 +21,7 @@ from alexnet.data.exclusion import leave_out
 from alexnet.data.near_copies import near_groups
 from alexnet.errors import SourceError
 from alexnet.images import decode, decoding, read_picture
-from alexnet.training.checkpoint import newest_checkpoint
+from alexnet.training.run import Run
 from alexnet.weights import ImportRequest, load_weights
 from alexnet.weights.caffe import import_caffe
 from alexnet.weights.torchvision_file import import_torchvision
@@ -175,7 +175,11 @@ def weights(folder: Path, files: dict[str, bytes], originals: list[Original]) ->
 
 def checkpoint(folder: Path, files: dict[str, bytes], originals: list[Original]) -> None:
     """Go on from the newest whole checkpoint: one of the two that were written."""
-    found = newest_checkpoint(folder)
+    checkpoints = folder / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    for name in files:
+        (folder / name).rename(checkpoints / name)
+    found = Run(folder / "run", {}).checkpoint()
     require(found is not None, "no checkpoint, and no word")
     require(found.state["step"] in (10, 20), f"a step that never was: {found.state}")
     require(list(found.tensors) == ["fc.weight"], "other tensors")
