@@ -8,9 +8,11 @@ through importers, a folder each.
 from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
 from alexnet.weights.importing import Imported, ImportRequest
 from alexnet.weights.published import PUBLISHED, get_weights
+from alexnet.weights.shipped import DEFAULT, shipped_file, shipped_list
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
+    "DEFAULT",
     "FILE_NAME",
     "PUBLISHED",
     "ImportRequest",
@@ -21,5 +23,7 @@ __all__ = [
     "get_weights",
     "load_weights",
     "save_weights",
+    "shipped_file",
+    "shipped_list",
     "weights_file",
 ]
