@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -75,6 +77,18 @@ def shipped(stand_in, monkeypatch) -> Path:
     """The stand-in's file, taken for the weights that come with the package."""
     monkeypatch.setattr("alexnet.weights.shipped.FOLDER", stand_in)
     return stand_in / "small-200.safetensors"
+
+
+@pytest.fixture(scope="session")
+def faults() -> ModuleType:
+    """The module beside this one: disks that fail."""
+    path = Path(__file__).with_name("faults.py")
+    spec = importlib.util.spec_from_file_location("faults", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.hookimpl(wrapper=True)
