@@ -17,9 +17,11 @@ from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights,
 from alexnet.weights.importing import Imported, ImportRequest
 from alexnet.weights.onnx import open_onnx, write_onnx
 from alexnet.weights.published import PUBLISHED, get_weights
+from alexnet.weights.shipped import DEFAULT, shipped_file, shipped_list
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
+    "DEFAULT",
     "FILE_NAME",
     "PUBLISHED",
     "ExportRequest",
@@ -35,6 +37,8 @@ __all__ = [
     "open_onnx",
     "open_safetensors",
     "save_weights",
+    "shipped_file",
+    "shipped_list",
     "takes_in_words",
     "weights_file",
     "write_onnx",
