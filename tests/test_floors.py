@@ -13,7 +13,16 @@ import alexnet
 FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "findings", "recipe", "kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress", "trust", "compiling"),
+        *(
+            "files",
+            "csv_files",
+            "locks",
+            "devices",
+            "progress",
+            "trust",
+            "compiling",
+            "reading_ahead",
+        ),
     },
     {"nn", "images"},
     {"models", "data"},

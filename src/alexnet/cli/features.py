@@ -7,6 +7,7 @@ from typing import Literal
 
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place
+from alexnet.reading_ahead import read_ahead
 from alexnet.records import FeaturesReport
 
 __all__ = ["features"]
@@ -45,9 +46,10 @@ def features(
         RecipeError: an unknown layer, or a setting that cannot work.
         RunError: the file cannot be written.
     """
+    check_batch(batch)
+    read_ahead(Path(weights))  # torch is not there yet, and will take longer
     from alexnet.transfer import extract_features
 
-    check_batch(batch)
     return extract_features(
         Path(weights),
         Path(source),

@@ -7,6 +7,7 @@ from alexnet.models.geometry import geometry, model_list, network_geometry, usua
 from alexnet.models.graph import GRAPH, INPUT, VERSION, GraphNetwork, add_layer, free_name
 from alexnet.models.graph_layers import Node, Shape
 from alexnet.models.imagenet import TORCHVISION_NAMES
+from alexnet.models.inference import Exactness, for_inference
 from alexnet.models.network import Network
 from alexnet.models.wiring import Wired
 
@@ -16,6 +17,7 @@ __all__ = [
     "MODELS",
     "TORCHVISION_NAMES",
     "VERSION",
+    "Exactness",
     "ForeignNetwork",
     "GraphNetwork",
     "Network",
@@ -25,6 +27,7 @@ __all__ = [
     "add_layer",
     "build_model",
     "file_rates",
+    "for_inference",
     "free_name",
     "geometry",
     "is_foreign",

@@ -11,13 +11,14 @@ from alexnet.errors import did_you_mean
 from alexnet.models.cuda_convnet.plan import LABELS, Layer, Plan, Shape, Source
 from alexnet.models.cuda_convnet.sections import Section
 from alexnet.models.cuda_convnet.windows import OF_WEIGHTS, first_weights
-from alexnet.models.wiring import FullyConnected, Summed
+from alexnet.models.wiring import Summed
 from alexnet.nn import (
     NEURONS,
     Combine,
     Concat,
     ContrastNorm,
     Dropout,
+    FullyConnected,
     Neuron,
     ResponseNorm,
     neuron_layer,
@@ -58,7 +59,7 @@ def fc(section: Section, plan: Plan) -> Layer:
 
     def make() -> nn.Module:
         made: list[nn.Module] = [
-            nn.utils.skip_init(FullyConnected, numbers, outputs, bias=index == 0)
+            FullyConnected(numbers, outputs, bias=index == 0)
             for index, numbers in enumerate(inputs)
         ]
         return made[0] if len(made) == 1 else Summed(made)
