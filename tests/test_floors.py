@@ -13,8 +13,8 @@ import alexnet
 FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
-        *("kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress", "trust", "compiling"),
+        *("kinds", "words", "files", "csv_files", "locks", "devices", "progress", "trust"),
+        *("compiling", "reading_ahead"),
     },
     {"nn", "images"},
     {"models", "data"},

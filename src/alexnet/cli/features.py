@@ -8,6 +8,7 @@ from typing import Literal
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, optional_path
 from alexnet.errors import RecipeError
+from alexnet.reading_ahead import read_ahead
 from alexnet.records import FeaturesReport
 from alexnet.transfer_records import HeadReport
 
@@ -59,6 +60,7 @@ def features(
         RunError: the file cannot be written.
     """
     check_batch(batch)
+    read_ahead(Path(weights))  # torch is not there yet, and will take longer
     if head is not None:
         from alexnet.transfer import head_from_source
 

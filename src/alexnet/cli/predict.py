@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, Places
 from alexnet.errors import RecipeError, SourceError
+from alexnet.reading_ahead import read_ahead
 from alexnet.records import Prediction, Predictions
 from alexnet.words import counted
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["predict"]
+
+_FEW = 32  # views that are answered sooner than the compiled kernels are loaded
 
 
 def predict(
@@ -54,9 +57,6 @@ def predict(
         RecipeError: a setting cannot work.
         RunError: the CSV cannot be written.
     """
-    from alexnet.cli.named_pictures import NamedPictures
-    from alexnet.cli.predictions_csv import write_predictions
-
     check_batch(batch)
     if not images:
         raise RecipeError(
@@ -64,11 +64,15 @@ def predict(
             "standard input."
         )
     _check_answer(top, reject_below)
+    paths = [Path(each) for each in (weights, *also)]
+    read_ahead(*paths)  # torch is not there yet, and will take longer
+    from alexnet.cli.named_pictures import NamedPictures
+    from alexnet.cli.predictions_csv import write_predictions
     from alexnet.evaluation import answers
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
 
-    ensemble = load_ensemble([Path(each) for each in (weights, *also)], precision=precision)
+    ensemble = load_ensemble(paths, precision=precision)
     pictures = NamedPictures(images)
     rows: dict[int, Prediction] = {}
     with track("predicting", len(pictures.paths)) as advance:
@@ -79,6 +83,7 @@ def predict(
             crops=crops,
             batch=batch,
             precision=precision,
+            compiled=crops * len(pictures.paths) > _FEW,
         )
         for part in stream:
             for index, reason in part.failures:

@@ -6,7 +6,6 @@ Legend: N pictures or rows, D features, K classes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 
 from alexnet.devices import choose_device
 from alexnet.errors import AlexNetError, SourceError
-from alexnet.evaluation import BATCH, Crops, Exactness, Member, mean_over_views
-from alexnet.models import bare
+from alexnet.evaluation import BATCH, Ask, Crops, Exactness, Member, mean_over_views
+from alexnet.models import Network, bare, for_inference
 from alexnet.progress import track
 from alexnet.transfer.given_pictures import given_squares, is_pictures
 from alexnet.weights import DEFAULT, load_weights, weights_file
@@ -214,9 +213,10 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("This classifier was fitted on features, not on pictures.")
         network = _member(self.weights, self.precision).network
         head.to(next(network.parameters()).device)
+        numbers = _numbers(network, layer, self.precision)
 
         def ask(x: torch.Tensor) -> torch.Tensor:
-            return head(network.stage(x, layer).float().flatten(1)).softmax(dim=1)
+            return head(numbers(x)).softmax(dim=1)
 
         try:
             return _asked(self, X, ask, self.crops).astype(np.float64)
@@ -238,17 +238,19 @@ def _features(
     estimator: AlexNetFeatures | AlexNetClassifier, given: Any, layer: str, crops: int
 ) -> NDArray[np.float32]:
     network = _member(estimator.weights, estimator.precision).network
+    return _asked(estimator, given, _numbers(network, layer, estimator.precision), crops)
 
-    def ask(x: torch.Tensor) -> torch.Tensor:
-        return network.stage(x, layer).float().flatten(1)
 
-    return _asked(estimator, given, ask, crops)
+def _numbers(network: Network, layer: str, precision: Exactness) -> Ask:
+    """Return what makes one row of numbers of each picture."""
+    made = for_inference(network, precision, until=layer)
+    return lambda x: made(x).float().flatten(1)
 
 
 def _asked(
     estimator: AlexNetFeatures | AlexNetClassifier,
     given: Any,
-    ask: Callable[[torch.Tensor], torch.Tensor],
+    ask: Ask,
     crops: int,
 ) -> NDArray[np.float32]:
     """Ask for numbers about each view of each picture, and average them."""
@@ -258,9 +260,7 @@ def _asked(
     parts: list[NDArray[np.float32]] = []
     with track("looking at pictures", len(given)) as advance:
         for squares in given_squares(given, member.preprocessing, batch=estimator.batch):
-            parts.append(
-                mean_over_views(member, squares, ask, crops=crops, precision=estimator.precision)
-            )
+            parts.append(mean_over_views(member, squares, ask, crops=crops))
             advance(len(squares))
     return np.concatenate(parts)
 

@@ -74,8 +74,12 @@ class Weights:
         """32 hex digits that change with any bit of the tensors."""
         return digest_of(self.state)
 
-    def network(self) -> Network:
+    def network(self, *, copy: bool = True) -> Network:
         """Build the network, put the tensors in, and set it to answer (no dropout).
+
+        Args:
+            copy: False: the network takes these tensors as they are, and what changes one changes
+                the other.
 
         Returns:
             A network on the CPU, convolutions laid out channels last as in training.
@@ -96,7 +100,7 @@ class Weights:
             ) from error
         self._check_fit(network)
         kinds = {name: each.dtype for name, each in network.state_dict().items()}
-        own = {name: self.state[name].to("cpu", kind, copy=True) for name, kind in kinds.items()}
+        own = {name: self.state[name].to("cpu", kind, copy=copy) for name, kind in kinds.items()}
         network.load_state_dict(own, assign=True)
         if isinstance(network, HeadedNetwork) and (flaw := network.classifier.flaw()):
             raise WeightsError(f"The head of the weights cannot be used: {flaw}. {_REMEDY}")
