@@ -30,8 +30,8 @@ __all__ = [
     "write_json",
 ]
 
-_UNFINISHED = ".unfinished"  # ends the names of files that are being written
 _TOO_LONG = "it is too long for this system. Choose a shorter name."
+_UNFINISHED = ".unfinished"  # ends the names of files that are being written
 
 
 def cache_folder() -> Path:

@@ -11,7 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import IO, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,11 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "sizes": ("<i8", ()),
     "digests": ("<u1", (DIGEST_BYTES,)),
     "checksums": ("<u4", ()),
+    "lengths": ("<u4", ()),
 }
 """Each column's numbers on disk, and the shape of a row."""
+
+_OF_FILES = "lengths"  # a column that packs of JPEG files alone have
 
 
 def content_digest(data: bytes) -> bytes:
@@ -95,7 +98,8 @@ class PackIndex:
     splits: NDArray[np.uint8]  # (N,) position in SPLITS
     sizes: NDArray[np.int64]  # (N,) bytes of the picture file
     digests: NDArray[np.uint8]  # (N, 16) of the picture file's content
-    checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels
+    checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels, or of the JPEG file
+    lengths: NDArray[np.uint32] | None = None  # (N,) bytes of the JPEG file; None: pixels
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -140,46 +144,55 @@ def write_index(index: PackIndex) -> bytes:
         "digests": index.digests,
         "checksums": index.checksums,
     }
+    if index.lengths is not None:
+        columns["lengths"] = index.lengths
     columns = {name: each.astype(_COLUMNS[name][0]) for name, each in columns.items()}
     file = io.BytesIO()
     np.savez(file, **columns)  # pyright: ignore[reportArgumentType]
     return file.getvalue()
 
 
-def read_index(data: bytes, classes: int) -> PackIndex:
-    """Read what `write_index` gave.
+def read_index(file: IO[bytes], classes: int) -> PackIndex:
+    """Read what `write_index` gave, column by column, so that little more memory is taken.
 
     Args:
-        data: the bytes of the file.
+        file: open at its beginning.
         classes: how many there are; labels must lie under it.
 
     Raises:
         ValueError: the columns are damaged or do not belong together.
     """
-    columns = {name: _column(data, name) for name in _COLUMNS}
+    try:
+        with zipfile.ZipFile(file) as members:
+            size = file.seek(0, io.SEEK_END)
+            names = [n for n in _COLUMNS if n != _OF_FILES or f"{n}.npy" in members.namelist()]
+            columns = {name: _column(members, name, size) for name in names}
+    except (OSError, zipfile.BadZipFile) as cause:
+        raise ValueError(f"its columns cannot be read ({cause})") from cause
+    lengths = columns.get(_OF_FILES)
     index = PackIndex(
-        Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64)),
+        Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64, copy=False)),
         columns["labels"].astype(np.int64),
-        columns["splits"].astype(np.uint8),
-        columns["sizes"].astype(np.int64),
-        columns["digests"].astype(np.uint8),
-        columns["checksums"].astype(np.uint32),
+        columns["splits"].astype(np.uint8, copy=False),
+        columns["sizes"].astype(np.int64, copy=False),
+        columns["digests"].astype(np.uint8, copy=False),
+        columns["checksums"].astype(np.uint32, copy=False),
+        None if lengths is None else lengths.astype(np.uint32, copy=False),
     )
     _check(index, classes)
     return index
 
 
-def _column(data: bytes, name: str) -> NDArray[Any]:
-    """Read one column, which takes no more memory than the file has bytes."""
+def _column(members: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]:
+    """Read one column, which takes no more memory than the file of `size` bytes."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as columns:
-            member = columns.getinfo(f"{name}.npy")
-            if max(member.file_size, member.compress_size) > len(data):
-                raise ValueError("it would be larger than its file")
-            body = columns.read(member)
+        member = members.getinfo(f"{name}.npy")
+        if max(member.file_size, member.compress_size) > size:
+            raise ValueError("it would be larger than its file")
         with warnings.catch_warnings():  # numpy's remarks on headers of another make
             warnings.simplefilter("ignore")
-            found: NDArray[Any] = np.load(io.BytesIO(body), allow_pickle=False)
+            with members.open(member) as body:
+                found: NDArray[Any] = np.load(body, allow_pickle=False)
     except Exception as cause:  # whatever a damaged file makes zipfile and numpy stumble over
         raise ValueError(f"its column {name} cannot be read ({cause})") from cause
     kind, row = _COLUMNS[name]
@@ -198,6 +211,8 @@ def _check(index: PackIndex, classes: int) -> None:
         "digests": index.digests,
         "checksums": index.checksums,
     }
+    if index.lengths is not None:
+        columns[_OF_FILES] = index.lengths
     for name, column in columns.items():
         if len(column) != n:
             raise ValueError(f"{name} has {len(column):,} rows, not {n:,}")
