@@ -4,6 +4,7 @@ from alexnet.transfer.ensemble import Ensemble, load_ensemble
 from alexnet.transfer.export import BOUNDS, ExportFormat, export_weights
 from alexnet.transfer.features import extract_features
 from alexnet.transfer.finetune import finetuning_recipe, last_layer, with_new_head
+from alexnet.transfer.vectors import write_vectors
 
 __all__ = [
     "BOUNDS",
@@ -15,4 +16,5 @@ __all__ = [
     "last_layer",
     "load_ensemble",
     "with_new_head",
+    "write_vectors",
 ]

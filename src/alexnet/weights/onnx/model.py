@@ -13,14 +13,15 @@ from torch import nn
 
 from alexnet.errors import AlexNetError, WeightsError
 from alexnet.models import INPUT, PICTURES, ForeignNetwork, GraphNetwork, Network, Wired
-from alexnet.weights.exporting import ExportRequest, Runnable, facts
+from alexnet.weights.exporting import ExportRequest, Runnable, facts, handed_over
 from alexnet.weights.onnx.draft import Draft, Value
 from alexnet.weights.onnx.layers import write_layer
 from alexnet.weights.onnx.preparing import write_preprocessing
+from alexnet.weights.onnx.quantise import quantised
 from alexnet.weights.onnx.traced import write_traced
 from alexnet.weights.weights import Weights
 
-__all__ = ["onnx_model", "open_onnx", "write_onnx"]
+__all__ = ["onnx_bytes", "onnx_model", "open_onnx", "write_onnx"]
 
 _MOST_BYTES = 2**31 - 1  # of a message of protobuf
 
@@ -32,20 +33,41 @@ def write_onnx(weights: Weights, request: ExportRequest, path: Path) -> None:
         WeightsError: a layer that cannot be written, or numbers that the precision does not hold.
         AlexNetError: onnx is not installed.
     """
-    model = onnx_model(weights, request)
+    path.write_bytes(onnx_bytes(weights, request))
+
+
+def onnx_bytes(weights: Weights, request: ExportRequest, *, wide: bool = False) -> bytes:
+    """Return the bytes of the file; see `write_onnx`.
+
+    Args:
+        weights: what is written.
+        request: how.
+        wide: keep float32 where half precision is asked for.
+    """
+    model = onnx_model(weights, request, wide=wide)
     size = model.ByteSize()
     if size > _MOST_BYTES:
         raise WeightsError(
             f"The network has {size / 1e9:.1f} GB, and an ONNX file holds 2 GB. Choose "
             "--precision fp16 or --to torchscript."
         )
-    path.write_bytes(model.SerializeToString())
+    if request.precision == "int8":
+        if request.calibration is None:
+            raise WeightsError(
+                "int8 needs pictures to see how large activations become: name some, best those "
+                "that the weights were trained on, with --calibrate SOURCE."
+            )
+        rule = weights.preprocessing
+        pictures = (handed_over(each, rule, request.takes) for each in request.calibration())
+        model = quantised(model, pictures)
+    return model.SerializeToString()
 
 
-def onnx_model(weights: Weights, request: ExportRequest) -> Any:
-    """Return the ModelProto; see `write_onnx`."""
+def onnx_model(weights: Weights, request: ExportRequest, *, wide: bool = False) -> Any:
+    """Return the ModelProto, int8 still in float32; see `onnx_bytes`."""
     rule, network = weights.preprocessing, weights.network()
-    draft = Draft(half=request.precision == "fp16", plain=request.plain_operators)
+    half = request.precision == "fp16" and not wide
+    draft = Draft(half=half, plain=request.plain_operators)
     taken = draft.name(request.takes)
     x = Value(
         write_preprocessing(draft, taken, rule, request.takes), (3, rule.crop_px, rule.crop_px)
