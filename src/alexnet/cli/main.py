@@ -19,7 +19,6 @@ from cyclopts import App, CycloptsError, Group, Parameter
 import alexnet
 from alexnet.cli.parse_errors import in_words
 from alexnet.cli.verbs import VERBS
-from alexnet.devices import share_cores
 from alexnet.errors import AlexNetError, Interrupted, RecipeError
 from alexnet.trust import trusting
 
@@ -76,7 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     words = [_DASH if word == "-" else word for word in given]
     _accept_any_file_name()
-    share_cores()
     try:
         code = _do(words)
         sys.stdout.flush()
@@ -164,6 +162,9 @@ def _understood(words: list[str]) -> Call | None:
 
 def _work(call: Call) -> int:
     """Call a verb with progress shown, then write its record."""
+    from alexnet.devices import share_cores
+
+    share_cores()
     verb = VERBS.get(call.function.__name__.rstrip("_"))
     if verb is None:  # help, version, completion: they wrote for themselves
         call.make()

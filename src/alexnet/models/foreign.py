@@ -73,11 +73,10 @@ class ForeignNetwork(Network):
 
     @property
     def features_layer(self) -> str:
-        """Name of the last layer before the last one with weights: what the classifier looks at."""
-        weighty = [n for n in self.order if any(True for _ in self._leaf(n).parameters())]
-        hidden = self.order[: self.order.index(weighty[-1])]
+        """Name of the last layer before `head`: what the classifier looks at."""
+        hidden = self.order[: self.order.index(self.head)]
         return next(
-            (n for n in reversed(hidden) if not isinstance(self._leaf(n), _PASSING)), weighty[-1]
+            (n for n in reversed(hidden) if not isinstance(self._leaf(n), _PASSING)), self.head
         )
 
     @property

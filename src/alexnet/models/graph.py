@@ -14,16 +14,17 @@ name, an operation, the names of its inputs and its settings. Nothing in it is c
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from alexnet.errors import RecipeError
-from alexnet.models.assembly import Options, sizes
-from alexnet.models.graph_layers import MOST_PARAMETERS, Node, Shape, make_layer
+from alexnet.models.assembly import LARGEST_NETWORK, Options, sizes
+from alexnet.models.branching import Branching
+from alexnet.models.graph_layers import Node, Shape, make_layer
 from alexnet.models.network import Network
 from alexnet.nn import Dropout, Reshape, he
 
@@ -43,15 +44,14 @@ _ABOUT = ("name", "op", "inputs")
 _HEADS = (nn.Conv2d, nn.Linear)
 
 
-class GraphNetwork(Network):
+class GraphNetwork(Branching):
     """Named layers that take their inputs by name; in all else a network as any other.
 
-    What a node made is kept until the last node that needs it has run.
-
     Attributes:
-        inputs: by layer, the names of the layers (or "input") that it takes.
         shapes: by layer, what it makes of one picture: (C, H, W) or (D,).
     """
+
+    PICTURES = INPUT
 
     def __init__(
         self,
@@ -61,13 +61,8 @@ class GraphNetwork(Network):
         shapes: Mapping[str, Shape],
         arguments: dict[str, Any],
     ) -> None:
-        super().__init__(layers, model=GRAPH, arguments=arguments, decay={})
-        self.inputs = dict(inputs)
+        super().__init__(layers, inputs=inputs, model=GRAPH, arguments=arguments, decay={})
         self.shapes = dict(shapes)
-        last = {name: node for node, taken in inputs.items() for name in taken}
-        self._done_with = {
-            node: [name for name, user in last.items() if user == node] for node in inputs
-        }
 
     @property
     def features_layer(self) -> str:
@@ -83,20 +78,6 @@ class GraphNetwork(Network):
             if not isinstance(layers[name], Dropout | nn.Flatten | Reshape):
                 break
         return name
-
-    def _logits(self, x: Tensor) -> Tensor:
-        ((_, logits),) = deque(self._outputs(x), maxlen=1)
-        return logits
-
-    def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        kept = {INPUT: x}
-        del x
-        for name, layer in self.named_children():
-            made = layer(*(kept[each] for each in self.inputs[name]))
-            for each in self._done_with[name]:
-                del kept[each]
-            kept[name] = made
-            yield name, made
 
 
 def build_graph(description: Mapping[str, Any], options: Options) -> GraphNetwork:
@@ -128,10 +109,10 @@ def build_graph(description: Mapping[str, Any], options: Options) -> GraphNetwor
     for node in nodes:
         layers[node.name] = add_layer(node, shapes)
         parameters += sum(each.numel() for each in layers[node.name].parameters())
-        if parameters > MOST_PARAMETERS:
+        if parameters > LARGEST_NETWORK:
             raise RecipeError(
                 f'The graph "{name}" has {parameters:,} parameters up to "{node.name}", and '
-                f"{MOST_PARAMETERS:,} is the limit."
+                f"{LARGEST_NETWORK:,} is the limit."
             )
     if shapes[nodes[-1].name] != (options.classes,):
         raise RecipeError(

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from alexnet.errors import RecipeError, did_you_mean
+from alexnet.models.assembly import LARGEST_NETWORK
 from alexnet.models.graph_settings import Settings
 from alexnet.nn import (
     CaffePool,
@@ -32,13 +33,10 @@ from alexnet.nn import (
     ResponseNorm,
 )
 
-__all__ = ["MOST_NUMBERS", "MOST_PARAMETERS", "OPERATIONS", "Node", "Shape", "make_layer"]
+__all__ = ["MOST_NUMBERS", "OPERATIONS", "Node", "Shape", "make_layer"]
 
 MOST_NUMBERS = 2**28
 """Numbers that one node may make of one picture; more is a mistake in the graph."""
-
-MOST_PARAMETERS = 2**31
-"""Parameters of a whole network, as for every model: 8 GiB in float32."""
 
 Shape = tuple[int, ...]
 
@@ -311,10 +309,10 @@ def _windows(settings: Settings, rows: int, columns: int, shape: Shape) -> None:
 
 
 def _afford(settings: Settings, parameters: int) -> None:
-    if parameters > MOST_PARAMETERS:
+    if parameters > LARGEST_NETWORK:
         raise RecipeError(
             f'The node "{settings.node}" would have {parameters:,} parameters, and '
-            f"{MOST_PARAMETERS:,} is the limit of a network."
+            f"{LARGEST_NETWORK:,} is the limit of a network."
         )
 
 

@@ -1,20 +1,16 @@
-"""Networks whose layers read any layers before them, and layers that add what several say.
+"""What layer files of the authors' program make: two towers that meet, and layers that add.
 
-A flat network passes one tensor along. The program's own files wire their layers by name: two
-towers that meet in conv3 and in the fully connected layers. Such a network is still a row of named
-layers, each readable as a stage; beside it stands, for each layer, what it reads.
+The files wire their layers by name: towers meet in conv3 and in the fully connected layers.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from alexnet.models.network import Network
+from alexnet.models.branching import Branching
 from alexnet.nn import Dropout
 
 __all__ = ["PICTURES", "FullyConnected", "Grouped", "Summed", "Wired"]
@@ -23,25 +19,10 @@ PICTURES = ""
 """What layers call the network's input; no layer can have this name."""
 
 
-class Wired(Network):
-    """Named layers in an order in which each reads only earlier ones.
+class Wired(Branching):
+    """A network that a layer file describes."""
 
-    Attributes:
-        inputs: by layer, the names of those that it reads; `PICTURES` for the network's input.
-    """
-
-    def __init__(
-        self,
-        layers: OrderedDict[str, nn.Module],
-        *,
-        inputs: Mapping[str, tuple[str, ...]],
-        model: str,
-        arguments: dict[str, Any],
-        decay: dict[str, float],
-    ) -> None:
-        super().__init__(layers, model=model, arguments=arguments, decay=decay)
-        self.inputs = dict(inputs)
-        self._last_reader = {name: reader for reader in layers for name in self.inputs[reader]}
+    PICTURES = PICTURES
 
     @property
     def features_layer(self) -> str:
@@ -65,22 +46,6 @@ class Wired(Network):
         if len(wanted) == 1:
             return super().stage(x, name)
         return torch.cat([super(Wired, self).stage(x, each).flatten(1) for each in wanted], dim=1)
-
-    def _logits(self, x: Tensor) -> Tensor:
-        ((_, logits),) = deque(self._outputs(x), maxlen=1)
-        return logits
-
-    def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield what each layer makes; what no later layer reads is let go."""
-        held = {PICTURES: x}
-        del x
-        for name, layer in self.named_children():
-            made = layer(*(held[each] for each in self.inputs[name]))
-            for each in set(self.inputs[name]):
-                if self._last_reader[each] == name:
-                    del held[each]
-            held[name] = made
-            yield name, made
 
     def _before_dropout(self, name: str) -> str:
         while isinstance(self._modules.get(name), Dropout):
