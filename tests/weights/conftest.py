@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model
+from alexnet.models import HeadedNetwork, Network, build_model, make_head
 from alexnet.weights import ExportRequest, Weights
 
 
@@ -115,6 +116,37 @@ def sixth_layer() -> Network:
     """The authors' network with a sixth convolution over its last pool; not to be changed."""
     arguments = {"image_px": 60, "crop_px": 52, "files": two_towers(), "seed": 2}
     return build_model("cuda_convnet", classes=3, **arguments)
+
+
+@pytest.fixture(params=("logistic", "svm", "mlp", "knn", "tree"))
+def headed(request) -> Network:
+    """A network of two convolutions' features with a head of each kind on them."""
+    kind = request.param
+    layer = "relu4" if kind != "svm" else "pool3"
+    body = build_model("cifar_26pct", classes=2, initialisation="he", seed=4)
+    features = 64 if layer == "relu4" else 1024
+    sizes = {
+        "mlp": {"hidden": 7},
+        "knn": {"rows": 9, "neighbours": 3, "by_distance": 1},
+        "tree": {"nodes": 5, "depth": 2},
+    }
+    settings = {"kind": kind, "layer": layer, "features": features, "classes": 3}
+    head = make_head({**settings, **sizes.get(kind, {})}).to_empty(device="cpu")
+    draw = torch.Generator().manual_seed(5)
+    for name, each in head.named_buffers():
+        if each.is_floating_point():
+            each.normal_(0, 0.5, generator=draw)
+        if name == "scale":
+            each.uniform_(1, 3, generator=draw)
+    if kind == "knn":
+        head.rows.abs_().mul_(5)
+        head.labels.copy_(torch.arange(9) % 3)
+    if kind == "tree":
+        head.asks.copy_(torch.tensor([3, -1, 9, -1, -1]))
+        head.at_most.copy_(torch.tensor([1, 0, 3, 0, 0]))
+        head.above.copy_(torch.tensor([2, 0, 4, 0, 0]))
+        head.value.copy_(torch.softmax(head.value, 1))
+    return HeadedNetwork(body, head)
 
 
 @pytest.fixture

@@ -90,6 +90,13 @@ def test_towers_graphs_and_both_kinds_of_norm_go_out(held, weigh, sixth_layer):
     assert (found.pictures, found.difference < 1e-5) == (4, True)
 
 
+def test_every_head_on_a_layer_goes_out(held, weigh, headed):
+    for precision, bound in (("fp32", 1e-5), ("fp16", 0.05)):
+        wishes = {"precision": precision}
+        found = held(write_torchscript, open_torchscript, weigh(headed), **wishes)
+        assert (found.pictures, found.difference <= bound) == (4, True)
+
+
 def test_any_module_goes_out(held, weigh, tmp_path, monkeypatch):
     (tmp_path / "theirs_to_trace.py").write_text(
         textwrap.dedent("""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import WeightsError
 from alexnet.images import Preprocessing
+from alexnet.models import Head
 from alexnet.nn import plain_layers
 from alexnet.weights.exporting import ExportRequest, Runnable, facts
 from alexnet.weights.weights import Weights
@@ -112,10 +113,10 @@ def open_torchscript(path: Path) -> Runnable:
 
 
 def _halve(network: nn.Module) -> None:
-    """Bring weights to half precision; what a normalisation over the batch knows stays wide."""
+    """Bring weights to half precision; what statistics and heads know stays wide."""
     network.half()
     for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | Head):
             layer.float()
 
 

@@ -176,6 +176,19 @@ def test_a_graph_goes_out(hold, weigh):
     assert "bn/scaled" in [node.name for node in model.graph.node]
 
 
+def test_a_head_on_a_layer_goes_out(hold, weigh, headed):
+    weights, kind = weigh(headed), headed.classifier.settings["kind"]
+    if kind in ("knn", "tree"):
+        with pytest.raises(WeightsError, match=f"a head of kind {kind} .* logistic, svm or mlp"):
+            onnx_model(weights, ExportRequest())
+        return
+    model, found = hold(weights)
+    assert (found.pictures, found.difference < 1e-5) == (4, True)
+    named = [node.name for node in model.graph.node]
+    assert ("fc4" in named, "fc5" in named) == (kind != "svm", False)  # no further than it looks
+    assert hold(weights, precision="fp16")[1].difference < 0.02
+
+
 def test_files_that_the_runtime_refuses_and_missing_packages_are_told(tmp_path, monkeypatch, weigh):
     (tmp_path / "x.onnx").write_bytes(b"nothing of that kind")
     with pytest.raises(WeightsError, match=r"ONNX Runtime [\d.]+ refuses the file"):

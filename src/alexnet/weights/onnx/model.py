@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from alexnet.errors import AlexNetError, WeightsError
-from alexnet.models import INPUT, PICTURES, ForeignNetwork, GraphNetwork, Network, Wired
+from alexnet.models import (
+    INPUT,
+    PICTURES,
+    ForeignNetwork,
+    GraphNetwork,
+    HeadedNetwork,
+    Network,
+    Wired,
+)
 from alexnet.weights.exporting import ExportRequest, Runnable, facts, handed_over
 from alexnet.weights.onnx.draft import Draft, Value
+from alexnet.weights.onnx.heads import write_head
 from alexnet.weights.onnx.layers import write_layer
 from alexnet.weights.onnx.preparing import write_preprocessing
 from alexnet.weights.onnx.quantise import quantised
@@ -72,10 +82,7 @@ def onnx_model(weights: Weights, request: ExportRequest, *, wide: bool = False) 
     x = Value(
         write_preprocessing(draft, taken, rule, request.takes), (3, rule.crop_px, rule.crop_px)
     )
-    if isinstance(network, ForeignNetwork):
-        logits = write_traced(draft, network, x)
-    else:
-        logits = _write_network(draft, network, x)
+    logits = _write(draft, network, x)
     full = draft.widen(logits, f"{logits}/full")
     if request.gives == "probabilities":
         given = draft.node("Softmax", [full], request.gives, axis=1)
@@ -126,8 +133,27 @@ def open_onnx(path: Path) -> Runnable:
     return Runnable(f"ONNX Runtime {runtime.__version__}", run=run)
 
 
-def _write_network(draft: Draft, network: Network, x: Value) -> str:
-    """Write a network of ours, layer by layer."""
+def _write(draft: Draft, network: Network, x: Value) -> str:
+    """Write any network; return the name of what its softmax is taken of."""
+    if isinstance(network, ForeignNetwork):
+        return write_traced(draft, network, x)
+    if not isinstance(network, HeadedNetwork):
+        made = _write_layers(draft, network, x)
+        return made[next(reversed(made))].name
+    if isinstance(network.body, ForeignNetwork):
+        raise WeightsError(
+            f"A head on {network.model} cannot be written as ONNX, since torch takes such a "
+            "network apart as a whole. Choose --to torchscript."
+        )
+    names = network.classifier.layer.split(",")
+    made = _write_layers(draft, network.body, x, upto=names)
+    return write_head(draft, network.classifier, [made[each] for each in names])
+
+
+def _write_layers(
+    draft: Draft, network: Network, x: Value, *, upto: Sequence[str] = ()
+) -> dict[str, Value]:
+    """Write a network of ours, layer by layer, perhaps only up to some; return what each makes."""
     layers = dict(network.named_children())
     inputs = _wiring(network, layers)
     readers = Counter(each for names in inputs.values() for each in names)
@@ -142,7 +168,9 @@ def _write_network(draft: Draft, network: Network, x: Value) -> str:
         else:
             draft.single.discard(found)
         draft.shapes[found] = made[name].shape
-    return made[next(reversed(layers))].name
+        if upto and all(each in made for each in upto):
+            break
+    return made
 
 
 def _wiring(network: Network, layers: dict[str, nn.Module]) -> dict[str, tuple[str, ...]]:
