@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alexnet.cli.bench import bench
     from alexnet.cli.cache import cache
     from alexnet.cli.check import check
     from alexnet.cli.demo import demo
@@ -53,6 +54,7 @@ __all__ = [
     "TrainReport",
     "Weights",
     "WeightsError",
+    "bench",
     "build_model",
     "cache",
     "check",
@@ -74,7 +76,9 @@ __all__ = [
     "weights_",
 ]
 
-_VERBS = "train evaluate predict features finetune pack check cache describe import_ weights_ demo"
+_VERBS = (
+    "train evaluate predict features finetune pack check cache describe import_ weights_ bench demo"
+)
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
     "alexnet.data": "open_pack open_source",

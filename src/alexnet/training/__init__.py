@@ -11,7 +11,7 @@ from alexnet.training.diagnosis import (
     label_entropy,
     stuck_error,
 )
-from alexnet.training.loop import State, Training, Validation, train_epochs, train_step
+from alexnet.training.loop import BatchLike, State, Training, Validation, train_epochs, train_step
 from alexnet.training.objective import Objective, class_weights, make_objective
 from alexnet.training.optimiser import PaperMomentum, Rates
 from alexnet.training.run import Run, find_run, open_run
@@ -19,6 +19,7 @@ from alexnet.training.schedule import Schedule
 from alexnet.training.stopping import StopRequest, stop_on_signals
 
 __all__ = [
+    "BatchLike",
     "Cause",
     "Checkpoint",
     "Objective",
