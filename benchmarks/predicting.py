@@ -44,7 +44,7 @@ def main() -> None:
         contenders = [
             Contender(name, [sys.executable, __file__, "--role", name, *own]) for name in ROLES
         ]
-        compete(contenders, rounds=asked.rounds, seconds=0.0)  # one pass over all pictures a turn
+        compete(contenders, rounds=asked.rounds, seconds=0.001)  # one pass over all pictures a turn
     print(table(contenders, contenders[-1]))
     decoding, network, both = (each.rates for each in contenders)
     longer, total = (
