@@ -4,6 +4,7 @@ A page marks the place of a table and is otherwise written by hand:
 
     <!-- options train -->      the parameters of a verb, from its signature and docstring
     <!-- fields -->             the fields of a recipe
+    <!-- movable -->            the fields that may move in a search
     <!-- recipes -->            where the named recipes differ from the defaults
     <!-- models -->             the networks, their pictures and their parameters
     <!-- verbs -->              the verbs, each with the sentence of its help
@@ -36,6 +37,7 @@ from alexnet.kinds import choices
 from alexnet.models import MODELS, model_list
 from alexnet.recipe import Recipe
 from alexnet.recipes import RECIPES
+from alexnet.search.fields import FIELDS, Range
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -95,6 +97,21 @@ def fields(page: Path) -> str:
     return _table(("field", "default", "what it shapes"), rows)
 
 
+def movable(page: Path) -> str:
+    """List the fields that may move in a search, with scale, bounds and condition."""
+    rows: list[tuple[str, ...]] = []
+    for name, each in FIELDS.items():
+        condition = each.only_with.words if each.only_with else ""
+        if isinstance(each.domain, Range):
+            values = f"{each.domain.low:g} to {each.domain.high:g}"
+            scale = each.domain.scale + (", whole" if each.domain.whole else "")
+        else:
+            values, scale = ", ".join(map(_plain, each.domain.values)), "choices"
+        usual = "yes" if each.usual else ""
+        rows.append((f"`{name}`", values, scale, condition, usual))
+    return _table(("field", "values", "scale", "only with", "moves unasked"), rows)
+
+
 def recipes(page: Path) -> str:
     """Set the named recipes side by side, where any differs from the defaults."""
     made = {name: make() for name, make in RECIPES.items()}
@@ -146,6 +163,7 @@ def rooms(page: Path) -> str:
 TABLES: dict[str, Callable[..., str]] = {
     "options": options,
     "fields": fields,
+    "movable": movable,
     "recipes": recipes,
     "models": models,
     "verbs": verbs,

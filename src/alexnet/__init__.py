@@ -1,6 +1,8 @@
 """A folder of images in, a measured classifier out: the network of 2012, exact and fast."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,12 +12,15 @@ if TYPE_CHECKING:
     from alexnet.cli.demo import demo
     from alexnet.cli.describe import describe
     from alexnet.cli.evaluate import evaluate
+    from alexnet.cli.export import export
     from alexnet.cli.features import features
     from alexnet.cli.finetune import finetune
     from alexnet.cli.import_ import import_
     from alexnet.cli.pack import pack
     from alexnet.cli.predict import predict
+    from alexnet.cli.search import search
     from alexnet.cli.train import train
+    from alexnet.cli.tune import tune
     from alexnet.cli.weights_ import weights_
     from alexnet.data import open_pack, open_source
     from alexnet.errors import (
@@ -62,6 +67,7 @@ __all__ = [
     "demo",
     "describe",
     "evaluate",
+    "export",
     "features",
     "finetune",
     "import_",
@@ -71,13 +77,16 @@ __all__ = [
     "pack",
     "predict",
     "save_weights",
+    "search",
     "train",
     "trusting",
+    "tune",
     "weights_",
 ]
 
 _VERBS = (
-    "train evaluate predict features finetune pack check cache describe import_ weights_ bench demo"
+    "train evaluate predict features finetune search tune pack check cache describe import_ "
+    "export weights_ bench demo"
 )
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
@@ -102,6 +111,17 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
     return value
+
+
+class _Package(ModuleType):
+    """This package, in which a verb stays a function where a room has the same name (`search`)."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _VERBS.split() and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -193,8 +193,8 @@ class RecipeChanges(TypedDict, total=False):
     """Most passes over the training pictures."""
     batch: int
     """Pictures in a step."""
-    lr: float
-    """Learning rate at the start."""
+    lr: float | Literal["auto"]
+    """Learning rate at the start; auto, for train alone: what the range test suggests."""
     momentum: float
     """Share of the last step kept."""
     decay: float | None

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alexnet.errors import RecipeError
-from alexnet.models import build_model, for_inference, inference
+from alexnet.models import build_model, for_inference, inference, network_geometry
 
 SIDES = {
     "alexnet": 80,
@@ -129,6 +129,7 @@ def test_a_graph_answers_itself():
     assert torch.equal(for_inference(net)(x), net(x))
     assert torch.equal(for_inference(net, compiled=False)(x), net(x))
     assert torch.equal(for_inference(net, until="both")(x), net.stage(x, "both"))
+    assert network_geometry(net).layers[-1].kind == "fully connected"
 
 
 def test_a_network_that_somebody_watches_is_left_alone():

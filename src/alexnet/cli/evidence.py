@@ -24,7 +24,7 @@ from alexnet.words import counted
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["first_filters", "run_evidence"]
+__all__ = ["epoch_of", "first_filters", "run_evidence"]
 
 _LOOKED_AT = 64  # pictures, to see whether they have colours
 
@@ -50,7 +50,7 @@ def run_evidence(
     """
     asked = read_json(run.folder / "run.json")
     pack, indices = job.pack, job.splits[facts["split"]]
-    epochs = [_epoch(each) for each in run.events("epoch")]
+    epochs = [epoch_of(each) for each in run.events("epoch")]
     some = pack.read(indices[:_LOOKED_AT])
     filters, no_filters = first_filters(
         weights.network(), weights.preprocessing.order, grey=bool((some == some[..., :1]).all())
@@ -134,6 +134,6 @@ def _notes(split: str, results: Results) -> list[str]:
     return notes
 
 
-def _epoch(line: Mapping[str, Any]) -> Epoch:
+def epoch_of(line: Mapping[str, Any]) -> Epoch:
     """Read an epoch from its line of the journal."""
     return Epoch(**{field.name: line[field.name] for field in dataclasses.fields(Epoch)})

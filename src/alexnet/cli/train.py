@@ -28,7 +28,8 @@ def train(
     exclude: Place | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
-    save_every: float = 10.0,
+    save_every: float | str = 10.0,
+    anew: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> TrainReport:
     """Train a classifier on a folder, an archive, a table or a pack of labelled pictures.
@@ -45,9 +46,13 @@ def train(
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
         quarantine: folder to copy unreadable pictures to.
         exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
-        precision: of convolutions and products; auto measures which is faster here.
-        threads: threads of arithmetic; none: every core.
-        save_every: minutes between two checkpoints; one is always saved after an epoch.
+        precision: of convolutions and products; auto measures which is faster here, and goes on
+            with what a run began with.
+        threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
+            began with.
+        save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
+            saved after an epoch.
+        anew: start at the beginning; a run that lies in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
     Returns:
@@ -61,14 +66,18 @@ def train(
         Interrupted: stopped by Ctrl-C or SIGTERM; the same call continues.
     """
     from alexnet.build import Packing, prepare
-    from alexnet.cli.session import conduct
+    from alexnet.cli.rates import AUTO, settled_rate
+    from alexnet.cli.session import Manner, conduct
     from alexnet.data import leave_out, open_source
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
     from alexnet.trust import trusting
 
-    place = Path(source)
+    place, folder = Path(source), optional_path(run)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
+    tested = changes.get("lr") == "auto"
+    if tested:
+        del changes["lr"]
 
     with trusting(changes.get("model")):
         chosen = choose_recipe(recipe, changes)
@@ -76,6 +85,18 @@ def train(
         def make() -> Job:
             device = choose_device(precision, threads)
             pictures = leave_out(open_source(place), optional_path(exclude))
-            return prepare(pictures, chosen, device=device, packing=packing)
+            job = prepare(pictures, chosen, device=device, packing=packing)
+            if not tested:
+                return job
+            return prepare(job.pack, settled_rate(job, folder), device=device, packing=packing)
 
-        return conduct(make, place, optional_path(run), save_every=save_every)
+        return conduct(
+            make,
+            place,
+            folder,
+            save_every=save_every,
+            anew=anew,
+            precision=precision,
+            threads=threads,
+            manner=Manner(also_asked=AUTO if tested else {}),
+        )

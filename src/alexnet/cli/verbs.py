@@ -54,12 +54,22 @@ _VERBS = (
     Verb(
         "features",
         "Write what a layer says about each picture, with its path, class and split.",
-        "alexnet.cli.show_results:render",
+        "alexnet.cli.show_features:render",
     ),
     Verb(
         "finetune",
         "Go on from trained weights on the pictures and classes of another source.",
         "alexnet.cli.show_train:render",
+    ),
+    Verb(
+        "search",
+        "Search for the fields of a recipe that give the lowest validation error.",
+        "alexnet.cli.show_search:render",
+    ),
+    Verb(
+        "tune",
+        "Find a learning rate by the range test: it rises over one short pass.",
+        "alexnet.cli.show_tune:render",
     ),
     Verb(
         "pack",
@@ -85,6 +95,11 @@ _VERBS = (
         "import",
         "Make weights of a model that another program trained.",
         "alexnet.cli.show_import:render",
+    ),
+    Verb(
+        "export",
+        "Write trained weights in a form that other programs run, and check it on pictures.",
+        "alexnet.cli.show_export:render",
     ),
     Verb(
         "weights",

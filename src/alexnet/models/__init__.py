@@ -6,6 +6,8 @@ from alexnet.models.foreign import ForeignNetwork, is_foreign, needs_trust
 from alexnet.models.geometry import geometry, model_list, network_geometry, usual_classes
 from alexnet.models.graph import GRAPH, INPUT, VERSION, GraphNetwork, add_layer, free_name
 from alexnet.models.graph_layers import Node, Shape
+from alexnet.models.headed import HeadedNetwork, bare
+from alexnet.models.heads import HEADS, Head, make_head
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.inference import Exactness, for_inference
 from alexnet.models.network import Network
@@ -13,6 +15,7 @@ from alexnet.models.wiring import Wired
 
 __all__ = [
     "GRAPH",
+    "HEADS",
     "INPUT",
     "MODELS",
     "TORCHVISION_NAMES",
@@ -20,11 +23,14 @@ __all__ = [
     "Exactness",
     "ForeignNetwork",
     "GraphNetwork",
+    "Head",
+    "HeadedNetwork",
     "Network",
     "Node",
     "Shape",
     "Wired",
     "add_layer",
+    "bare",
     "build_model",
     "file_rates",
     "for_inference",
@@ -32,6 +38,7 @@ __all__ = [
     "geometry",
     "is_foreign",
     "is_layer_file",
+    "make_head",
     "model_list",
     "needs_trust",
     "network_geometry",

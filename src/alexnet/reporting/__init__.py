@@ -6,7 +6,9 @@ its record, `CheckReport`, in the same manner.
 """
 
 from alexnet.reporting.evidence import PictureOf, ReportEvidence
+from alexnet.reporting.range_page import write_range_page
 from alexnet.reporting.steps import preprocessing_in_words
+from alexnet.reporting.study_write import write_study_report
 from alexnet.reporting.write import redraw_report, write_report
 from alexnet.reporting.write_check import refuse_other, write_check
 
@@ -17,5 +19,7 @@ __all__ = [
     "redraw_report",
     "refuse_other",
     "write_check",
+    "write_range_page",
     "write_report",
+    "write_study_report",
 ]

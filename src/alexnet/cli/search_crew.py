@@ -1,0 +1,140 @@
+"""Several workers on one machine: processes that share its cores, watched until all is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alexnet.errors import Interrupted, RunError
+from alexnet.training import StopRequest
+
+__all__ = ["Crew", "Order"]
+
+_log = logging.getLogger(__name__)
+
+_LOOK_S = 0.3
+_PATIENCE_S = 60.0  # for a worker that was asked to stop and finishes its step
+_DEATHS = 3  # of workers, for each that there should be, before the cause is no accident
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a worker process is told, through its standard input: plain values."""
+
+    folder: str
+    source: str
+    storage: str | None
+    plan: dict[str, Any]
+    cache: str
+    unreadable: str
+    precision: str
+    threads: int
+    save_every: float
+    minutes: float | None
+    trusted: str | None  # network of other code that the user named
+
+
+class Crew:
+    """Worker processes of one study.
+
+    Args:
+        order: for each of them; `threads` and `minutes` are its own.
+        count: how many.
+        logs: folder for what they say.
+        stop: when it is made, they are asked to stop, too.
+    """
+
+    def __init__(self, order: Order, count: int, logs: Path, stop: StopRequest) -> None:
+        self.order, self.count, self.logs, self.stop = order, count, logs, stop
+        self._started = time.monotonic()
+        self._deaths = 0
+        self._running: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    def work(self, look: Callable[[], bool]) -> None:
+        """Start the workers and wait until they have ended; put others in the place of dead ones.
+
+        Args:
+            look: called now and then; returns whether the study is done.
+
+        Raises:
+            Interrupted: asked to stop; the workers have saved what they were at.
+            RunError: a worker could not work, or too many died.
+        """
+        try:
+            for number in range(1, self.count + 1):
+                self._start(number)
+            while self._running:
+                time.sleep(_LOOK_S)
+                done = look()
+                if self.stop:
+                    raise Interrupted(f"Stopped by {self.stop.reason}.")
+                self._bury(done)
+            look()
+        finally:
+            self._end()
+
+    def _start(self, number: int) -> None:
+        log = self.logs / f"worker-{number}.log"
+        left = self.order.minutes
+        if left is not None:
+            left = max(0.0, left - (time.monotonic() - self._started) / 60)
+        order = dataclasses.replace(self.order, minutes=left)
+        with log.open("ab") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "alexnet.cli.search_worker"],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, "OMP_NUM_THREADS": str(order.threads)},
+            )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(dataclasses.asdict(order)).encode() + b"\n")
+        process.stdin.flush()
+        self._running.append((process, log))
+
+    def _bury(self, done: bool) -> None:
+        """Take those that ended out; one that died is replaced, one that could not work is told."""
+        for process, log in list(self._running):
+            code = process.poll()
+            if code is None:
+                continue
+            self._running.remove((process, log))
+            if code == 0 or done:
+                continue
+            if code == RunError.exit_code:
+                raise RunError(_last_line(log))
+            self._deaths += 1
+            if self._deaths > _DEATHS * self.count:
+                raise RunError(
+                    f"{self._deaths} workers died, the last one with {code}; see {log}. The same "
+                    "command continues the study."
+                )
+            _log.warning("A worker died (%d); another takes its place.", code)
+            self._start(int(log.stem.partition("-")[2]))
+
+    def _end(self) -> None:
+        """Ask those that still run to stop: their standard input ends."""
+        for process, _ in self._running:
+            assert process.stdin is not None
+            process.stdin.close()
+        until = time.monotonic() + _PATIENCE_S
+        for process, _ in self._running:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"A worker could not work; see {log}."

@@ -1,0 +1,166 @@
+"""A plot of any two quantities as inline SVG: lines, dots, uprights, and marks under the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alexnet.reporting.axes import Axis
+from alexnet.reporting.markup import Markup, element
+
+__all__ = ["Dot", "Plot", "Trace", "Upright", "draw_plot"]
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = 52, 26, 14, 40
+_RUG = 14  # room for the marks under the x axis
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A line through points, in order; `kind` is its class in the style sheet."""
+
+    points: Sequence[tuple[Any, Any]]
+    kind: str
+    title: str = ""
+    steps: bool = False
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point; `strength` 0 to 1 says how dark, None leaves it hollow, `cross` draws it as one."""
+
+    x: Any
+    y: Any
+    title: str
+    strength: float | None = 1.0
+    cross: bool = False
+    ring: bool = False
+
+
+@dataclass(frozen=True)
+class Upright:
+    """A dotted line at a value of x, with a word at its head."""
+
+    x: Any
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """What a plot shows.
+
+    Args:
+        title: stands above it.
+        sentence: what a reader who can't see it should know.
+        x, y: its axes.
+        traces, dots, uprights: drawn in this order.
+        rug: values of x that are marked under the axis.
+        width, height: of the drawing in px, which scales with the page.
+    """
+
+    title: str
+    sentence: str
+    x: Axis
+    y: Axis
+    traces: Sequence[Trace] = ()
+    dots: Sequence[Dot] = ()
+    uprights: Sequence[Upright] = ()
+    rug: Sequence[Any] = ()
+    width: int = 400
+    height: int = 260
+
+
+def draw_plot(plot: Plot) -> Markup:
+    """Draw a plot as a `<figure>`."""
+    drawing = element(
+        "svg",
+        *_axes(plot),
+        *[_upright(plot, each) for each in plot.uprights],
+        *[_trace(plot, each) for each in plot.traces],
+        *[_dot(plot, each) for each in plot.dots],
+        *[_rug(plot, each) for each in dict.fromkeys(plot.rug)],
+        viewBox=f"0 0 {plot.width} {plot.height}",
+        role="img",
+        aria_label=f"{plot.title}. {plot.sentence}",
+    )
+    return element("figure", element("figcaption", plot.title), drawing, class_="chart plot")
+
+
+def _foot(plot: Plot) -> int:
+    return plot.height - _BOTTOM - (_RUG if plot.rug else 0)
+
+
+def _at(plot: Plot, x: Any, y: Any) -> tuple[float, float]:
+    right = _LEFT + plot.x.share(x) * (plot.width - _LEFT - _RIGHT)
+    down = _TOP + (1 - plot.y.share(y)) * (_foot(plot) - _TOP)
+    return round(right, 1), round(down, 1)
+
+
+def _axes(plot: Plot) -> list[Markup]:
+    end, foot = plot.width - _RIGHT, _foot(plot)
+    parts: list[Markup] = []
+    for share, text in plot.y.ticks():
+        y = round(_TOP + (1 - share) * (foot - _TOP), 1)
+        parts.append(element("line", x1=_LEFT, x2=end, y1=y, y2=y, class_="grid"))
+        parts.append(element("text", text, x=_LEFT - 8, y=y + 4, class_="ytick"))
+    under = foot + 18 + (_RUG if plot.rug else 0)
+    for share, text in plot.x.ticks():
+        x = round(_LEFT + share * (end - _LEFT), 1)
+        parts.append(element("line", x1=x, x2=x, y1=foot, y2=foot + 4, class_="grid"))
+        parts.append(element("text", text, x=x, y=under, class_="xtick"))
+    middle = round((_LEFT + end) / 2, 1)
+    parts.append(element("text", plot.x.title, x=middle, y=under + 17, class_="xtick axis"))
+    parts.append(element("text", plot.y.title, x=8, y=_TOP - 14, class_="axis"))
+    return parts
+
+
+def _trace(plot: Plot, trace: Trace) -> Markup | None:
+    spots = [_at(plot, x, y) for x, y in trace.points]
+    if not spots:
+        return None
+    first, *others = spots
+    path = f"M{first[0]:g} {first[1]:g}"
+    for x, y in others:
+        path += f"H{x:g}V{y:g}" if trace.steps else f"L{x:g} {y:g}"
+    title = element("title", trace.title) if trace.title else None
+    if len(spots) == 1:
+        return element("circle", title, cx=first[0], cy=first[1], r=2, class_=f"dot {trace.kind}")
+    return element("path", title, d=path, class_=f"line {trace.kind}")
+
+
+def _dot(plot: Plot, dot: Dot) -> Markup:
+    x, y = _at(plot, dot.x, dot.y)
+    title = element("title", dot.title)
+    if dot.cross:
+        path = f"M{x - 3:g} {y - 3:g}L{x + 3:g} {y + 3:g}M{x - 3:g} {y + 3:g}L{x + 3:g} {y - 3:g}"
+        return element("path", title, d=path, class_="failed")
+    kind = "hollow" if dot.strength is None else "trial"
+    return element(
+        "circle",
+        title,
+        cx=x,
+        cy=y,
+        r=5.5 if dot.ring else 4,
+        class_=f"{kind} best" if dot.ring else kind,
+        style=None if dot.strength is None else f"--s:{dot.strength:.2f}",
+    )
+
+
+def _upright(plot: Plot, upright: Upright) -> Markup:
+    x = _at(plot, upright.x, plot.y.names[0] if plot.y.names else plot.y.low)[0]
+    line = element("line", x1=x, x2=x, y1=_TOP, y2=_foot(plot), class_="mark")
+    late = x > plot.width * 0.7
+    word = element(
+        "text",
+        upright.name,
+        x=x - 5 if late else x + 5,
+        y=_TOP + 9,
+        class_="ytick" if late else None,
+    )
+    return element("g", line, word)
+
+
+def _rug(plot: Plot, value: Any) -> Markup:
+    x = _at(plot, value, plot.y.names[0] if plot.y.names else plot.y.low)[0]
+    foot = _foot(plot)
+    return element("line", x1=x, x2=x, y1=foot + 6, y2=foot + 6 + _RUG, class_="rug")

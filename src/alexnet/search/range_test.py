@@ -1,0 +1,153 @@
+"""The learning-rate range test: the rate rises over one short pass, and the loss says where to be.
+
+Smith 2015. As fastai's users know it, the loss is smoothed, the test ends where it explodes, and
+the suggestion is the middle of the valley. Where that begins is read otherwise: fastai takes the
+longest falling subsequence, which noise begins long before the loss has left its start.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from alexnet.build import Job
+from alexnet.errors import Diverged
+from alexnet.training import BatchLike, Rates
+
+__all__ = ["RangeTest", "fall_of", "range_test", "smooth"]
+
+_FIRST, _LAST = 1e-7, 10.0
+_STEPS = 100
+_MEMORY = 0.9  # of the smoothed loss, from step to step
+_EXPLODED = 1.25  # times the loss at the start: there is nothing more to see
+_EARLY = 10  # steps at the start
+_BEGUN = 0.1  # of the whole fall: it has left its start
+_NOTHING = 0.003  # of the loss at the start: a fall that is none
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What was seen, step by step, and what follows from it."""
+
+    rates: list[float]
+    losses: list[float]  # nats
+    smoothed: list[float]
+    fall: tuple[int, int]  # steps at which the smoothed loss leaves its start and is lowest
+    exploded: bool
+
+    @property
+    def lr(self) -> float:
+        """The suggestion, to two figures: the middle of the fall, in powers of ten."""
+        first, last = (self.rates[i] for i in self.fall)
+        return float(f"{math.sqrt(first * last):.1e}")
+
+    @property
+    def reason(self) -> str:
+        """Why this number, as a sentence."""
+        first, last = self.fall
+        words = (
+            f"The smoothed loss leaves its start at the rate {self.rates[first]:.1e} and is lowest "
+            f"at {self.rates[last]:.1e} ({self.smoothed[last]:.3g}); {self.lr:.1e} is the middle "
+            "between them, in powers of ten: large enough to learn fast, with room above it."
+        )
+        if self.exploded:
+            return f"{words} At {self.rates[-1]:.1e} the loss exploded."
+        return f"{words} It did not explode up to {self.rates[-1]:.1e}."
+
+
+def range_test(job: Job, on_step: Callable[[float, float], None] | None = None) -> RangeTest:
+    """Take 100 steps while the rate rises evenly, in powers of ten, from 1e-7 to 10.
+
+    It stops where the smoothed loss is a quarter above its start, or not finite. Where an epoch has
+    fewer batches, the next one begins. Nothing is written.
+
+    Args:
+        job: prepared for nothing else: its network is spoilt.
+        on_step: told rate and loss of each step.
+
+    Raises:
+        Diverged: the loss does not fall at any rate; the sentence says what to look at.
+    """
+    training = job.training
+    training.network.train()
+    training.optimiser.prepare(0)
+    rates, losses, smoothed = list[float](), list[float](), list[float]()
+    exploded = False
+    for i, batch in enumerate(itertools.islice(_batches(job), _STEPS)):
+        rate = _FIRST * (_LAST / _FIRST) ** (i / (_STEPS - 1))
+        loss = _step(job, batch, rate, i)
+        rates.append(rate)
+        losses.append(loss)
+        smoothed = smooth(losses)
+        if on_step is not None:
+            on_step(rate, loss)
+        if not math.isfinite(loss) or smoothed[-1] > _EXPLODED * _start(smoothed):
+            exploded = True
+            break
+    while losses and not math.isfinite(losses[-1]):
+        for each in (rates, losses, smoothed):
+            each.pop()
+    fall = fall_of(smoothed)
+    if fall is None:
+        raise Diverged(
+            f"The loss does not fall within {len(losses)} steps at any rate from 1e-07 to 10. Look "
+            "at the first weights (--initialisation he), the pictures and their labels before the "
+            "rate."
+        )
+    return RangeTest(rates, losses, smoothed, fall, exploded)
+
+
+def smooth(losses: Sequence[float]) -> list[float]:
+    """Return the running mean that forgets by a tenth a step, without bias to its start."""
+    found: list[float] = []
+    mean = 0.0
+    for i, loss in enumerate(losses, start=1):
+        mean = _MEMORY * mean + (1 - _MEMORY) * loss
+        found.append(mean / (1 - _MEMORY**i))
+    return found
+
+
+def fall_of(smoothed: Sequence[float]) -> tuple[int, int] | None:
+    """Return the places at which a smoothed loss leaves its start and is lowest; None: no fall.
+
+    The start is the mean over the first steps, where the rate is too small to matter. It is left
+    behind the last place that is higher than the start less a tenth of the whole fall.
+    """
+    if not smoothed:
+        return None
+    start = _start(smoothed)
+    last = min(range(len(smoothed)), key=smoothed.__getitem__)
+    fall = start - smoothed[last]
+    if last == 0 or fall <= _NOTHING * abs(start):
+        return None
+    high = [i for i in range(last) if smoothed[i] >= start - _BEGUN * fall]
+    return (high[-1] if high else 0), last
+
+
+def _start(smoothed: Sequence[float]) -> float:
+    early = smoothed[:_EARLY]
+    return sum(early) / len(early)
+
+
+def _batches(job: Job) -> Iterator[BatchLike]:
+    for epoch in itertools.count():
+        yield from job.training.batches(epoch, 0)
+
+
+def _step(job: Job, batch: BatchLike, rate: float, step: int) -> float:
+    """Make one step of training at that rate; return the batch's mean loss."""
+    training, device = job.training, job.training.device
+    torch.manual_seed((training.seed << 20) + step)
+    images = batch.images.to(device.kind)
+    labels = batch.labels.to(device.kind)
+    with device.autocast():
+        logits = training.network(images)
+    loss = training.objective(logits.float(), labels)
+    loss.backward()
+    training.optimiser.step(Rates(rate, rate * job.recipe.bias_lr_ratio, epoch=0))
+    training.network.zero_grad(set_to_none=True)
+    return float(loss.detach())

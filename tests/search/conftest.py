@@ -1,0 +1,7 @@
+"""Nothing here can be tested without Optuna."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("optuna", reason='a search needs Optuna: pip install "alexnet[search]"')
