@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alexnet.cli.bench import bench
     from alexnet.cli.cache import cache
     from alexnet.cli.check import check
     from alexnet.cli.demo import demo
@@ -61,6 +62,7 @@ __all__ = [
     "TrainReport",
     "Weights",
     "WeightsError",
+    "bench",
     "build_model",
     "cache",
     "check",
@@ -87,7 +89,7 @@ __all__ = [
 
 _VERBS = (
     "train evaluate predict features finetune search tune pack check cache describe import_ "
-    "export weights_ demo"
+    "export weights_ bench demo"
 )
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alexnet.errors import RecipeError
-from alexnet.models import build_model, for_inference, inference
+from alexnet.models import build_model, for_inference, inference, network_geometry
 
 SIDES = {
     "alexnet": 80,
@@ -103,6 +103,42 @@ def test_where_torch_lacks_the_operators_the_network_answers_itself(monkeypatch)
     monkeypatch.setattr(inference, "_has_pointwise", lambda: False)
     assert torch.equal(for_inference(net)(x), wanted)
     assert torch.equal(for_inference(net, until="relu2")(x), net.stage(x, "relu2"))
+
+
+FORKED = {
+    "version": 1,
+    "name": "forked",
+    "classes": 3,
+    "nodes": [
+        {"name": "left", "op": "conv", "inputs": ["input"], "outputs": 4, "kernel": [3, 3]},
+        {"name": "right", "op": "conv", "inputs": ["input"], "outputs": 2, "kernel": [3, 3]},
+        {"name": "both", "op": "concat", "inputs": ["left", "right"], "axis": 1},
+        {"name": "relu", "op": "relu", "inputs": ["both"], "slope": 0.0},
+        {"name": "row", "op": "flatten", "inputs": ["relu"], "axis": 1, "end": 3},
+        {"name": "fc", "op": "linear", "inputs": ["row"], "outputs": 3, "bias": True},
+    ],
+}
+for _node in FORKED["nodes"][:2]:
+    _node |= {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1, "bias": True}
+
+
+@torch.inference_mode()
+def test_a_graph_answers_itself():
+    net = build_model("graph", graph=FORKED, classes=3, image_px=8, crop_px=8).eval()
+    x = pictures(net)
+    assert torch.equal(for_inference(net)(x), net(x))
+    assert torch.equal(for_inference(net, compiled=False)(x), net(x))
+    assert torch.equal(for_inference(net, until="both")(x), net.stage(x, "both"))
+    assert network_geometry(net).layers[-1].kind == "fully connected"
+
+
+def test_a_network_that_somebody_watches_is_left_alone():
+    net = network("cifar_11pct")
+    seen = []
+    handle = net.get_submodule("conv2").register_forward_hook(lambda *given: seen.append(1))
+    for_inference(net)(pictures(net))
+    handle.remove()
+    assert seen == [1]
 
 
 def test_what_cannot_be_is_said():

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alexnet.data import prefetched
 from alexnet.errors import RecipeError
 from alexnet.evaluation.views import crop_views, view_tensor
 from alexnet.images import Preprocessing
@@ -159,11 +160,10 @@ def evaluate_pack(
     member = Member(network, preprocessing)
     ask = beliefs(member, precision)
     found = np.empty((len(indices), network.classes), dtype=np.float32)
-    for start in range(0, len(indices), batch):
-        part = indices[start : start + batch]
-        found[start : start + len(part)] = probabilities(
-            member, pack.read(part), crops=crops, ask=ask
-        )
+    starts = range(0, len(indices), batch)
+    stored = prefetched((pack.read(indices[i : i + batch]) for i in starts), ahead=1)
+    for start, pictures in zip(starts, stored, strict=True):
+        found[start : start + len(pictures)] = probabilities(member, pictures, crops=crops, ask=ask)
     return found, pack.labels[indices]
 
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import Pack, Readable, decoded
+from alexnet.data import Pack, Readable, decoded, prefetched
 from alexnet.errors import RecipeError, SourceError
 from alexnet.evaluation.answers import BATCH, Ask, Exactness, Member, beliefs, probabilities
 from alexnet.images import Preprocessing
 
 __all__ = ["Answers", "Stored", "answers", "average", "stored_pictures"]
+
+_AHEAD = 1
+"""Batches of a pack that are read, or decoded again, while a batch is answered."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def stored_pictures(
         SourceError: the pack's pictures are of another size or fit than a rule's.
     """
     if isinstance(pictures, Pack):
-        yield from _packed_pictures(rules, pictures, indices, batch)
+        yield from prefetched(_packed_pictures(rules, pictures, indices, batch), _AHEAD)
         return
     distinct = list({(rule.image_px, rule.fit): rule for rule in rules}.values())
     keys = [(rule.image_px, rule.fit) for rule in distinct]
