@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -45,6 +47,18 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real pictures: neither ALEXNET_TEST_DATA nor ../shared/data is there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def faults() -> ModuleType:
+    """The module beside this one: disks that fail."""
+    path = Path(__file__).with_name("faults.py")
+    spec = importlib.util.spec_from_file_location("faults", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.hookimpl(wrapper=True)

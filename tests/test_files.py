@@ -50,6 +50,12 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
 
 
+def test_names_that_are_no_text_come_back_from_json(tmp_path):
+    write_json(tmp_path / "file", {"path": "ant/\udcff.png", "ü": 1})
+    assert read_json(tmp_path / "file") == {"path": "ant/\udcff.png", "ü": 1}
+    (tmp_path / "file").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

@@ -12,7 +12,8 @@ import alexnet
 
 FLOORS = (
     {  # no torch, no numpy
-        *("errors", "records", "findings", "search_records", "recipe", "kinds", "words"),
+        *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
+        *("kinds", "words"),
         *("files", "csv_files", "locks", "devices", "progress", "trust"),
     },
     {"nn", "images"},

@@ -26,10 +26,11 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
         (["train", "--help"], "--val-fraction"),
         (["predict", "--help"], "--reject-below"),
         (["describe", "--help"], "--image-px"),
+        (["check", "--help"], "--exclude-to"),
         (["search", "--help"], "--vary"),
         (["tune", "--help"], "--out"),
     ],
-    ids=["help", "version", "train", "predict", "describe", "search", "tune"],
+    ids=["help", "version", "train", "predict", "describe", "check", "search", "tune"],
 )
 def test_help_loads_neither_torch_nor_numpy(words, said):
     done = subprocess.run(

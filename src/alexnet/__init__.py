@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from alexnet.cli.demo import demo
     from alexnet.cli.describe import describe
     from alexnet.cli.evaluate import evaluate
+    from alexnet.cli.export import export
     from alexnet.cli.features import features
     from alexnet.cli.finetune import finetune
     from alexnet.cli.import_ import import_
@@ -64,6 +65,7 @@ __all__ = [
     "demo",
     "describe",
     "evaluate",
+    "export",
     "features",
     "finetune",
     "import_",
@@ -82,7 +84,7 @@ __all__ = [
 
 _VERBS = (
     "train evaluate predict features finetune search tune pack check cache describe import_ "
-    "weights_ demo"
+    "export weights_ demo"
 )
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from alexnet.data import (
     Augmentation,
@@ -157,12 +156,8 @@ def prepare(
     return Job(recipe, network, pack, splits, preprocessing, words, training, origin)
 
 
-def snapshot(job: Job, results: dict[str, Any] | None = None) -> Weights:
-    """Return the network as it is now, as weights that are enough by themselves."""
-    state = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in job.network.state_dict().items()
-    }
+def snapshot(job: Job, state: dict[str, Tensor]) -> Weights:
+    """Return some tensors of the job's network as weights that are enough by themselves."""
     return Weights(
         model=job.network.model,
         arguments=job.network.arguments,
@@ -171,7 +166,6 @@ def snapshot(job: Job, results: dict[str, Any] | None = None) -> Weights:
         class_words=job.class_words,
         preprocessing=job.preprocessing,
         recipe=job.recipe.to_json(),
-        results=results,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,7 +15,19 @@ from typing import Any, BinaryIO
 from alexnet.errors import AlexNetError, RunError
 from alexnet.records import plain_values
 
-__all__ = ["cache_folder", "disk_errors", "read_json", "replace_file", "write_json"]
+__all__ = [
+    "append_flushed",
+    "cache_folder",
+    "clear_unfinished",
+    "disk_errors",
+    "is_unfinished",
+    "link_file",
+    "read_json",
+    "replace_file",
+    "write_json",
+]
+
+_UNFINISHED = ".unfinished"  # ends the names of files that are being written
 
 
 def cache_folder() -> Path:
@@ -58,8 +71,10 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     if path.exists() and not path.is_file():  # a device, say: a rename would do away with it
         raise RunError(f"{path} is no file that could be replaced. Name another file.")
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        _make_folder(path.parent)
+        descriptor, beside = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name[:100]}.", suffix=_UNFINISHED
+        )
         try:
             with os.fdopen(descriptor, "wb") as file:
                 write(file)
@@ -71,6 +86,58 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             Path(beside).unlink(missing_ok=True)
             raise
         _flush_folder(path.parent)
+
+
+def append_flushed(path: Path, data: bytes) -> None:
+    """Add bytes to the end of a file, made where missing, and flush them to disk.
+
+    Raises:
+        OSError: the disk refuses; some of the bytes may be there.
+    """
+    new = not path.exists()
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        _flush_folder(path.parent)
+
+
+def link_file(source: Path, path: Path) -> None:
+    """Make `path` another name of the file `source`, in one instant; a copy where that cannot be.
+
+    Raises:
+        RunError: the disk refuses; `path` is as it was.
+    """
+    with disk_errors(path):
+        if path.exists() and path.samefile(source):  # renaming one onto the other does nothing
+            return
+        beside = path.with_name(f".{path.name}.link{_UNFINISHED}")
+        beside.unlink(missing_ok=True)
+        try:
+            beside.hardlink_to(source)
+        except OSError:  # not every file system has links
+            with source.open("rb") as original:
+                replace_file(path, lambda file: shutil.copyfileobj(original, file))
+            return
+        beside.replace(path)
+        _flush_folder(path.parent)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether this is a file that somebody writes, or wrote when the process was killed."""
+    return path.name.startswith(".") and path.name.endswith(_UNFINISHED)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a killed process was writing anywhere below a folder that nobody else uses.
+
+    Raises:
+        RunError: the disk refuses.
+    """
+    with disk_errors(folder):
+        for path in folder.rglob(f".*{_UNFINISHED}"):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -89,6 +156,14 @@ def read_json(path: Path, error: type[AlexNetError] = RunError) -> Any:
         raise error(f"Could not read {path}: {cause.strerror}.") from cause
     except (ValueError, RecursionError) as cause:
         raise error(f"{path} is not a whole JSON file ({cause}). Restore or remove it.") from cause
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each entry flushed to disk."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_folder(folder.parent)
 
 
 def _umask() -> int:

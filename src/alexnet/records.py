@@ -13,6 +13,7 @@ __all__ = [
     "ClassScore",
     "DemoReport",
     "Epoch",
+    "ExportReport",
     "FeaturesReport",
     "Geometry",
     "ImportReport",
@@ -249,6 +250,32 @@ class ImportReport(Record):
     order: str  # of the channels that the network takes
     mean: str | None  # "image" or "channel"
     scale: float | None  # what is left after the mean is multiplied by this
+    remarks: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport(Record):
+    """What `export` wrote, and how it differs from the weights that it was made of."""
+
+    out: str
+    format: str
+    precision: str
+    bytes: int
+    model: str
+    classes: int
+    takes: str  # the input, in words
+    gives: str  # the output, in words
+    runtime: str  # what ran the file for the check
+    pictures: int  # that it was checked on
+    made: bool  # whether these were made for the check, not given
+    largest_difference: float  # of two numbers, over the largest number where that is above 1
+    bound: float  # on this difference; a file beyond it is not kept
+    same_class: int  # pictures for which both name one class
+    top1_before: float | None = None  # share of right answers, where the pictures have classes
+    top1_after: float | None = None
+    top5_before: float | None = None
+    top5_after: float | None = None
+    test_vectors: str | None = None
     remarks: list[str] = field(default_factory=list[str])
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -43,3 +44,64 @@ def test_mistakes_are_sentences(trained, tmp_path, changes, sentence):
     with pytest.raises(RecipeError, match=sentence):
         features(trained.run, trained.pictures, out=out, **changes)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["logistic", "tree"])
+def test_a_head_is_used_by_evaluate_and_predict(alexnet, trained, tmp_path, kind):
+    pytest.importorskip("sklearn", reason="heads need scikit-learn")
+    out = tmp_path / "head.safetensors"
+    words = ("--head", kind, "--cache", "none", "--out", out)
+    said = alexnet("features", trained.run, trained.pictures, *words, "--crops", 10)
+    assert said.code == 0, said.err
+    assert f"{kind} head on 512 numbers of act2, taught with 14 pictures in" in said.out
+    assert "cross-validation on 5 folds of 14 training pictures" in said.out
+    assert f"weights  {out}\n" in said.out
+    report = json.loads(alexnet("features", trained.run, trained.pictures, *words, "--json").out)
+    assert report["results"]["images"] == 2
+    assert report["chosen"] == report["cross_validation"]["parameters"]
+    measured = json.loads(alexnet("evaluate", out, trained.pictures, "--crops", 10, "--json").out)
+    assert (measured["images"], measured["crops"]) == (16, 10)
+    assert measured["top1"] > 0.8  # one class is dark, one is bright
+    answers = json.loads(alexnet("predict", out, trained.pictures, "--json").out)["predictions"]
+    right = sum(each["classes"][0] == each["path"].split("/")[-2] for each in answers)
+    assert (
+        right / 16 == json.loads(alexnet("evaluate", out, trained.pictures, "--json").out)["top1"]
+    )
+    both = alexnet("evaluate", out, trained.pictures, "--also", trained.run, "--json")
+    assert json.loads(both.out)["images"] == 4  # what the run held out
+    said = alexnet("describe", out)
+    assert said.code == 0
+    assert f"The answer comes from a {kind} head on act2" in " ".join(said.out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--out", "f.npz"], "A head is stored in a weights file: out must end in .safetensors"),
+        (["--out", "f.safetensors", "--split", "val"], "--split cannot be chosen with --head"),
+        (["--out", "f.safetensors", "--layer", "fc9"], 'has no layer "fc9"'),
+        (["--out", "f.safetensors", "--crops", "3"], "crops"),
+    ],
+)
+def test_mistakes_about_heads_are_sentences(
+    alexnet, trained, tmp_path, monkeypatch, words, sentence
+):
+    pytest.importorskip("sklearn", reason="heads need scikit-learn")
+    monkeypatch.chdir(tmp_path)
+    more = ("--head", "tree", "--cache", "none")
+    said = alexnet("features", trained.run, trained.pictures, *more, *words)
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_scikit_learn_the_extra_is_named(alexnet, trained, tmp_path, monkeypatch):
+    for name in [each for each in sys.modules if each.startswith("alexnet.transfer.head_")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn.calibration", None)
+    out = tmp_path / "w.safetensors"
+    said = alexnet("features", trained.run, trained.pictures, "--head", "knn", "--out", out)
+    assert said.code == 2
+    assert said.err == (
+        'error: Classifiers on features need scikit-learn: pip install "alexnet[learn]"\n'
+    )

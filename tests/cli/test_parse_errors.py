@@ -10,7 +10,7 @@ import pytest
     [
         ("trian", r'There is no verb "trian"\. Did you mean "train"\? Verbs: train, evaluate, '),
         ("trian --help", r'There is no verb "trian"\. Did you mean "train"\?'),
-        ("--jsn", r'alexnet has no option "--jsn"\. Did you mean "--json".* See: alexnet --help'),
+        ("--jsn", r'alexnet has no option "--jsn"\. Did you mean "--json".*\? See: alexnet --help'),
         ("train", r"train needs SOURCE\. See: alexnet train --help"),
         ("features w s", r"features needs --out\. See: alexnet features --help"),
         (
@@ -20,7 +20,7 @@ import pytest
         ("train s --quit", r'train has no option "--quit"\. Did you mean "--quiet"\?'),
         ("train s --xyz=3", r'train has no option "--xyz"\. See: '),
         ("train s --epochs ten", r'--epochs must be a whole number; got "ten"\.'),
-        ("train s --lr fast", r'--lr must be a number; got "fast"\.'),
+        ("train s --lr fast", r'--lr must be a number or "auto"; got "fast"\.'),
         ("train s --flip=maybe", r'--flip must be true or false; got "maybe"\.'),
         (
             "train s --fit sqash",

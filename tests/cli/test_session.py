@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -24,6 +25,7 @@ from alexnet.errors import Diverged, Interrupted, RunError
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
 from alexnet.reporting.kept import load_evidence
+from alexnet.training import checkpoint
 from alexnet.weights import load_weights
 
 DEVICE = Device(kind="cpu", processor="a machine", precision="fp32", threads=1, reason="as asked")
@@ -61,27 +63,25 @@ def pictures(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def train(pictures, tmp_path, monkeypatch):
-    """Conduct a run on the pictures; `before` is called while it is prepared, `during` with the
-    first batch."""
+    """Conduct a run on the pictures; `during` is called in each step."""
     monkeypatch.chdir(tmp_path)
 
-    def train(run="run", recipe=RECIPE, before=lambda: None, during=lambda: None, source=pictures):
+    def train(run="run", recipe=RECIPE, during=lambda: None, source=pictures, **options):
         def make() -> Job:
             packing = Packing(cache="none")
             job = prepare(open_source(source), recipe, device=DEVICE, packing=packing)
-            before()
             batches = job.training.batches
 
             def watched(epoch: int, start: int):
-                if (epoch, start) == (0, 0):
+                for batch in batches(epoch, start):
                     during()
-                return batches(epoch, start)
+                    yield batch
 
             job.training.batches = watched
             return job
 
         folder = None if run is None else tmp_path / run
-        return conduct(make, source, folder, save_every=10)
+        return conduct(make, source, folder, **options)
 
     return train
 
@@ -98,7 +98,7 @@ def whole(pictures, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "matplotlib", None)
         patch.setattr(sys, "argv", ["/somewhere/bin/alexnet", "train", "day and night"])
-        return conduct(make, pictures, run, save_every=10)
+        return conduct(make, pictures, run)
 
 
 def lines(run: Path) -> list[dict]:
@@ -171,7 +171,7 @@ def test_a_finished_run_is_not_trained_again(whole, train, tmp_path, caplog):
     assert again.already_finished
     assert again.results == whole.results
     assert lines(tmp_path / "run") == before
-    assert "is finished. To train again, name another folder." in caplog.text
+    assert "is finished. To train again, name another folder, or start anew with" in caplog.text
 
 
 def test_stopped_in_an_epoch_it_goes_on_and_ends_the_same(whole, train, tmp_path, monkeypatch):
@@ -189,14 +189,102 @@ def test_stopped_in_an_epoch_it_goes_on_and_ends_the_same(whole, train, tmp_path
     assert all((one.state[name] == other.state[name]).all() for name in one.state)
 
 
-def test_stopped_while_it_is_prepared_it_ends_at_once_and_leaves_nothing(train, tmp_path):
-    def stop() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        raise AssertionError("it went on")
+def test_a_signal_ends_the_preparation_at_once(pictures, tmp_path):
+    def make():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("goes on")
 
-    with pytest.raises(Interrupted, match=r"^Stopped by SIGTERM\. The same command goes on\.$"):
-        train(before=stop)
-    assert list(tmp_path.iterdir()) == []
+    words = r"Stopped by Ctrl-C\. No step was made; the same command goes on\."
+    with pytest.raises(Interrupted, match=words):
+        conduct(make, pictures, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_ends_the_measuring_at_once_and_it_is_done_again(
+    whole, train, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "alexnet.cli.session.write_report", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+        )
+        with pytest.raises(Interrupted, match="Stopped by SIGTERM. The same command continues"):
+            train()
+    assert lines(tmp_path / "run")[-1]["event"] == "end"
+    report = train()
+    assert report.results == whole.results
+    assert [line["event"] for line in lines(tmp_path / "run")] == [
+        *("begin", "epoch", "epoch", "epoch", "begin", "end"),
+    ]
+    names = ("weights.safetensors", "split.csv")
+    assert all(
+        (tmp_path / "run" / n).read_bytes() == Path(whole.run, n).read_bytes() for n in names
+    )
+
+
+def test_anew_begins_again_and_keeps_the_old_run(whole, train, tmp_path):
+    shutil.copytree(whole.run, tmp_path / "run")
+    other = dataclasses.replace(RECIPE, lr=0.5, epochs=1)
+    with pytest.raises(Interrupted):
+        train(recipe=other, during=lambda: os.kill(os.getpid(), signal.SIGTERM), anew=True)
+    aside = tmp_path / "run.before-1"
+    assert (aside / "results.json").read_bytes() == Path(whole.run, "results.json").read_bytes()
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["lr"] == 0.5
+
+
+def test_without_a_folder_anew_takes_a_new_one(train, pictures, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    short = dataclasses.replace(RECIPE, epochs=1)
+    first = train(run=None, recipe=short, source=pictures / "train")
+    other = train(run=None, recipe=short, source=pictures / "train", anew=True)
+    assert other.run == f"{first.run}-2"
+    assert not other.continued
+
+
+def test_how_large_a_checkpoint_is_and_what_saving_took_are_said(train, tmp_path, caplog):
+    with caplog.at_level(logging.INFO), pytest.raises(Interrupted):
+        steps = iter(range(100))
+        train(
+            during=lambda: next(steps) == 9 and os.kill(os.getpid(), signal.SIGTERM),
+            save_every="1 step",
+        )
+    assert re.search(r"A checkpoint takes \S+ kB, written beside the training in", caplog.text)
+    assert len(list((tmp_path / "run" / "checkpoints").glob("step-*"))) == 2
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence_and_it_goes_on_later(
+    whole, train, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    write, calls = checkpoint.replace_file, iter(range(100))
+
+    def full(path, content):
+        if next(calls) == 2:
+            raise RunError(f"Could not write {path}: the disk is full.")
+        write(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "replace_file", full)
+        with pytest.raises(RunError, match="step-00000000.*the disk is full"):
+            train(save_every="2 steps")
+    report = train()
+    assert report.continued
+    weights = "weights.safetensors"
+    assert (tmp_path / "run" / weights).read_bytes() == Path(whole.run, weights).read_bytes()
+
+
+def test_a_run_keeps_to_what_it_began_with_and_says_where_it_cannot(train, tmp_path, caplog):
+    with pytest.raises(Interrupted):
+        train(during=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    kept = tmp_path / "run" / "run.json"
+    asked = json.loads(kept.read_text())
+    asked["versions"]["torch"] = "1.0"
+    asked["device"]["precision"] = "bf16"
+    kept.write_text(json.dumps(asked))
+    with caplog.at_level(logging.INFO), pytest.raises(Interrupted):
+        train(during=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert lines(tmp_path / "run")[-2]["device"]["precision"] == "bf16"
+    assert "This run began otherwise (torch: 1.0 then, " in caplog.text
 
 
 def test_without_a_folder_the_same_question_finds_its_run(train, pictures, tmp_path, monkeypatch):
@@ -228,7 +316,7 @@ def test_the_folder_of_another_question_is_refused(whole, train, tmp_path):
 
 def test_a_loss_that_is_not_finite_names_a_lower_rate(train, tmp_path):
     wild = dataclasses.replace(RECIPE, lr=1e30)
-    with pytest.raises(Diverged, match=r"no longer finite.*Try: --lr 1e\+29, and another folder"):
+    with pytest.raises(Diverged, match=r"no longer finite.*Try: --lr 1e\+29 --anew, which moves"):
         train(recipe=wild)
     last = lines(tmp_path / "run")[-1]
     assert last["event"] == "diverged"

@@ -9,6 +9,8 @@ import pytest
 from alexnet.data import cache, cache_entries, packing
 from alexnet.data.cache import pack_of
 from alexnet.data.cache_entries import cached_packs, locks_folder
+from alexnet.data.exclusion import leave_out
+from alexnet.data.source import open_source
 from alexnet.errors import RecipeError, RunError, SourceError
 from alexnet.locks import locked
 
@@ -106,7 +108,7 @@ def test_a_mended_picture_is_packed(tiny_source, spoken):
     assert len(pack(source)) == 29
     source.files[4], source.time = good, 1
     assert len(pack(source)) == 30
-    assert "1 picture of another content (ant/0004.png)" in spoken.text
+    assert "since it was packed: 1 picture of another content (ant/0004.png)." in spoken.text
 
 
 def test_new_and_missing_files_are_said(tiny_source, spoken):
@@ -122,6 +124,21 @@ def test_new_and_missing_files_are_said(tiny_source, spoken):
         "ant/0032.png), 1 gone (ant/0000.png). Packing it again; the old pack (" in spoken.text
     )
     assert f"alexnet cache --clear {old.folder.name}" in spoken.text
+
+
+def test_what_is_left_out_makes_another_pack_and_no_change(make_folder, make_png, spoken, tmp_path):
+    names = [f"{k}/{i}.png" for k in ("ant", "bee") for i in range(4)]
+    source = open_source(make_folder({name: make_png(i) for i, name in enumerate(names)}))
+    (tmp_path / "list").write_text("ant/2.png\nbee/0.png\n")
+    whole = pack(source)
+    left = pack(leave_out(source, tmp_path / "list"))
+    assert (len(whole), len(left)) == (8, 6)
+    assert whole.folder != left.folder
+    assert whole.fingerprint != left.fingerprint
+    cache_entries.clear_cache(whole.folder.name)
+    pack(source)  # the cache holds the smaller one alone
+    assert "has changed" not in spoken.text
+    assert pack(leave_out(source, tmp_path / "list")).folder == left.folder
 
 
 def test_a_damaged_pack_is_made_again(tiny_source, spoken):

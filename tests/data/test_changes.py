@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet.data.changes import changed_files, differences
+from alexnet.data.changes import changed_files, changes, differences
 from alexnet.data.packing import pack_in_memory
 from alexnet.data.packing_plan import PackingPlan
 from alexnet.data.unreadable import UnreadablePolicy
@@ -28,6 +28,26 @@ def test_changed_vanished_and_mended_files_are_named(tiny_source):
 
 def test_other_pictures_than_were_packed_are_all_changed(tiny_source):
     assert changed_files(tiny_source(6), packed(tiny_source(5))) == tiny_source(6).paths
+
+
+def test_changes_are_told_by_sizes_then_by_contents(tiny_source):
+    source = tiny_source(40).spoil(3)
+    pack = packed(source)
+    assert changes(source, pack) == ""
+    source.files[5] = source.files[6]
+    assert changes(source, pack) == "1 picture of another content (bee/0005.png)"
+    source.sizes[5] += 1
+    assert changes(source, pack) == "1 of another size (bee/0005.png)"
+
+
+def test_what_is_left_out_neither_came_nor_went(tiny_source):
+    whole, rest = tiny_source(20), tiny_source(19)
+    rest.excluded = (whole.paths[19],)
+    assert differences(rest, packed(whole)) == ""
+    assert differences(whole, packed(rest)) == ""
+    assert changes(rest, packed(whole)) == "other pictures are left out of it"
+    rest.paths[0] = "ant/new.png"
+    assert differences(rest, packed(whole)) == "1 new (ant/new.png), 1 gone (ant/0000.png)"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def test_a_later_format_is_refused(folder):
         {"classes": 3},
         {"class_words": []},
         {"skipped": [["a"]]},
+        {"excluded": 3},
     ],
 )
 def test_a_mistaken_header_is_refused(folder, changes):

@@ -12,6 +12,7 @@ from alexnet.data import packing
 from alexnet.data.pack import open_pack
 from alexnet.data.packing import LOCK, pack_in_memory, write_pack
 from alexnet.data.packing_plan import PackingPlan
+from alexnet.data.source import open_source
 from alexnet.data.unreadable import UnreadablePolicy
 from alexnet.errors import RecipeError, RunError, SourceError
 from alexnet.images import read_picture
@@ -215,10 +216,25 @@ def test_a_packing_killed_at_any_rename_goes_on(
 def test_half_a_shard_of_a_dead_process_is_cleared_away(tiny_source, tmp_path, small_shards):
     folder = tmp_path / "pack"
     folder.mkdir()
-    (folder / ".shard-00000.u8.abc").write_bytes(b"half")
+    (folder / ".shard-00000.u8.abc.unfinished").write_bytes(b"half")
     (folder / "packing.journal").write_bytes(b"0000")
     write(tiny_source(7), folder)
     assert not list(folder.glob(".shard*"))
+
+
+def test_a_call_that_died_before_its_first_or_last_step_leaves_no_trace(
+    tiny_source, tmp_path, small_shards
+):
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    (folder / ".index.npz.abc.unfinished").write_bytes(b"half")
+    write(tiny_source(7), folder)
+    names = {path.name for path in folder.iterdir()}
+    (folder / "packing.journal").write_bytes(b"0000")
+    (folder / ".pack.json.abc.unfinished").write_bytes(b"half")
+    write(tiny_source(7), folder)
+    assert {path.name for path in folder.iterdir()} == names
+    assert names == {"pack.json", "index.npz", "shard-00000.u8", LOCK}
 
 
 def test_a_policy_also_holds_for_what_an_earlier_call_skipped(tiny_source, tmp_path, small_shards):
@@ -275,13 +291,50 @@ def test_a_folder_with_something_else_is_refused(tiny_source, tmp_path):
 def test_another_pack_is_not_overwritten(tiny_source, tmp_path):
     source, folder = tiny_source(5), tmp_path / "pack"
     write(source, folder)
-    words = "holds another pack already: of pictures, 8 pixels, crop"
-    with pytest.raises(SourceError, match=words):
+    words = "pack holds another pack already: of pictures, 8 pixels, crop"
+    with pytest.raises(SourceError, match=rf"{words}; since .* 1 new \(bee/0005\.png\)\. Remove"):
         write(tiny_source(6), folder)
-    with pytest.raises(SourceError, match=words):
+    with pytest.raises(SourceError, match=rf"{words}\. Remove it"):
         write_pack(source, folder, image_px=9)
-    source.time = 1  # other times alone are no other pictures
-    assert len(write(source, folder)) == 5
+    source.excluded = ("ant/0009.png",)  # never there
+    assert write(source, folder).excluded == ()
+
+
+def test_a_pack_of_files_that_changed_says_how(tiny_source, tmp_path):
+    source, folder = tiny_source(8), tmp_path / "pack"
+    packed = write(source, folder)
+    source.time = 1
+    assert write(source, folder).fingerprint == packed.fingerprint  # touched, and the same inside
+    source.reads = 0
+    write(source, folder)
+    assert source.reads == 0  # the new times are known now
+    source.files[6], source.time = source.files[4], 2
+    words = r"since then pictures has changed: 1 picture of another content \(ant/0006\.png\)\. Rem"
+    with pytest.raises(SourceError, match=words):
+        write(source, folder)
+    source.sizes[6] += 1
+    with pytest.raises(SourceError, match=r"has changed: 1 of another size \(ant/0006\.png\)"):
+        write(source, folder)
+
+
+def test_files_and_folders_that_vanish_while_packing_are_skipped(make_folder, make_png, tmp_path):
+    """A real folder, from which somebody takes pictures away after it was looked through."""
+    files = {f"{k}/{i:02}.png": make_png(i) for k in ("ant", "bee", "cat") for i in range(40)}
+    where = make_folder({**files, "bee/deep/1.png": make_png(1), "bee/deep/2.png": make_png(2)})
+    source = open_source(where)
+    read = source.files.contents.read
+
+    def vanishing(path, place, size):
+        if path == "ant/20.png":  # others are being decoded meanwhile
+            (where / "cat" / "39.png").unlink()
+            shutil.rmtree(where / "bee" / "deep")
+        return read(path, place, size)
+
+    source.files.contents.read = vanishing
+    pack = write(source, tmp_path / "pack")
+    assert len(pack) == 119
+    gone = {"bee/deep/1.png", "bee/deep/2.png", "cat/39.png"}
+    assert dict(pack.skipped) == dict.fromkeys(gone, "it is gone")
 
 
 def test_a_pack_is_not_packed_again(tiny_source, tmp_path):

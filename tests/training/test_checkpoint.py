@@ -1,58 +1,96 @@
-"""Checkpoints: round trip, damage, pruning."""
+"""Checkpoints: round trip, others can read them, every damaged byte is noticed."""
 
-import logging
+import json
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from alexnet.errors import RunError
-from alexnet.training.checkpoint import Checkpoint, newest_checkpoint, save_checkpoint
+from alexnet.training.checkpoint import (
+    Checkpoint,
+    read_checkpoint,
+    read_state,
+    write_checkpoint,
+)
 
 
-def make(value: float) -> Checkpoint:
+def make(value: float = 7) -> Checkpoint:
     tensors = {
         "w": torch.full((2, 3, 4, 4), value).to(memory_format=torch.channels_last),
         "count": torch.tensor(3),
-        "half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+        "half": torch.tensor([1.5, -2.0, 3.0], dtype=torch.bfloat16),
+        "flags": torch.tensor([True, False, True]),
+        "none": torch.zeros(0, 5),
     }
-    return Checkpoint(tensors, {"step": int(value), "third": 1 / 3})
+    return Checkpoint(tensors, {"step": int(value), "third": 1 / 3, "zeros": "0" * 64})
 
 
 def test_round_trip_is_bit_exact(tmp_path):
-    made = make(7)
-    save_checkpoint(tmp_path, 7, made)
-    found = newest_checkpoint(tmp_path)
-    assert found.state == made.state
+    made = make()
+    write_checkpoint(tmp_path / "c", made)
+    found = read_checkpoint(tmp_path / "c")
+    assert found.state == made.state == read_state(tmp_path / "c")
+    assert found.tensors.keys() == made.tensors.keys()
     for name, tensor in made.tensors.items():
         assert torch.equal(found.tensors[name], tensor)
         assert found.tensors[name].dtype == tensor.dtype
 
 
-def test_the_newest_two_are_kept(tmp_path):
-    for step in (1, 2, 10):
-        save_checkpoint(tmp_path, step, make(step))
-    assert sorted(each.name for each in tmp_path.iterdir()) == [
-        "step-000000002.checkpoint",
-        "step-000000010.checkpoint",
-    ]
-    assert newest_checkpoint(tmp_path).state["step"] == 10
+def test_others_read_it_as_safetensors(tmp_path):
+    write_checkpoint(tmp_path / "c", make())
+    found = load_file(tmp_path / "c")
+    assert torch.equal(found["w"], torch.full((2, 3, 4, 4), 7.0))
+    assert found["half"].tolist() == [1.5, -2.0, 3.0]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
-def test_a_damaged_one_is_passed_over_and_said(tmp_path, caplog, damage):
-    save_checkpoint(tmp_path, 1, make(1))
-    path = save_checkpoint(tmp_path, 2, make(2))
-    content = bytearray(path.read_bytes())
-    if damage == "flip":
-        content[-5] ^= 1
-    path.write_bytes({"cut": content[: len(content) // 2], "empty": b""}.get(damage, content))
-    with caplog.at_level(logging.WARNING):
-        assert newest_checkpoint(tmp_path).state["step"] == 1
-    assert "step-000000002.checkpoint is damaged: its checksum does not fit" in caplog.text
+def test_the_same_state_gives_the_same_bytes(tmp_path):
+    write_checkpoint(tmp_path / "a", make())
+    shuffled = make()
+    shuffled.tensors = dict(reversed(shuffled.tensors.items()))
+    write_checkpoint(tmp_path / "b", shuffled)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_none_whole_is_an_error_and_no_folder_is_none(tmp_path):
-    assert newest_checkpoint(tmp_path / "nothing") is None
-    save_checkpoint(tmp_path, 1, make(1)).write_bytes(b"x")
-    with pytest.raises(RunError, match=r"None of the 1 checkpoints .* is whole"):
-        newest_checkpoint(tmp_path)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "c"
+    write_checkpoint(path, make())
+    return path.read_bytes()
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, database=None)
+def test_any_damage_is_noticed(whole, tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    place = data.draw(st.integers(0, len(whole) - 1), label="place")
+    kind = data.draw(st.sampled_from(["flip", "cut", "zeros", "longer"]), label="kind")
+    content = bytearray(whole)
+    if kind == "flip":
+        content[place] ^= 1 << data.draw(st.integers(0, 7), label="bit")
+    elif kind == "cut":
+        del content[place:]
+    elif kind == "zeros":
+        content[place:] = bytes(len(whole) - place)
+    else:
+        content += b"\0"
+    path.write_bytes(content)
+    if bytes(content) == whole:
+        assert read_checkpoint(path).state["step"] == 7
+        return
+    with pytest.raises(RunError, match="damaged is damaged: its checksum does not fit"):
+        read_checkpoint(path)
+    read_state(path)  # never raises
+
+
+def test_what_is_no_checkpoint_is_a_sentence(tmp_path):
+    save_file({"w": torch.zeros(1)}, tmp_path / "plain")
+    for path in (tmp_path / "plain", tmp_path / "text"):
+        (tmp_path / "text").write_text(json.dumps({"a": 1}))
+        with pytest.raises(RunError, match="is damaged"):
+            read_checkpoint(path)
+        assert read_state(path) == {}
+    with pytest.raises(RunError, match="cannot be read: No such file"):
+        read_checkpoint(tmp_path / "nothing")

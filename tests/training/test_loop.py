@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alexnet.devices import Device
-from alexnet.errors import Diverged, Interrupted
+from alexnet.errors import Diverged, Interrupted, RunError
 from alexnet.recipe import Recipe
 from alexnet.training import (
     Checkpoint,
@@ -19,7 +19,7 @@ from alexnet.training import (
     make_objective,
     train_epochs,
 )
-from alexnet.training.checkpoint import newest_checkpoint, save_checkpoint
+from alexnet.training.checkpoint import read_checkpoint, write_checkpoint
 
 DEVICE = Device(kind="cpu", processor="test", precision="fp32", threads=1, reason="test")
 STEPS = 5
@@ -98,10 +98,10 @@ def test_stopped_at_any_step_it_continues_to_the_same_bits(tmp_path, stop_at):
             first,
             stop=stop,
             on_step=count,
-            save=lambda: save_checkpoint(tmp_path, 1, first.checkpoint()),
+            save=lambda: write_checkpoint(tmp_path / "saved", first.checkpoint()),
         )
     second = training()
-    second.restore(newest_checkpoint(tmp_path))
+    second.restore(read_checkpoint(tmp_path / "saved"))
     again = run(second)
     for a, b in zip(
         whole.network.state_dict().values(), second.network.state_dict().values(), strict=True
@@ -120,10 +120,53 @@ def test_a_loss_that_is_not_finite_is_named_with_its_steps():
         run(made)
 
 
-def test_saves_when_due_and_after_each_epoch():
+def test_saves_when_due_and_leaves_epochs_to_who_takes_them_in():
     made, saved = training(epochs=2), []
     run(made, save=lambda: saved.append(made.state.step), due=lambda: made.state.step == 3)
-    assert saved == [3, 5, 10]
+    assert saved == [3]
+
+
+def test_asked_in_a_validation_it_stops_there_and_the_epoch_is_ended_by_who_goes_on(tmp_path):
+    whole, made, stop = training(), training(), StopRequest()
+    wanted = run(whole)
+    validate = made.validate
+
+    def asked():
+        stop.ask("test")
+        raise AssertionError("goes on")
+
+    made.validate = asked
+    saved = tmp_path / "saved"
+    with pytest.raises(Interrupted, match=f"Stopped by test after step {STEPS}"):
+        run(made, stop=stop, save=lambda: write_checkpoint(saved, made.checkpoint()))
+    made = training()
+    made.restore(read_checkpoint(saved))
+    assert (made.state.epoch, made.state.step_in_epoch) == (0, STEPS)
+    made.validate = validate
+    assert [e.train_loss for e in run(made)] == [e.train_loss for e in wanted]
+
+
+def test_asked_between_epochs_it_makes_no_further_step():
+    made, stop, epochs = training(), StopRequest(), []
+    loop = train_epochs(
+        made, save=lambda: None, save_due=lambda: False, stop=stop, on_step=lambda n, loss: None
+    )
+    epochs.append(next(loop))
+    stop.ask("test")
+    with pytest.raises(Interrupted, match=f"Stopped by test after step {STEPS}"):
+        epochs.append(next(loop))
+    assert made.state.step == STEPS
+
+
+def test_the_tensors_of_another_network_are_refused():
+    made, other = training(), training()
+    other.network.fc2 = nn.Linear(8, 3)
+    with pytest.raises(RunError, match="holds other tensors than the network has"):
+        other.restore(made.checkpoint())
+    checkpoint = made.checkpoint()
+    del checkpoint.tensors["velocity.fc1.bias"]
+    with pytest.raises(RunError, match="start anew with --anew"):
+        made.restore(checkpoint)
 
 
 def test_global_dropout_state_does_not_matter():
@@ -142,3 +185,4 @@ def test_checkpoint_holds_network_velocity_and_plan():
     assert isinstance(checkpoint, Checkpoint)
     assert {name.split(".")[0] for name in checkpoint.tensors} == {"network", "velocity"}
     assert checkpoint.state["schedule"]["finished"]
+    assert checkpoint.state["seed"] == 1

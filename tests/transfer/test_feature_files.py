@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,33 @@ def test_equal_features_give_equal_bytes(tmp_path, suffix):
         feature_writer(tmp_path / f"{name}.{suffix}")(iter([rows(), rows(5)]))
     one, two = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_parquet_gathers_batches_to_groups(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow")
+    monkeypatch.setattr("alexnet.transfer.feature_files._GROUP_BYTES", 8 * 10)  # ten rows of two
+    feature_writer(tmp_path / "f.parquet")(iter([rows(4) for _ in range(8)]))
+    found = parquet.ParquetFile(tmp_path / "f.parquet").metadata
+    assert [found.row_group(i).num_rows for i in range(found.num_row_groups)] == [12, 12, 8]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, suffix):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+
+    def peak(batches: int) -> int:
+        names, labels = ["a" * 200] * 64, np.zeros(64, np.int64)
+        part = FeatureRows(np.zeros((64, 8), np.float32), names, labels, names, [""] * 64)
+        tracemalloc.start()
+        feature_writer(tmp_path / f"f.{suffix}")(part for _ in range(batches))
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(2)
+    assert peak(400) < peak(40) + 1_000_000  # 360 more batches have 18 MB of paths
 
 
 @pytest.mark.parametrize("suffix", ["npz", "parquet"])

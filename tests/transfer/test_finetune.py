@@ -144,3 +144,24 @@ def test_a_start_is_known_by_its_weights(saved):
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
     assert one == same != other
+
+
+def test_a_head_is_left_behind(saved, pictures):
+    """What was taught with a head goes on as the network below it."""
+    from alexnet.models import build_model
+
+    weights = load_weights(saved("w"))
+    head = {"kind": "logistic", "layer": "relu4", "features": 64, "classes": 2}
+    arguments = {**weights.arguments, "head": head}
+    classifier = {"weight": (2, 64), "bias": (2,), "shift": (64,), "scale": (64,)}
+    headed = replace(
+        weights,
+        arguments=arguments,
+        classes=("a", "b"),
+        state={f"body.{name}": each for name, each in weights.state.items()}
+        | {f"classifier.{name}": torch.ones(shape) for name, shape in classifier.items()},
+    )
+    start = with_new_head(headed, 4)
+    assert type(start.network) is type(build_model("cifar_26pct", classes=2))
+    assert start.network.classes == 4
+    assert torch.equal(start.network.state_dict()["conv1.weight"], weights.state["conv1.weight"])

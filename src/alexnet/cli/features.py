@@ -1,4 +1,4 @@
-"""`alexnet features`: the numbers that a layer makes of each picture."""
+"""`alexnet features`: the numbers that a layer makes of each picture, and heads on them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from alexnet.cli.evaluate import check_batch
-from alexnet.cli.flags import Place
+from alexnet.cli.flags import Place, optional_path
+from alexnet.errors import RecipeError
 from alexnet.records import FeaturesReport
+from alexnet.transfer_records import HeadReport
 
 __all__ = ["features"]
 
@@ -18,21 +20,32 @@ def features(
     *,
     out: Place,
     layer: str | None = None,
+    head: Literal["logistic", "svm", "knn", "mlp", "tree"] | None = None,
     crops: Literal[1, 5, 10] = 1,
     split: Literal["train", "val", "test", "all"] = "all",
+    cache: Literal["auto", "none"] = "auto",
+    quarantine: Place | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     batch: int = 128,
-) -> FeaturesReport:
+) -> FeaturesReport | HeadReport:
     """Write what a layer says about each picture, with its path, class and split.
+
+    With --head a classic classifier learns on the training pictures instead, its parameters
+    searched by cross-validation among them, and is stored in a weights file that predict and
+    evaluate use as any other.
 
     Args:
         weights: weights file, or run folder (its best weights).
         source: folder, archive, table or pack of labelled pictures.
-        out: file to write: .npz for NumPy, .parquet for tables.
+        out: file to write: .npz for NumPy, .parquet for tables; with --head .safetensors.
         layer: name of the layer, such as fc7, or relu7 for fc7 after its activation; none: the
             model's own choice.
-        crops: views of each picture whose features are averaged: 1, 5 or 10.
-        split: which pictures.
+        head: classifier that learns on the features; svm is linear.
+        crops: views of each picture whose features are averaged: 1, 5 or 10. With --head: on which
+            the held-out pictures are measured; it learns from the centre.
+        split: which pictures; with --head leave it out.
+        cache: with --head: auto keeps the decoded pictures in the cache folder, none in memory.
+        quarantine: with --head: folder to copy unreadable pictures to.
         precision: of convolutions and products.
         batch: pictures at once.
 
@@ -45,9 +58,29 @@ def features(
         RecipeError: an unknown layer, or a setting that cannot work.
         RunError: the file cannot be written.
     """
+    check_batch(batch)
+    if head is not None:
+        from alexnet.transfer import head_from_source
+
+        if split != "all":
+            raise RecipeError(
+                "A head learns from the training pictures and is measured on those held out, so "
+                "that --split cannot be chosen with --head. Leave it out."
+            )
+        return head_from_source(
+            Path(weights),
+            Path(source),
+            kind=head,
+            out=Path(out),
+            layer=layer,
+            crops=crops,
+            cache=cache,
+            quarantine=optional_path(quarantine),
+            batch=batch,
+            precision=precision,
+        )
     from alexnet.transfer import extract_features
 
-    check_batch(batch)
     return extract_features(
         Path(weights),
         Path(source),

@@ -29,7 +29,8 @@ def finetune(
     quarantine: Place | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
-    save_every: float = 10.0,
+    save_every: float | str = 10.0,
+    anew: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> TrainReport:
     """Go on from trained weights on the pictures and classes of another source.
@@ -46,9 +47,13 @@ def finetune(
         cache: auto keeps the decoded pictures in the cache folder, none in memory.
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
         quarantine: folder to copy unreadable pictures to.
-        precision: of convolutions and products; auto measures which is faster here.
-        threads: threads of arithmetic; none: every core.
-        save_every: minutes between two checkpoints; one is always saved after an epoch.
+        precision: of convolutions and products; auto measures which is faster here, and goes on
+            with what a run began with.
+        threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
+            began with.
+        save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
+            saved after an epoch.
+        anew: start at the beginning; a run that lies in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
     Returns:
@@ -80,4 +85,12 @@ def finetune(
         device = choose_device(precision, threads)
         return prepare(pictures, recipe, device=device, packing=packing, start=start)
 
-    return conduct(make, place, optional_path(run), save_every=save_every)
+    return conduct(
+        make,
+        place,
+        optional_path(run),
+        save_every=save_every,
+        anew=anew,
+        precision=precision,
+        threads=threads,
+    )

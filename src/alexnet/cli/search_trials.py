@@ -33,7 +33,7 @@ class Trials:
     pack: Pack
     device: Device
     packing: Packing
-    save_every: float
+    save_every: float | str
 
     def __call__(
         self, recipe: Recipe, folder: Path, on_epoch: Callable[[Epoch], None]
@@ -54,7 +54,7 @@ class Trials:
                 manner=Manner(on_epoch=on_epoch, measured=False, command=command),
             )
         seconds = float(read_json(folder / "results.json")["seconds"])
-        return [epoch_of(each) for each in Run(folder).events("epoch")], seconds
+        return [epoch_of(each) for each in Run(folder, {}).events("epoch")], seconds
 
 
 @contextmanager

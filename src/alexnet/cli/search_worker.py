@@ -50,9 +50,10 @@ def _work(order: Order) -> None:
         plan = Plan.from_json(order.plan, order.folder)
         packing = Packing(cache=order.cache, unreadable=order.unreadable)  # type: ignore[arg-type]
         device = choose_device(order.precision, order.threads)  # type: ignore[arg-type]
-        job = prepare(open_source(source), plan.recipe, device=device, packing=packing)
+        with stop.at_once():
+            job = prepare(open_source(source), plan.recipe, device=device, packing=packing)
         trials = Trials(source, job.pack, device, packing, order.save_every)
-        with open_study(folder, plan, order.storage) as study, stop.looked_at():
+        with open_study(folder, plan, order.storage) as study:
             Worker(study, trials, stop, deadline).work()
 
 

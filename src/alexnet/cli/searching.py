@@ -73,7 +73,7 @@ class Asked:
     unreadable: Unreadable
     precision: Precision
     threads: int | None
-    save_every: float
+    save_every: float | str
 
 
 def conduct_search(asked: Asked) -> SearchReport:
@@ -84,12 +84,14 @@ def conduct_search(asked: Asked) -> SearchReport:
     with stop_on_signals() as stop:
         device = choose_device(asked.precision, asked.threads)
         packing = Packing(cache=asked.cache, unreadable=asked.unreadable)
-        source = open_source(asked.source)
-        job = prepare(source, recipe, device=device, packing=packing)
+        with stop.at_once():
+            source = open_source(asked.source)
+            job = prepare(source, recipe, device=device, packing=packing)
         plan = _plan(asked, recipe, space, job)
         folder = asked.folder or _default_folder(asked.source, plan)
         if asked.dry_run:
-            return _report(asked, plan, folder, cost=cost_of(job), dry_run=True)
+            with stop.at_once():
+                return _report(asked, plan, folder, cost=cost_of(job), dry_run=True)
         search = _Search(asked, plan, folder, device, packing, job.pack, stop)
         return search.run(started)
 
@@ -119,8 +121,7 @@ class _Search:
             with track("searching", wanted) as advance:
                 herald = _Herald(study, advance)
                 try:
-                    with self.stop.looked_at():
-                        self._work(study, herald)
+                    self._work(study, herald)
                 except Interrupted as error:
                     herald()
                     self._answer(study, [], started)

@@ -8,18 +8,19 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.build import Job, examine, final_results, snapshot
 from alexnet.cli.evidence import run_evidence
+from alexnet.cli.machine import kept_device, machine_facts
 from alexnet.data import write_skipped_csv, write_split_csv
-from alexnet.devices import Device, peak_memory_mb, processor
+from alexnet.devices import Device, Precision, peak_memory_mb
 from alexnet.errors import Diverged, Interrupted
 from alexnet.files import read_json, write_json
 from alexnet.nn import ResponseNorm, normalisation_form
@@ -28,16 +29,21 @@ from alexnet.records import Epoch, Results, TrainReport
 from alexnet.reporting import write_report
 from alexnet.training import (
     Run,
+    SaveEvery,
     StopRequest,
     find_run,
+    is_free,
     is_stuck,
     open_run,
     stop_on_signals,
     stuck_error,
     train_epochs,
 )
-from alexnet.weights import Weights, current_versions, load_weights, save_weights
-from alexnet.words import counted
+from alexnet.weights import Weights, load_weights, save_weights
+from alexnet.words import bytes_in_words, counted
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Manner", "conduct"]
 
@@ -67,56 +73,74 @@ def conduct(
     source: Path,
     folder: Path | None,
     *,
-    save_every: float,
+    save_every: float | str = 10.0,
+    anew: bool = False,
+    precision: Precision = "auto",
+    threads: int | None = None,
     manner: Manner | None = None,
 ) -> TrainReport:
     """Prepare a job, open its run folder, train it to the end or go on with it, and measure it.
 
     Args:
-        make: prepares the job; called with the signals already watched.
+        make: prepares the job; a signal ends it at once.
         source: as the user named it.
         folder: the run folder; None: the one where the same was asked before, else a new one.
-        save_every: minutes between two checkpoints.
+        save_every: time between two checkpoints, as `SaveEvery.parse` reads it.
+        anew: begin at the beginning, in a new folder or in place of the run that is moved aside.
+        precision: as asked for; "auto" goes on with the one that the run began with.
+        threads: likewise; None: as many as the run began with.
         manner: what differs; None: nothing.
     """
-    manner = manner or Manner()
+    every, manner = SaveEvery.parse(save_every), manner or Manner()
     with stop_on_signals() as stop:
-        job = make()
+        try:
+            with stop.at_once():
+                job = make()
+        except Interrupted as error:
+            raise Interrupted(f"{error} No step was made; the same command goes on.") from None
         asked = _asked(source, job, manner)
-        with open_run(folder or _default_folder(source, job, asked), asked) as run:
-            return _Session(run, job, stop, save_every, manner).run()
+        place = folder or _default_folder(source, job, asked, anew=anew)
+        with open_run(place, asked, anew=anew) as run:
+            if not run.finished:
+                job.training.device = kept_device(
+                    run.asked, job.training.device, precision=precision, threads=threads
+                )
+            return _Session(run, job, stop, every, manner).run()
 
 
 class _Session:
     """One call of `train` on an open run folder."""
 
     def __init__(
-        self, run: Run, job: Job, stop: StopRequest, save_every: float, manner: Manner
+        self, run: Run, job: Job, stop: StopRequest, every: SaveEvery, manner: Manner
     ) -> None:
-        self.folder, self.job, self.stop, self.save_every = run, job, stop, save_every
+        self.folder, self.job, self.stop, self.every = run, job, stop, every
         self.manner = manner
         self.saved_at = time.monotonic()
+        self.told = False  # how large a checkpoint is
 
     def run(self) -> TrainReport:
         """Continue or begin, train to the end, measure, report."""
         if self.folder.finished:
             _log.info(
-                "The run in %s is finished. To train again, name another folder.",
+                "The run in %s is finished. To train again, name another folder, or start anew "
+                "with --anew.",
                 self.folder.folder,
             )
             return self._report(continued=True, already_finished=True)
         continued = self._begin()
         try:
-            with self.stop.looked_at():
-                self._train()
+            self._train()
+            with self.stop.at_once():
+                self._finish()
         except Interrupted as error:
-            self.folder.write("stopped", {"step": self.job.training.state.step})
+            self.folder.saver.wait()
             raise Interrupted(f"{error} The same command continues the run.") from None
         except Diverged as error:
+            self.folder.saver.wait()
             explained = self._explained(error) if self.manner.measured else error
             self.folder.write("diverged", {"sentence": str(explained)})
             raise explained from None
-        self._finish()
         return self._report(continued=continued, already_finished=False)
 
     def _begin(self) -> bool:
@@ -126,7 +150,6 @@ class _Session:
         if checkpoint is None:
             write_split_csv(run.folder / "split.csv", job.pack, job.splits)
             write_skipped_csv(run.folder / "skipped.csv", job.pack.skipped)
-            self._save()
         else:
             job.training.restore(checkpoint)
             _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
@@ -156,10 +179,9 @@ class _Session:
                 self._take(epoch)
 
     def _take(self, epoch: Epoch) -> None:
-        """Keep the best weights, write the journal, say the epoch, and stop where it is stuck."""
-        if epoch.best:
-            save_weights(self.folder.weights, snapshot(self.job))
+        """Write an epoch into the journal, save, say it, and stop where the run is stuck."""
         self.folder.write("epoch", epoch.to_json())
+        self._save(best=epoch.best)
         if self.manner.on_epoch is not None:
             self.manner.on_epoch(epoch)
         _log.info("%s", _epoch_in_words(epoch, self.job.recipe.epochs))
@@ -169,19 +191,64 @@ class _Session:
         ):
             raise stuck_error(epoch, entropy, examine(self.job))
 
+    def _save(self, *, best: bool = False) -> None:
+        """Save in the background; before stopping also wait until all is on the disk."""
+        training, state = self.job.training, self.job.training.state
+        started = time.perf_counter()
+        if self.stop:
+            self.folder.write("stopped", {"step": state.step})
+        weights = self._write_weights if best else None
+        self.folder.save(state.step, training.checkpoint(), weights)
+        if self.stop:
+            self.folder.saver.wait()
+        took = time.perf_counter() - started
+        state.saving_seconds += took
+        state.all_seconds += took
+        self.saved_at = time.monotonic()
+
+    def _save_due(self) -> bool:
+        self.folder.saver.check()
+        self._tell_size()
+        since = time.monotonic() - self.saved_at
+        return self.every.is_due(self.job.training.state.step, since)
+
+    def _tell_size(self) -> None:
+        """Say once how large a checkpoint is and how long it took."""
+        run = self.folder
+        if not self.told and run.checkpoint_bytes is not None and run.saver.writing_s is not None:
+            self.told = True
+            _log.info(
+                "A checkpoint takes %s, written beside the training in %.2f s.",
+                bytes_in_words(run.checkpoint_bytes),
+                run.saver.writing_s,
+            )
+
+    def _write_weights(self, path: Path, tensors: Mapping[str, Tensor]) -> None:
+        own = "network."
+        state = {
+            name.removeprefix(own): each for name, each in tensors.items() if name.startswith(own)
+        }
+        save_weights(path, snapshot(self.job, state))
+
     def _finish(self) -> None:
         """Measure the best weights on the held-out split and write results and page."""
         run, job = self.folder, self.job
+        run.saver.wait()
         weights = load_weights(run.weights)
         measured = final_results(job, weights) if self.manner.measured else None
         results = measured[0].to_json() if measured else None
         save_weights(run.weights, dataclasses.replace(weights, results=results))
+        saving = {
+            "checkpoint_bytes": run.checkpoint_bytes,
+            "saving_seconds": job.training.state.saving_seconds,
+        }
         split = job.held_out if measured else None
-        run.write("end", {"why": job.training.schedule.plan.finished, "split": split})
+        why = job.training.schedule.plan.finished
+        run.write("end", {"why": why, "split": split, **saving})
         facts = {
             "split": split,
             "results": results,
-            "ended": job.training.schedule.plan.finished,
+            "ended": why,
             "best_epoch": job.training.schedule.plan.best_epoch,
             "seconds": job.training.state.all_seconds,
             "peak_memory_mb": peak_memory_mb(),
@@ -231,14 +298,6 @@ class _Session:
             skipped=len(self.job.pack.skipped),
         )
 
-    def _save(self) -> None:
-        training = self.job.training
-        self.folder.save(training.state.step, training.checkpoint())
-        self.saved_at = time.monotonic()
-
-    def _save_due(self) -> bool:
-        return time.monotonic() - self.saved_at > 60 * self.save_every
-
     def _explained(self, error: Diverged) -> Diverged:
         """Add to a loss that is not finite what to do about it."""
         if "finite" not in str(error):
@@ -248,7 +307,7 @@ class _Session:
         return Diverged(
             f"{error} The rate is the likeliest cause. "
             + (kept if self.folder.weights.is_file() else "")
-            + f"Try: --lr {lr / 10:g}, and another folder with --run."
+            + f"Try: --lr {lr / 10:g} --anew, which moves this run aside."
         )
 
 
@@ -262,8 +321,7 @@ def _asked(source: Path, job: Job, manner: Manner) -> dict[str, Any]:
         "recipe": job.recipe.to_json(),
         "files": job.network.arguments.get("files"),
         "command": _command() if manner.command is None else list(manner.command),
-        "versions": current_versions(),
-        "machine": processor(),
+        **machine_facts(job.training.device),
         **manner.also_asked,
     }
 
@@ -282,17 +340,17 @@ def _command() -> list[str]:
     return sys.orig_argv
 
 
-def _default_folder(source: Path, job: Job, asked: dict[str, Any]) -> Path:
+def _default_folder(source: Path, job: Job, asked: dict[str, Any], *, anew: bool) -> Path:
     """Return the folder of the same run where there is one, else a new one with date and name."""
     root = Path("runs")
-    found = find_run(root, asked)
+    found = None if anew else find_run(root, asked)
     if found is not None:
         return found
     name = source.resolve().name.split(".")[0] or "pictures"
     model = re.sub(r"[^\w.-]+", "-", Path(job.recipe.model.partition(",")[0]).name)
     base = f"{time.strftime('%Y-%m-%d')}-{name}-{model.removesuffix('.cfg')}"
     tries = (base if n == 1 else f"{base}-{n}" for n in range(1, 10_000))
-    return root / next(each for each in tries if not (root / each).exists())
+    return root / next(each for each in tries if is_free(root / each))
 
 
 def _reporter(job: Job, advance: Callable[..., None]) -> Callable[[int, float], None]:

@@ -10,7 +10,7 @@ from alexnet.cli.predictions_csv import STDOUT
 from alexnet.records import ClassScore, FeaturesReport, Interval, Prediction, Predictions, Results
 from alexnet.words import counted, some
 
-__all__ = ["render", "show_features", "show_predictions", "show_results"]
+__all__ = ["render", "show_features", "show_predictions", "show_results", "show_unreadable"]
 
 _CLASSES = 30  # a longer per-class table shows its worst classes alone
 _MATRIX = 12  # a wider confusion matrix is told by its most frequent mistakes
@@ -44,7 +44,7 @@ def show_results(console: Console, results: Results) -> None:
         console.print(
             Text(f"Not among these pictures, though the weights know them ({count}): {names}.")
         )
-    _show_unreadable(console, results.unreadable)
+    show_unreadable(console, results.unreadable)
 
 
 def show_predictions(console: Console, predictions: Predictions) -> None:
@@ -75,7 +75,7 @@ def show_features(console: Console, report: FeaturesReport) -> None:
             f"{report.layer} ({_crops(report.crops)}), written to {report.out}."
         )
     )
-    _show_unreadable(console, report.unreadable)
+    show_unreadable(console, report.unreadable)
 
 
 def _headline(results: Results) -> Table:
@@ -166,7 +166,8 @@ def _add_prediction(table: Table, each: Prediction, predictions: Predictions) ->
         path = Text("")
 
 
-def _show_unreadable(console: Console, unreadable: list[tuple[str, str]]) -> None:
+def show_unreadable(console: Console, unreadable: list[tuple[str, str]]) -> None:
+    """Print the first of the pictures that could not be read, if there are any."""
     if not unreadable:
         return
     console.print(Text(f"Left out because they cannot be read: {len(unreadable)}", style="yellow"))

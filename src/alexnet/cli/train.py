@@ -28,7 +28,8 @@ def train(
     exclude: Place | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
-    save_every: float = 10.0,
+    save_every: float | str = 10.0,
+    anew: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> TrainReport:
     """Train a classifier on a folder, an archive, a table or a pack of labelled pictures.
@@ -45,9 +46,13 @@ def train(
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
         quarantine: folder to copy unreadable pictures to.
         exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
-        precision: of convolutions and products; auto measures which is faster here.
-        threads: threads of arithmetic; none: every core.
-        save_every: minutes between two checkpoints; one is always saved after an epoch.
+        precision: of convolutions and products; auto measures which is faster here, and goes on
+            with what a run began with.
+        threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
+            began with.
+        save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
+            saved after an epoch.
+        anew: start at the beginning; a run that lies in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
     Returns:
@@ -85,5 +90,13 @@ def train(
                 return job
             return prepare(job.pack, settled_rate(job, folder), device=device, packing=packing)
 
-        manner = Manner(also_asked=AUTO if tested else {})
-        return conduct(make, place, folder, save_every=save_every, manner=manner)
+        return conduct(
+            make,
+            place,
+            folder,
+            save_every=save_every,
+            anew=anew,
+            precision=precision,
+            threads=threads,
+            manner=Manner(also_asked=AUTO if tested else {}),
+        )

@@ -54,7 +54,7 @@ _VERBS = (
     Verb(
         "features",
         "Write what a layer says about each picture, with its path, class and split.",
-        "alexnet.cli.show_results:render",
+        "alexnet.cli.show_features:render",
     ),
     Verb(
         "finetune",
@@ -95,6 +95,11 @@ _VERBS = (
         "import",
         "Make weights of a model that another program trained.",
         "alexnet.cli.show_import:render",
+    ),
+    Verb(
+        "export",
+        "Write trained weights in a form that other programs run, and check it on pictures.",
+        "alexnet.cli.show_export:render",
     ),
     Verb(
         "weights",

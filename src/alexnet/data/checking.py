@@ -17,7 +17,7 @@ from alexnet.data.exclusion import copies_to_leave_out
 from alexnet.data.looking import Seen, look_at
 from alexnet.data.names import SPLITS
 from alexnet.data.near_copies import alike_from, near_groups
-from alexnet.data.perceptual_hash import MIRRORED_WAVES, alikeness
+from alexnet.data.perceptual_hash import MIRRORED_WAVES, correlations
 from alexnet.data.source import Source
 from alexnet.data.splits import content_numbers
 from alexnet.findings import (
@@ -37,6 +37,7 @@ __all__ = ["check_source"]
 _SMALL, _LARGE, _LONG = 4, 4, 3  # times the median, the median, the other side
 _MANY_CROPPED = 0.25  # of a picture: worth a sentence
 _UNEVEN = 3.0  # largest class to smallest: worth a sentence
+_ROWS = 256  # pictures of a group that are held against all others of it at once
 
 
 def check_source(
@@ -138,16 +139,14 @@ class _Check:
         )
 
     def _alike(self, group: list[int]) -> list[str]:
-        """Say of each picture of a group how alike it is to the first."""
-        rows = [self.place[i] for i in group]
-        first, others = self.seen.waves[rows[0]], self.seen.waves[rows[1:]]
-        straight = alikeness(first, others)
-        turned = alikeness(first * MIRRORED_WAVES, others) if self.mirrored else straight - 1
-        said = [
+        """Say of each picture of a group how alike it is to the nearest other of the group."""
+        found = self.seen.waves[[self.place[i] for i in group]]
+        straight = _nearest(found, found)
+        mirrored = _nearest(found, found * MIRRORED_WAVES) if self.mirrored else straight - 1
+        return [
             f"mirrored, {b:.2f} alike" if b > a else f"{a:.2f} alike"
-            for a, b in zip(straight.tolist(), turned.tolist(), strict=True)
+            for a, b in zip(straight.tolist(), mirrored.tolist(), strict=True)
         ]
-        return ["", *said]
 
     def _found(self, index: int, detail: str = "") -> FoundPicture:
         return FoundPicture(
@@ -227,6 +226,17 @@ class _Check:
                 for i in out:
                     reasons[i] = why or f"{what} under another class"
         return [(paths[i], reasons[i]) for i in sorted(reasons)]
+
+
+def _nearest(found: NDArray[np.float16], others: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return how alike each of n pictures is to the most alike of the others, (n,)."""
+    nearest = np.empty(len(found), dtype=np.float32)
+    for start in range(0, len(found), _ROWS):
+        alike = correlations(found[start : start + _ROWS], others)
+        rows = np.arange(len(alike))
+        alike[rows, start + rows] = -1  # itself
+        nearest[start : start + _ROWS] = alike.max(axis=1)
+    return nearest
 
 
 def _strange_sizes(about: NDArray[Any]) -> dict[str, list[int]]:

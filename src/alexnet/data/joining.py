@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ class Groups:
     """
 
     def __init__(self, count: int) -> None:
-        self._above = list(range(count))
+        self._above = array("q", range(count))
 
     def join(self, some: NDArray[np.int64], others: NDArray[np.int64]) -> None:
         """Join things in pairs.
@@ -40,7 +42,11 @@ class Groups:
 
     def roots(self, some: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the least member of each thing's group, (n,)."""
-        return np.array([self.root(one) for one in some.tolist()], dtype=np.int64)
+        above = np.frombuffer(self._above, dtype=np.int64)
+        found = above[some] if len(some) else some
+        while len(higher := above[found]) and not np.array_equal(higher, found):
+            found = higher
+        return found
 
     def several(self) -> list[list[int]]:
         """Return the groups of two and more, members rising, by their least member."""

@@ -6,7 +6,6 @@ A packing that was killed goes on behind the last line that is whole.
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from alexnet.data.pack_index import DIGEST_BYTES
 from alexnet.data.shards import Shard
+from alexnet.files import append_flushed
 
 __all__ = ["JOURNAL", "FinishedShard", "append_line", "read_lines"]
 
@@ -67,10 +67,7 @@ class FinishedShard:
 def append_line(path: Path, values: dict[str, Any]) -> None:
     """Add one line to a journal and flush it to the disk."""
     text = json.dumps(values)
-    with path.open("ab") as file:
-        file.write(f"{zlib.crc32(text.encode()):08x} {text}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
+    append_flushed(path, f"{zlib.crc32(text.encode()):08x} {text}\n".encode())
 
 
 def read_lines(path: Path, *, mend: bool = False) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ Legend: N pictures, M = N, or 2 N where mirror images count too, W words that di
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,8 +31,9 @@ SURE = 0.985
 """Pictures as alike as that are copies, in any set."""
 
 _STEPS = 18  # between the two
-_SAMPLE = 2000
-_CHANCE_PAIRS = 0.5  # for each picture; more alike pairs than that are the nature of the set
+_SAMPLE = 4000
+_ROWS = 500  # of them held against all at once
+_CHANCE_PAIRS = 0.05  # for each picture; more alike pairs than that are the nature of the set
 
 _MOST_PAIRS = 1 << 20  # held in memory before they are looked at
 
@@ -38,8 +41,8 @@ _MOST_PAIRS = 1 << 20  # held in memory before they are looked at
 def alike_from(found: NDArray[np.float16]) -> float:
     """Return how alike near copies of a set must be, from the set's own pictures.
 
-    Scans of the same form and handwritten digits are all much alike. Where more pairs than one for
-    two pictures lie between `LEAST` and `SURE`, the limit is raised to where fewer do.
+    Scans of one form and handwritten digits are all much alike. Where more pairs than one for
+    twenty pictures lie between `LEAST` and `SURE`, the limit is raised to where fewer do.
 
     Args:
         found: waves of N different pictures, (N, 64).
@@ -47,16 +50,22 @@ def alike_from(found: NDArray[np.float16]) -> float:
     count = len(found)
     if count < 2:
         return LEAST
-    chosen = permutation(count, 0, 0, "alike")[:_SAMPLE]
-    alike = correlations(found[chosen])[np.triu_indices(len(chosen), 1)]
+    chosen = found[permutation(count, 0, 0, "alike")[:_SAMPLE]]
+    between = np.sort(np.concatenate([*_pairs_between(chosen)]))
     scale = count * (count - 1) / (len(chosen) * (len(chosen) - 1))  # from sample to set
-    between = np.sort(alike[(alike >= LEAST) & (alike < SURE)])
     limits: list[float] = np.linspace(LEAST, SURE, _STEPS).tolist()
     for limit in limits:
         rest = len(between) - int(np.searchsorted(between, limit))
-        if rest * scale <= _CHANCE_PAIRS * count:
+        if rest * scale <= max(_CHANCE_PAIRS * count, 1):
             return round(limit, 3)
     return SURE
+
+
+def _pairs_between(chosen: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
+    """Yield how alike the pairs are that are neither clearly different nor clearly copies."""
+    for start in range(0, len(chosen), _ROWS):
+        alike = np.triu(correlations(chosen[start : start + _ROWS], chosen[start:]), 1)
+        yield alike[(alike >= LEAST) & (alike < SURE)]
 
 
 def near_groups(

@@ -26,7 +26,7 @@ from alexnet.data.packing_plan import Packable, PackingPlan, Portion, headed, po
 from alexnet.data.shards import MemoryPixels, Shard
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
 from alexnet.errors import RunError, SourceError
-from alexnet.files import disk_errors, replace_file, write_json
+from alexnet.files import clear_unfinished, disk_errors, is_unfinished, replace_file, write_json
 from alexnet.locks import locked
 from alexnet.progress import Advance, track
 from alexnet.recipe import Fit
@@ -157,8 +157,7 @@ class _Packing:
 
     def _begin(self) -> None:
         """Read the journal of an earlier call, or begin one; clear away what it left half."""
-        for path in self.folder.glob(".shard-*"):
-            path.unlink()
+        clear_unfinished(self.folder)
         journal = self.folder / JOURNAL
         opening = {
             "format": FORMAT,
@@ -233,7 +232,7 @@ class _Packing:
         header = replace(header, index_checksum=zlib.crc32(data))
         replace_file(self.folder / INDEX, lambda file: file.write(data))
         write_json(self.folder / HEADER, header.to_json())
-        (self.folder / JOURNAL).unlink()
+        (self.folder / JOURNAL).unlink(missing_ok=True)
         return open_pack(self.folder, verify=False)
 
 
@@ -258,7 +257,7 @@ def _refuse_strange(folder: Path) -> None:
     if not folder.is_dir():
         raise SourceError(f"{folder} is a file; a pack is a folder. Choose another name.")
     ours = {HEADER, JOURNAL, LOCK}
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.iterdir() if not is_unfinished(path)}
     if names and not names & ours:
         raise SourceError(
             f"{folder} holds other files ({', '.join(sorted(names)[:3])}) and is not a pack. "
@@ -275,6 +274,8 @@ def _already_packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
     holds = f"{folder} holds another pack already: of {header.where}, {header.image_px} pixels, "
     if (header.image_px, header.fit) != (plan.image_px, plan.fit):
         raise SourceError(f"{holds}{header.fit}. Remove it, or choose another folder.")
+    clear_unfinished(folder)
+    (folder / JOURNAL).unlink(missing_ok=True)  # where a call died between its last two steps
     pack = open_pack(folder)
     if header.stat_signature != source.stat_signature:
         what = changes(source, pack)

@@ -95,10 +95,10 @@ def alikeness(some: NDArray[np.float16], others: NDArray[np.float16]) -> NDArray
     )
 
 
-def correlations(found: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return how alike each of n pictures is to each, (n, n), as `alikeness` does."""
-    units = (_of_length_1(found, weights) for weights in _WEIGHTS)
-    return np.minimum(*(unit @ unit.T for unit in units))
+def correlations(some: NDArray[np.float16], others: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return how alike each of n pictures is to each of m others, (n, m), as `alikeness` does."""
+    units = ((_of_length_1(some, each), _of_length_1(others, each)) for each in _WEIGHTS)
+    return np.minimum(*(a @ b.T for a, b in units))
 
 
 def _of_length_1(found: NDArray[np.float16], weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,29 +6,36 @@ from alexnet.models.foreign import ForeignNetwork, is_foreign, needs_trust
 from alexnet.models.geometry import geometry, model_list, network_geometry, usual_classes
 from alexnet.models.graph import GRAPH, INPUT, VERSION, GraphNetwork, add_layer, free_name
 from alexnet.models.graph_layers import Node, Shape
+from alexnet.models.headed import HeadedNetwork, bare
+from alexnet.models.heads import HEADS, Head, make_head
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.network import Network
 from alexnet.models.wiring import Wired
 
 __all__ = [
     "GRAPH",
+    "HEADS",
     "INPUT",
     "MODELS",
     "TORCHVISION_NAMES",
     "VERSION",
     "ForeignNetwork",
     "GraphNetwork",
+    "Head",
+    "HeadedNetwork",
     "Network",
     "Node",
     "Shape",
     "Wired",
     "add_layer",
+    "bare",
     "build_model",
     "file_rates",
     "free_name",
     "geometry",
     "is_foreign",
     "is_layer_file",
+    "make_head",
     "model_list",
     "needs_trust",
     "network_geometry",

@@ -10,6 +10,7 @@ from alexnet.models import cifar, cuda_convnet, imagenet, small
 from alexnet.models.assembly import Options, WindowTooLargeError
 from alexnet.models.foreign import build_foreign, is_foreign
 from alexnet.models.graph import GRAPH, build_graph
+from alexnet.models.headed import with_head
 from alexnet.models.network import Network
 from alexnet.models.smallest import smallest_in_words
 from alexnet.recipe import Activation, Initialisation
@@ -50,6 +51,7 @@ def build_model(
     seed: int = 0,
     files: Mapping[str, str] | None = None,
     graph: Mapping[str, Any] | None = None,
+    head: Mapping[str, Any] | None = None,
 ) -> Network:
     """Build a network with its first weights; the same arguments give the same bits.
 
@@ -67,6 +69,7 @@ def build_model(
         files: texts that the model is made of, as `network.arguments` holds them for the model
             "cuda_convnet".
         graph: description of a network that no model is (see `models.graph`); "graph" alone.
+        head: description of a head that answers in place of the last layer (see `models.heads`).
 
     Raises:
         RecipeError: no such model, or a geometry that cannot work; the smallest that does is named.
@@ -82,6 +85,16 @@ def build_model(
         initialisation=initialisation,
         seed=seed,
     )
+    network = _build(name, options, files, graph)
+    return network if head is None else with_head(network, head)
+
+
+def _build(
+    name: str,
+    options: Options,
+    files: Mapping[str, str] | None,
+    graph: Mapping[str, Any] | None,
+) -> Network:
     if is_layer_file(name):
         return _from_layer_files(name, options)
     if graph is not None:

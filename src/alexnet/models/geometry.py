@@ -9,6 +9,7 @@ Legend: C channels, S side of a square map, D units of a row.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -21,6 +22,7 @@ from alexnet.models.covering import covering
 from alexnet.models.foreign import ForeignNetwork, is_foreign
 from alexnet.models.graph import GraphNetwork
 from alexnet.models.graph_geometry import graph_activation, graph_layers, graph_notes
+from alexnet.models.headed import HeadedNetwork
 from alexnet.models.network import Network
 from alexnet.models.notes import line_on, notes_on
 from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
@@ -107,6 +109,8 @@ def geometry(
 
 def network_geometry(network: Network) -> Geometry:
     """Return a network that is built already, layer by layer; see `geometry`."""
+    if isinstance(network, HeadedNetwork):
+        return _headed_geometry(network)
     graph = isinstance(network, GraphNetwork)
     layers = list(graph_layers(network) if graph else _layers(network))
     neurons, weights, biases, multiply_adds = (
@@ -130,6 +134,16 @@ def network_geometry(network: Network) -> Geometry:
         features_layer=network.features_layer,
         notes=graph_notes(network) if graph else notes_on(network, neurons),
     )
+
+
+def _headed_geometry(network: HeadedNetwork) -> Geometry:
+    """Describe the network below the head, and say what answers in its place."""
+    below, head = network_geometry(network.body), network.classifier.settings
+    note = (
+        f"The answer comes from a {head['kind']} head on {head['layer']}, whose "
+        f"{head['features']:,} numbers it looks at; what lies behind {head['layer']} is not used."
+    )
+    return dataclasses.replace(below, classes=network.classes, notes=[note, *below.notes])
 
 
 def _activation(network: Network) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from alexnet.findings import FLAWS, CheckReport, ClassSize, CopyGroup, FoundPicture
 from alexnet.reporting.album import as_data_uri
 from alexnet.reporting.document import Section, document
 from alexnet.reporting.markup import Markup, bdi, element, join
+from alexnet.reporting.sortable import sortable_table
 from alexnet.reporting.words import NARROW, list_in_words, percent
 from alexnet.words import counted
 
@@ -28,6 +30,14 @@ def shown_pictures(report: CheckReport) -> list[str]:
     return list(dict.fromkeys(chain(in_groups, odd)))
 
 
+@dataclass(frozen=True)
+class _Album:
+    """What the cards show besides the findings."""
+
+    pictures: Mapping[str, bytes]  # encoded, by path
+    words: Mapping[str, str]  # what classes mean whose names are codes
+
+
 def draw_check(report: CheckReport, pictures: Mapping[str, bytes], *, side_px: int) -> str:
     """Draw the whole page.
 
@@ -36,12 +46,14 @@ def draw_check(report: CheckReport, pictures: Mapping[str, bytes], *, side_px: i
         pictures: encoded pictures by path; those that are missing leave a word in their place.
         side_px: the longest side among them.
     """
+    words = {each.name: each.words.partition(",")[0] for each in report.classes if each.words}
+    album = _Album(pictures, words)
     sections = [
         Section(
             "copies",
             "Copies",
             "Equal pixels, whatever the files are called and however they are packed.",
-            _groups(report.copies, pictures, "No two pictures have equal pixels."),
+            _groups(report.copies, album, "No two pictures have equal pixels."),
         ),
         Section(
             "near",
@@ -50,9 +62,9 @@ def draw_check(report: CheckReport, pictures: Mapping[str, bytes], *, side_px: i
                 "Compressed again, made smaller, lighter or darker; seldom two that only look so. "
                 f"At least {report.alike_from:.2f} alike in light and dark, 1 being the same."
             ),
-            _groups(report.near_copies, pictures, "No two pictures are nearly the same."),
+            _groups(report.near_copies, album, "No two pictures are nearly the same."),
         ),
-        Section("odd", "Single pictures", "", _odd(report, pictures)),
+        Section("odd", "Single pictures", "", _odd(report, album)),
         Section("classes", "Classes", "Readable pictures of each.", _classes(report)),
         Section("next", "What to leave out", "A rule, not a judgement: read it.", _next(report)),
     ]
@@ -120,20 +132,20 @@ def _missing(report: CheckReport) -> list[str]:
     ]
 
 
-def _groups(groups: Sequence[CopyGroup], pictures: Mapping[str, bytes], none: str) -> Markup:
+def _groups(groups: Sequence[CopyGroup], album: _Album, none: str) -> Markup:
     if not groups:
         return element("p", none, class_="empty")
     rows = [
         (f"{number:,}", each) for number, group in enumerate(groups, 1) for each in group.pictures
     ]
-    shown = [element("li", _group(group, pictures)) for group in groups[:_GROUPS]]
+    shown = [element("li", _group(group, album)) for group in groups[:_GROUPS]]
     return join(
         element("ul", *shown, class_="groups", role="list"),
         _list(f"All {counted(len(groups), 'group')}", rows, "group"),
     )
 
 
-def _group(group: CopyGroup, pictures: Mapping[str, bytes]) -> Markup:
+def _group(group: CopyGroup, album: _Album) -> Markup:
     across = [
         name
         for name, so in (("classes", group.across_classes), ("splits", group.across_splits))
@@ -143,16 +155,17 @@ def _group(group: CopyGroup, pictures: Mapping[str, bytes]) -> Markup:
     said = f"across {list_in_words(across)}" if across else "within a split"
     heading = element("p", said + (f", {more:,} more" if more > 0 else ""), class_="across")
     cards = [
-        element("li", _card(each, pictures, wrong=group.across_classes))
+        element("li", _card(each, album, wrong=group.across_classes))
         for each in group.pictures[:_IN_A_GROUP]
     ]
     return join(heading, element("ul", *cards, class_="pictures", role="list"))
 
 
-def _card(found: FoundPicture, pictures: Mapping[str, bytes], *, wrong: bool = False) -> Markup:
-    label = element("span", bdi(found.label), class_="name")
+def _card(found: FoundPicture, album: _Album, *, wrong: bool = False) -> Markup:
+    label = element("span", bdi(album.words.get(found.label, found.label)), class_="name")
+    name = found.path.rpartition("/")[2]
     split = element("span", found.split, class_="p") if found.split else None
-    data = pictures.get(found.path)
+    data = album.pictures.get(found.path)
     image = (
         element("span", "no picture", class_="gone")
         if data is None
@@ -161,24 +174,24 @@ def _card(found: FoundPicture, pictures: Mapping[str, bytes], *, wrong: bool = F
     caption = element(
         "figcaption",
         element("span", label, split, class_="answer"),
-        element("span", element("span", bdi(found.path), class_="name"), class_="truth"),
+        element("span", element("span", bdi(name), class_="name"), class_="truth"),
         element("span", found.detail, class_="as") if found.detail else None,
     )
     kind = "card wrong" if wrong else "card"
     return element("figure", image, caption, class_=kind, title=found.path)
 
 
-def _odd(report: CheckReport, pictures: Mapping[str, bytes]) -> Markup:
-    parts = [_kind(kind, found, pictures) for kind, found in report.flaws.items()]
+def _odd(report: CheckReport, album: _Album) -> Markup:
+    parts = [_kind(kind, found, album) for kind, found in report.flaws.items()]
     fine = [flaw.title for kind, flaw in FLAWS.items() if kind not in report.flaws]
     if fine:
-        parts.append(element("p", f"None {list_in_words(fine)}.", class_="empty"))
+        parts.append(element("p", f"Not found: {'; '.join(fine)}.", class_="empty"))
     return join(*parts)
 
 
-def _kind(kind: str, found: Sequence[FoundPicture], pictures: Mapping[str, bytes]) -> Markup:
+def _kind(kind: str, found: Sequence[FoundPicture], album: _Album) -> Markup:
     flaw = FLAWS[kind]
-    cards = [element("li", _card(each, pictures)) for each in found[:_OF_A_KIND]]
+    cards = [element("li", _card(each, album)) for each in found[:_OF_A_KIND]]
     rows = [("", each) for each in found]
     return element(
         "div",
@@ -220,20 +233,13 @@ def _list(title: str, rows: Sequence[tuple[str, FoundPicture]], number: str) -> 
 def _classes(report: CheckReport) -> Markup:
     splits = [*report.splits] if report.splits else []
     most = max((each.pictures for each in report.classes), default=0) or 1
-    columns = ("class", "", *splits, "pictures")
-    hidden = element("span", "share of the largest class", class_="unseen")
-    head = [element("th", name or hidden, scope="col", data_sort=name or None) for name in columns]
     ordered = sorted(report.classes, key=lambda each: each.pictures)
-    rows = [_class_row(each, splits, most) for each in ordered]
-    table = element(
-        "table",
-        element("thead", element("tr", *head)),
-        element("tbody", *rows),
-        class_="classes sortable",
-    )
-    long = " long" if len(rows) > 30 else ""
-    return element(
-        "div", table, class_=f"scroll{long}", tabindex=0, role="group", aria_label="Classes"
+    return sortable_table(
+        ("class", "", *splits, "pictures"),
+        [_class_row(each, splits, most) for each in ordered],
+        kind="classes",
+        label="Classes",
+        unnamed="share of the largest class",
     )
 
 
@@ -267,7 +273,7 @@ def _next(report: CheckReport) -> Markup:
     return join(
         rule,
         element("p", f"Here that is {counted(len(report.exclude), 'picture')},{NARROW}{share}."),
-        element("pre", element("code", "\n".join(commands)), class_="command"),
+        *[element("pre", element("code", each), class_="command") for each in commands],
         element("p", "Beside this page, everything for other programs:"),
         element("ul", element("li", element("a", "check.json", href="check.json")), class_="files"),
     )

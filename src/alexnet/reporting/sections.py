@@ -13,6 +13,7 @@ from alexnet.reporting.album import as_data_uri, as_png
 from alexnet.reporting.evidence import ReportEvidence
 from alexnet.reporting.filters import filter_columns, filter_grid
 from alexnet.reporting.markup import Markup, bdi, element, join
+from alexnet.reporting.sortable import sortable_table
 from alexnet.reporting.words import NARROW, number, percent
 from alexnet.words import counted
 
@@ -54,19 +55,12 @@ def class_table(evidence: ReportEvidence) -> Markup:
         enumerate(evidence.results.per_class),
         key=lambda pair: (pair[1].recall is None, pair[1].recall or 0.0, -pair[1].images),
     )
-    columns = ("class", "recall", "", "precision", "pictures")
-    hidden = element("span", "95 % interval of the recall", class_="unseen")
-    head = [element("th", name or hidden, scope="col", data_sort=name or None) for name in columns]
-    rows = [_class_row(evidence, k, score) for k, score in scores]
-    table = element(
-        "table",
-        element("thead", element("tr", *head)),
-        element("tbody", *rows),
-        class_="classes sortable",
-    )
-    long = " long" if len(rows) > 30 else ""
-    return element(
-        "div", table, class_=f"scroll{long}", tabindex=0, role="group", aria_label="Classes"
+    return sortable_table(
+        ("class", "recall", "", "precision", "pictures"),
+        [_class_row(evidence, k, score) for k, score in scores],
+        kind="classes",
+        label="Classes",
+        unnamed="95 % interval of the recall",
     )
 
 

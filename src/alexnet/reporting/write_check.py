@@ -41,7 +41,7 @@ def write_check(folder: Path, report: CheckReport, source: Source) -> Path:
     wanted = set(paths)
     place = {path: i for i, path in enumerate(source.paths) if path in wanted}
     album = make_album(
-        lambda item: _small(source, place[paths[item]]), range(len(paths)), budget=_BUDGET
+        lambda item: _small(source, place.get(paths[item])), range(len(paths)), budget=_BUDGET
     )
     pictures = {paths[item]: data for item, data in album.encoded.items()}
     text = draw_check(report, pictures, side_px=album.side_px)
@@ -59,8 +59,10 @@ def refuse_other(folder: Path) -> None:
         )
 
 
-def _small(source: Source, index: int) -> NDArray[np.uint8] | None:
-    """Return a picture in its own proportions, small; None where it cannot be read."""
+def _small(source: Source, index: int | None) -> NDArray[np.uint8] | None:
+    """Return a picture in its own proportions, small; None where it is not to be had."""
+    if index is None:
+        return None
     try:
         pixels = decode(source.read(index), source.paths[index])
     except SourceError:

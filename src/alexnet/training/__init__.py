@@ -21,7 +21,8 @@ from alexnet.training.loop import (
 )
 from alexnet.training.objective import Objective, class_weights, make_objective
 from alexnet.training.optimiser import PaperMomentum, Rates
-from alexnet.training.run import Run, find_run, open_run
+from alexnet.training.run import Run, find_run, is_free, open_run
+from alexnet.training.saving import SaveEvery
 from alexnet.training.schedule import Schedule
 from alexnet.training.stopping import StopRequest, stop_on_signals
 
@@ -33,6 +34,7 @@ __all__ = [
     "PaperMomentum",
     "Rates",
     "Run",
+    "SaveEvery",
     "Schedule",
     "State",
     "StopRequest",
@@ -41,6 +43,7 @@ __all__ = [
     "causes_of_standstill",
     "class_weights",
     "find_run",
+    "is_free",
     "is_stuck",
     "label_entropy",
     "make_objective",

@@ -1,87 +1,139 @@
-"""Checkpoints: all that shapes the rest of a run, checksummed, the newest two kept.
+"""A checkpoint: all that shapes the rest of a run, in one file with a checksum.
 
-A file is a 16-byte mark, a 32-byte BLAKE2b digest of the rest, and the rest: one safetensors block
-whose header carries the plain state as JSON.
+It is a safetensors file, so that others can read it: the tensors, the plain state as JSON in the
+header, and there too the BLAKE2b digest of the file as it is with zeros in place of the digest. It
+is written tensor by tensor, so that no second copy of them is needed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from safetensors.torch import load, save
+import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from alexnet.errors import RunError
 from alexnet.files import replace_file
 
-__all__ = ["Checkpoint", "newest_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "read_checkpoint", "read_state", "write_checkpoint"]
 
-_MARK = b"alexnet-ckpt-01\n"
-_NAME = re.compile(r"step-(\d{9})\.checkpoint")
-_log = logging.getLogger(__name__)
+_DIGITS = 64
+_UNKNOWN = b"0" * _DIGITS  # stands for the digest while it is computed
+_HEADER_BYTES = 64 << 20  # more than any network needs; a damaged length must not fill memory
+_PORTION_BYTES = 1 << 20
+_NAMES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 @dataclass
 class Checkpoint:
     """Tensors by name, and a state of plain values that JSON can hold exactly."""
 
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     state: dict[str, Any]
 
 
-def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
-    """Write `folder/step-<step>.checkpoint` beside and rename it; then prune all but `keep`.
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint beside, flush it to disk and rename it.
 
     Raises:
-        RunError: the disk refuses; the checkpoints before are untouched.
+        RunError: the disk refuses; what was at `path` is untouched.
     """
-    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
-    block = save(tensors, metadata={"state": json.dumps(checkpoint.state)})
-    digest = hashlib.blake2b(block, digest_size=32).digest()
-    path = folder / f"step-{step:09d}.checkpoint"
-    replace_file(path, lambda file: file.writelines([_MARK, digest, block]))
-    for old in _found(folder)[:-keep]:
-        old.unlink(missing_ok=True)
-    return path
+    tensors = dict(sorted(checkpoint.tensors.items(), key=_place))
+    header = _header(tensors, json.dumps(checkpoint.state))
+
+    def write(file: BinaryIO) -> None:
+        digest = hashlib.blake2b(header, digest_size=_DIGITS // 2)
+        file.write(header)
+        for tensor in tensors.values():
+            data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            digest.update(data)
+            file.write(data)
+        file.seek(header.index(_UNKNOWN))
+        file.write(digest.hexdigest().encode())
+
+    replace_file(path, write)
 
 
-def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Read the newest whole checkpoint; one that is damaged is passed over, with a warning.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, every byte of it held against its checksum.
 
     Raises:
-        RunError: there are checkpoints, and not one of them is whole.
+        RunError: it is damaged, or cannot be read.
     """
-    found = _found(folder)
-    for path in reversed(found):
-        try:
-            return _read(path)
-        except RunError as error:
-            _log.warning("%s The one before it is used.", error)
-    if found:
-        raise RunError(
-            f"None of the {len(found)} checkpoints in {folder} is whole, so this run cannot go on. "
-            "Restore one, or start a new run in another folder."
-        )
-    return None
+    try:
+        with path.open("rb") as file:
+            header = _read_header(file)
+            place = header.index(b'"digest": "') + 11
+            told = header[place : place + _DIGITS]
+            digest = hashlib.blake2b(
+                header[:place] + _UNKNOWN + header[place + _DIGITS :], digest_size=_DIGITS // 2
+            )
+            while portion := file.read(_PORTION_BYTES):
+                digest.update(portion)
+        if digest.hexdigest().encode() != told:
+            raise ValueError
+        with cast("Any", safe_open)(path, framework="pt", device="cpu") as opened:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        return Checkpoint(tensors, _state(header))
+    except OSError as cause:
+        raise RunError(f"The checkpoint {path} cannot be read: {cause.strerror}.") from cause
+    except (ValueError, KeyError, TypeError, SafetensorError) as cause:
+        raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit.") from cause
 
 
-def _found(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+def read_state(path: Path) -> dict[str, Any]:
+    """Return the plain state alone, unverified; empty where the file is damaged or gone."""
+    try:
+        with path.open("rb") as file:
+            return _state(_read_header(file))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
-def _read(path: Path) -> Checkpoint:
-    content = path.read_bytes()
-    digest, block = content[len(_MARK) : len(_MARK) + 32], content[len(_MARK) + 32 :]
-    whole = hashlib.blake2b(block, digest_size=32).digest() == digest
-    if not (content.startswith(_MARK) and whole):
-        raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit.")
-    header = json.loads(block[8 : 8 + int.from_bytes(block[:8], "little")])
-    return Checkpoint(load(block), json.loads(header["__metadata__"]["state"]))
+def _place(item: tuple[str, Tensor]) -> tuple[int, str]:
+    """Order tensors so that each lies at a multiple of its numbers' size."""
+    name, tensor = item
+    return -tensor.element_size(), name
+
+
+def _header(tensors: Mapping[str, Tensor], state: str) -> bytes:
+    """Return length and header as safetensors has them, the digest still unknown."""
+    values: dict[str, Any] = {"__metadata__": {"digest": _UNKNOWN.decode(), "state": state}}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        values[name] = {
+            "dtype": _NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(values).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _read_header(file: BinaryIO) -> bytes:
+    length = file.read(8)
+    size = int.from_bytes(length, "little")
+    if size > _HEADER_BYTES:
+        raise ValueError("no header")
+    return length + file.read(size)
+
+
+def _state(header: bytes) -> dict[str, Any]:
+    return json.loads(json.loads(header[8:])["__metadata__"]["state"])

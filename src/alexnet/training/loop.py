@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.devices import Device
-from alexnet.errors import Diverged, Interrupted
+from alexnet.errors import Diverged, Interrupted, RunError
 from alexnet.records import Epoch
 from alexnet.training.checkpoint import Checkpoint
 from alexnet.training.objective import Objective
@@ -55,6 +55,7 @@ class State:
     wrong: float = 0.0
     seconds: float = 0.0  # training alone, this epoch
     all_seconds: float = 0.0  # everything, since the beginning
+    saving_seconds: float = 0.0  # of these: what training waited for its checkpoints
 
 
 @dataclass
@@ -75,17 +76,29 @@ class Training:
         """Return all that shapes the rest of the run; tensors are not copied."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"velocity.{k}": v for k, v in self.optimiser.state().items()}
-        plain: dict[str, Any] = {"state": asdict(self.state), "schedule": self.schedule.state()}
+        plain: dict[str, Any] = {
+            "seed": self.seed,
+            "state": asdict(self.state),
+            "schedule": self.schedule.state(),
+        }
         return Checkpoint(tensors, plain)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same network and recipe."""
-        for prefix, into in (
-            ("network.", self.network.state_dict()),
-            ("velocity.", self.optimiser.state()),
-        ):
-            for name, tensor in into.items():
-                tensor.copy_(checkpoint.tensors[prefix + name])
+        """Go on from a checkpoint of the same network and recipe.
+
+        Raises:
+            RunError: its tensors are not those of this network.
+        """
+        own = self.checkpoint().tensors
+        held = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
+        if held != {name: tensor.shape for name, tensor in own.items()}:
+            raise RunError(
+                "The checkpoint holds other tensors than the network has that this version of "
+                "alexnet builds for the run's recipe. Go on with the version that began the run "
+                "(run.json names it), or start anew with --anew."
+            )
+        for name, tensor in own.items():
+            tensor.detach().copy_(checkpoint.tensors[name])
         self.state = State(**checkpoint.state["state"])
         self.schedule.load_state(checkpoint.state["schedule"])
 
@@ -102,9 +115,10 @@ def train_epochs(
 
     Args:
         training: what to train; its state moves on with every step.
-        save: writes a checkpoint; called when due, after each epoch and before stopping.
+        save: writes a checkpoint; called when due and before stopping. Whoever takes in an epoch
+            saves it.
         save_due: whether a checkpoint is wanted after this step.
-        stop: looked at after each step.
+        stop: looked at after each step and each epoch; ends a validation in its middle.
         on_step: told the pictures of each step, and the mean loss of the epoch so far.
 
     Raises:
@@ -113,7 +127,6 @@ def train_epochs(
     """
     state, schedule = training.state, training.schedule
     while schedule.plan.finished is None:
-        started = time.perf_counter()
         training.network.train()
         training.optimiser.prepare(state.epoch)
         tally = _Tally(training)
@@ -123,15 +136,26 @@ def train_epochs(
             stopping = bool(stop)  # asked once: a signal may come at any moment
             saving = stopping or save_due()
             if saving or state.step_in_epoch % _LOOK_EVERY == 0:
-                tally.settle(started)
-                started = time.perf_counter()
+                tally.settle()
             if saving:
                 save()
+                tally.go_on()
             if stopping:
-                raise Interrupted(f"Stopped by {stop.reason} after step {state.step}.")
-        tally.settle(started)
-        yield _end_epoch(training)
-        save()
+                raise _stopped(stop, state)
+        tally.settle()
+        try:
+            with stop.at_once():
+                epoch = _end_epoch(training)
+        except Interrupted:
+            save()
+            raise _stopped(stop, state) from None
+        yield epoch
+        if stop:
+            raise _stopped(stop, state)
+
+
+def _stopped(stop: StopRequest, state: State) -> Interrupted:
+    return Interrupted(f"Stopped by {stop.reason} after step {state.step}.")
 
 
 def train_step(training: Training, batch: BatchLike) -> tuple[Tensor, Tensor, int]:
@@ -165,18 +189,24 @@ class _Tally:
             dtype=torch.float64,
             device=training.device.kind,
         )
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Count the time from now on."""
+        self.started = time.perf_counter()
 
     def add(self, loss: Tensor, wrong: Tensor, pictures: int) -> None:
         self.sums += torch.stack([loss.double() * pictures, wrong.double()])
         self.state.seen += pictures
 
-    def settle(self, started: float) -> None:
+    def settle(self) -> None:
         """Fetch the sums, account for the time, and stop where the loss is not finite."""
         state = self.state
         state.loss_sum, state.wrong = cast("list[float]", self.sums.tolist())
-        took = time.perf_counter() - started
+        took = time.perf_counter() - self.started
         state.seconds += took
         state.all_seconds += took
+        self.go_on()
         if not math.isfinite(state.loss_sum):
             raise Diverged(
                 f"The loss is no longer finite: it became so between steps {self.since + 1} and "

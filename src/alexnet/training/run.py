@@ -2,37 +2,70 @@
 
 run.json  journal.jsonl  weights.safetensors  checkpoints/  split.csv  skipped.csv
 results.json  report/
+
+A save is written in this order, so that a process may die at any instant: the best weights where
+they are new (`checkpoints/best-STEP.safetensors`), the checkpoint that names them, the same weights
+as `weights.safetensors`; then what no checkpoint needs any more is removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import re
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from alexnet.errors import RunError
-from alexnet.files import disk_errors, read_json, write_json
+from torch import Tensor
+
+from alexnet.errors import RunError, WeightsError
+from alexnet.files import (
+    append_flushed,
+    clear_unfinished,
+    disk_errors,
+    is_unfinished,
+    link_file,
+    read_json,
+    write_json,
+)
 from alexnet.locks import locked
-from alexnet.training.checkpoint import Checkpoint, newest_checkpoint, save_checkpoint
-from alexnet.weights import FILE_NAME
+from alexnet.training.checkpoint import Checkpoint, read_checkpoint, read_state, write_checkpoint
+from alexnet.training.question import differences, refuse_other
+from alexnet.training.saving import Saver
+from alexnet.weights import FILE_NAME, load_weights
 from alexnet.words import some
 
-__all__ = ["Run", "find_run", "open_run"]
+__all__ = ["Run", "WriteWeights", "find_run", "is_free", "open_run"]
 
-_SAME = ("fingerprint", "classes", "start", "recipe", "files")
-"""What must not change between two calls; files: texts that the network was made of, if any."""
+WriteWeights = Callable[[Path, Mapping[str, Tensor]], None]
+"""`write(path, tensors)`: writes weights out of the tensors of a checkpoint; in a thread."""
+
+_LOCK = "lock"
+_KEPT = 2  # checkpoints
+_CHECKPOINT = re.compile(r"step-\d{9}\.checkpoint")
+_log = logging.getLogger(__name__)
 
 
 class Run:
-    """An open, locked run folder. Made by `open_run`."""
+    """An open, locked run folder. Made by `open_run`.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: of the run.
+        asked: what `run.json` holds.
+    """
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
+        self.folder, self.asked = folder, asked
+        self.saver = Saver()
+        self.checkpoint_bytes: int | None = None  # of the last one that was written
+        self._checkpoints = folder / "checkpoints"
+        self._journal = folder / "journal.jsonl"
+        self._best: str | None = None  # name of the best weights among the checkpoints
 
     @property
     def weights(self) -> Path:
@@ -45,28 +78,66 @@ class Run:
         return (self.folder / "results.json").is_file()
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the newest whole checkpoint and cut the journal back to where it was then."""
-        found = newest_checkpoint(self.folder / "checkpoints")
-        if found is not None:
-            self._cut_journal(int(found.state["journal_bytes"]))
-        elif self._journal.exists():
-            self._cut_journal(0)
-        return found
+        """Return the newest whole checkpoint, and make the folder what it was then.
 
-    def save(self, step: int, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint that also remembers how long the journal is."""
+        What was being written when a process died is removed, the journal is cut, and
+        `weights.safetensors` becomes what was best then. Damaged checkpoints are set aside.
+
+        Raises:
+            RunError: there are checkpoints and none of them can be used, or the disk refuses.
+        """
+        clear_unfinished(self.folder)
+        checkpoint = self._newest()
+        if checkpoint is None:
+            if self._journal.exists():
+                self._cut_journal(0)
+            return None
+        self._cut_journal(int(checkpoint.state["journal_bytes"]))
+        self._best = checkpoint.state["best"]
+        if self._best is None:
+            self.weights.unlink(missing_ok=True)
+        else:
+            link_file(self._checkpoints / self._best, self.weights)
+        self._prune()
+        return checkpoint
+
+    def save(
+        self, step: int, checkpoint: Checkpoint, write_weights: WriteWeights | None = None
+    ) -> None:
+        """Write a checkpoint in the background, from a copy; it remembers the journal's length.
+
+        Args:
+            step: of the run.
+            checkpoint: its tensors may change as soon as this returns.
+            write_weights: where the network is the best so far: writes its weights.
+
+        Raises:
+            RunError: the disk refused the save before; what was saved earlier is whole.
+        """
+        if write_weights is not None:
+            self._best = f"best-{step:09d}.safetensors"
+        best = self._best
         size = self._journal.stat().st_size if self._journal.exists() else 0
-        checkpoint.state["journal_bytes"] = size
-        return save_checkpoint(self.folder / "checkpoints", step, checkpoint)
+        state = checkpoint.state | {"journal_bytes": size, "best": best}
+        path = self._checkpoints / f"step-{step:09d}.checkpoint"
+
+        def write(tensors: Mapping[str, Tensor]) -> None:
+            if best is not None and write_weights is not None:
+                write_weights(self._checkpoints / best, tensors)
+            write_checkpoint(path, Checkpoint(tensors, state))
+            if best is not None:
+                link_file(self._checkpoints / best, self.weights)
+            self.checkpoint_bytes = path.stat().st_size
+            self._prune()
+
+        self.saver.save(checkpoint.tensors, write)
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         """Append one line to the journal and flush it to disk."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = json.dumps({"event": event, "time": stamp, **facts}, ensure_ascii=False)
-        with disk_errors(self._journal), self._journal.open("ab") as file:
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with disk_errors(self._journal):
+            append_flushed(self._journal, line.encode() + b"\n")
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Return the journal's lines of one kind, in order."""
@@ -75,37 +146,97 @@ class Run:
         lines = self._journal.read_text(encoding="utf-8").splitlines()
         return [each for each in map(json.loads, lines) if each["event"] == kind]
 
-    @property
-    def _journal(self) -> Path:
-        return self.folder / "journal.jsonl"
+    def _newest(self) -> Checkpoint | None:
+        found = sorted(self._found(), reverse=True)
+        damaged: list[tuple[Path, RunError]] = []
+        for path in found:
+            try:
+                checkpoint = self._usable(path)
+            except RunError as error:
+                damaged.append((path, error))
+                continue
+            for each, error in damaged:
+                _log.warning("%s The one before it is used.", error)
+                each.replace(each.with_suffix(".damaged"))
+            return checkpoint
+        if damaged:
+            raise RunError(
+                f"None of the {len(found)} checkpoints in {self._checkpoints} is whole, so this "
+                f"run cannot go on. The newest: {damaged[0][1]} Restore one from a copy, or "
+                "start anew with --anew, which moves this run aside."
+            )
+        return None
+
+    def _usable(self, path: Path) -> Checkpoint:
+        """Read a checkpoint with all that belongs to it; RunError says what is wrong."""
+        checkpoint = read_checkpoint(path)
+        best, size = checkpoint.state["best"], checkpoint.state["journal_bytes"]
+        there = self._journal.stat().st_size if self._journal.exists() else 0
+        if there < size:
+            raise RunError(
+                f"The checkpoint {path} belongs to a journal of {size:,} bytes, and {self._journal}"
+                f" has {there:,}: something was taken out."
+            )
+        try:
+            if best is not None:
+                load_weights(self._checkpoints / best)
+        except WeightsError as cause:
+            raise RunError(f"The checkpoint {path} lacks its best weights. {cause}") from cause
+        return checkpoint
+
+    def _found(self) -> list[Path]:
+        if not self._checkpoints.is_dir():
+            return []
+        return [each for each in self._checkpoints.iterdir() if _CHECKPOINT.fullmatch(each.name)]
+
+    def _prune(self) -> None:
+        """Keep the newest checkpoints and the best weights that they name."""
+        with disk_errors(self._checkpoints):
+            found = sorted(self._found())
+            for old in found[:-_KEPT]:
+                old.unlink(missing_ok=True)
+            named = {read_state(each).get("best") for each in found[-_KEPT:]}
+            for best in self._checkpoints.glob("best-*.safetensors"):
+                if best.name not in named:
+                    best.unlink(missing_ok=True)
 
     def _cut_journal(self, size: int) -> None:
-        with disk_errors(self._journal), self._journal.open("r+b") as file:
+        with disk_errors(self._journal), self._journal.open("ab") as file:
             file.truncate(size)
 
 
 @contextmanager
-def open_run(folder: Path, asked: Mapping[str, Any]) -> Generator[Run]:
+def open_run(folder: Path, asked: Mapping[str, Any], *, anew: bool = False) -> Generator[Run]:
     """Lock a run folder and give it; write `run.json` where it is new, else compare with it.
 
     Args:
         folder: made where missing.
         asked: what shapes the run: fingerprint of the data, classes, the weights that it starts
             from, recipe; and facts beside (versions, machine) that may differ when it goes on.
+        anew: where the folder holds a run, move it aside first, as `<folder>.before-<n>`.
 
     Raises:
         RunError: the folder belongs to another recipe, model or source (the differences are
             listed), holds something else, or is in use by another process.
     """
-    kept = folder / "run.json"
-    _refuse_strange(folder, kept)  # before the lock: nothing is left in a folder of other things
+    if anew and (folder / "run.json").is_file():
+        _move_aside(folder)
+    _refuse_strange(folder)  # before the lock: nothing is left in a folder of other things
     with locked(folder):
-        _refuse_strange(folder, kept)
+        _refuse_strange(folder)
+        kept = folder / "run.json"
         if kept.is_file():
-            _refuse_other(folder, read_json(kept), asked)
+            before = cast("dict[str, Any]", read_json(kept))
+            refuse_other(folder, before, asked)
         else:
+            clear_unfinished(folder)
             write_json(kept, dict(asked))
-        yield Run(folder)
+            before = dict(asked)
+        run = Run(folder, before)
+        try:
+            yield run
+        finally:
+            run.saver.close()  # before the lock is let go
 
 
 def find_run(root: Path, asked: Mapping[str, Any]) -> Path | None:
@@ -115,59 +246,42 @@ def find_run(root: Path, asked: Mapping[str, Any]) -> Path | None:
     kept = sorted(root.glob("*/run.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in kept:
         with contextlib.suppress(RunError):
-            if not _differences(read_json(path), asked):
+            if not differences(read_json(path), asked):
                 return path.parent
     return None
 
 
-def _refuse_strange(folder: Path, kept: Path) -> None:
+def is_free(folder: Path) -> bool:
+    """Whether a run may begin here: nothing is there, or what a call left that died at once."""
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(
+        each.name == _LOCK or is_unfinished(each) for each in folder.iterdir()
+    )
+
+
+def _refuse_strange(folder: Path) -> None:
     """Refuse a file, and a folder that holds other things than a run."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; a run is a folder. Choose another name with --run.")
-    if folder.is_dir() and not kept.is_file():
-        others = sorted(each.name for each in folder.iterdir() if each.name != "lock")
-        if others:
-            raise RunError(
-                f"{folder} holds other things ({some(others)}) and no run. Choose a new or an "
-                "empty folder with --run."
-            )
-
-
-def _refuse_other(folder: Path, kept: object, asked: Mapping[str, Any]) -> None:
-    lines = _differences(kept, asked)
-    if lines:
+    if not (folder / "run.json").is_file() and not is_free(folder):
+        others = sorted(
+            each.name for each in folder.iterdir() if each.name != _LOCK and not is_unfinished(each)
+        )
         raise RunError(
-            f"{folder} holds another run. It differs in {'; '.join(lines)}. "
-            "Choose another folder with --run, or ask for the same again to continue it."
+            f"{folder} holds other things ({some(others)}) and no run. Choose a new or an empty "
+            "folder with --run."
         )
 
 
-def _differences(kept: object, asked: Mapping[str, Any]) -> list[str]:
-    """Return what was asked otherwise then and now, a phrase each; recipes field by field."""
-    before = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
-    now: dict[str, Any] = json.loads(json.dumps(dict(asked)))
-    lines: list[str] = []
-    for key in _SAME:
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += _fields_that_differ(cast("dict[str, Any]", old), cast("dict[str, Any]", new))
-        elif old != new:
-            lines.append(_then_and_now(key, old, new))
-    return lines
-
-
-def _fields_that_differ(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    return [
-        _then_and_now(name, old.get(name), new.get(name))
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    ]
-
-
-def _then_and_now(name: str, old: Any, new: Any) -> str:
-    return f"{name}: {_short(old)} then, {_short(new)} now"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _move_aside(folder: Path) -> None:
+    """Give a run that nobody uses another name beside its own."""
+    names = (folder.with_name(f"{folder.name}.before-{n}") for n in range(1, 10_000))
+    aside = next(each for each in names if not each.exists())
+    with disk_errors(folder):
+        with locked(folder):
+            if os.name != "nt":
+                folder.rename(aside)
+        if os.name == "nt":  # where a folder with an open file in it cannot be moved
+            folder.rename(aside)
+    _log.info("The run in %s was moved to %s.", folder, aside)

@@ -14,35 +14,51 @@ __all__ = ["StopRequest", "stop_on_signals"]
 
 
 class StopRequest:
-    """Whether somebody asked the run to stop, and who."""
+    """Whether somebody asked to stop, and who."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
-        self.is_looked_at = False
+        self._at_once = False
 
     def __bool__(self) -> bool:
         return self.reason is not None
 
+    def ask(self, reason: str) -> None:
+        """Ask to stop; asked again, break off."""
+        if self:
+            raise KeyboardInterrupt
+        self.reason = reason
+        if self._at_once:
+            raise _StopNow
+
     @contextmanager
-    def looked_at(self) -> Generator[None]:
-        """Let signals wait for whoever looks inside the `with` block, and saves before it ends."""
-        self.is_looked_at = True
+    def at_once(self) -> Generator[None]:
+        """Let the block end in its middle when somebody asks: all of it can be done again.
+
+        Raises:
+            Interrupted: somebody asked, within the block or before.
+        """
         try:
-            yield
-        finally:
-            self.is_looked_at = False
+            try:
+                self._at_once = True
+                if self:
+                    raise _StopNow
+                yield
+            finally:
+                self._at_once = False
+        except _StopNow:
+            raise Interrupted(f"Stopped by {self.reason}.") from None
+
+
+class _StopNow(KeyboardInterrupt):
+    """Passes through whatever handles errors, as Ctrl-C does."""
 
 
 @contextmanager
 def stop_on_signals() -> Generator[StopRequest]:
-    """Turn the first Ctrl-C or SIGTERM into a request; a second Ctrl-C breaks off at once.
+    """Turn the first Ctrl-C or SIGTERM into a request; a second one breaks off at once.
 
-    Where nobody looks at the request (packing takes minutes, and keeps what is done) it ends the
-    work there and then. Outside the main thread, where Python delivers no signals, the request is
-    simply never made.
-
-    Raises:
-        Interrupted: inside the `with` block, by a signal that nobody looks at.
+    Outside the main thread, where Python delivers no signals, the request is simply never made.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -50,11 +66,7 @@ def stop_on_signals() -> Generator[StopRequest]:
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if request:
-            raise KeyboardInterrupt
-        request.reason = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-        if not request.is_looked_at:
-            raise Interrupted(f"Stopped by {request.reason}. The same command goes on.")
+        request.ask("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
 
     before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from alexnet.errors import AlexNetError, RecipeError
 from alexnet.files import replace_file
 
 __all__ = ["FeatureRows", "feature_writer"]
+
+_GROUP_BYTES = 16 << 20
+"""Numbers that are written to a Parquet file at once."""
 
 
 @dataclass(frozen=True)
@@ -51,41 +55,60 @@ def feature_writer(out: Path) -> Callable[[Iterator[FeatureRows]], None]:
         return lambda rows: replace_file(out, lambda file: _write_parquet(file, rows))
     raise RecipeError(
         f'out must end in .npz or .parquet; got "{out}". NumPy reads the first, '
-        "pandas and others the second."
+        "pandas and others the second. A head is stored as .safetensors: add --head."
     )
 
 
 def _write_npz(file: BinaryIO, rows: Iterator[FeatureRows], folder: Path) -> None:
-    """Write the arrays features (N, D) float32, paths, labels, classes and splits.
+    """Write the arrays features (N, D) float32, labels, paths, classes and splits.
 
-    The shape stands before the numbers, so that these wait in a nameless file until it is known.
+    How many rows there are and how long the longest text is stands before the numbers, so that
+    every array waits in a nameless file until that is known.
     """
-    texts: dict[str, list[str]] = {"paths": [], "classes": [], "splits": []}
-    labels: list[NDArray[np.int64]] = []
-    count = width = 0
-    with tempfile.TemporaryFile(dir=folder) as waiting:
+    with ExitStack() as stack:
+        names = ("features", "labels", "paths", "classes", "splits")
+        columns = {
+            name: _Column(stack.enter_context(tempfile.TemporaryFile(dir=folder))) for name in names
+        }
         for part in rows:
-            waiting.write(np.ascontiguousarray(part.features, dtype="<f4").data)
-            count, width = count + len(part.features), part.features.shape[1]
-            labels.append(part.labels)
-            texts["paths"] += part.paths
-            texts["classes"] += part.classes
-            texts["splits"] += part.splits
-        waiting.seek(0)
+            columns["features"].add(np.ascontiguousarray(part.features, dtype="<f4"))
+            columns["labels"].add(part.labels)
+            for name in names[2:]:
+                columns[name].add(np.array(getattr(part, name), dtype=np.str_))
         with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-            with _entry(archive, "features") as entry:
-                head = {"descr": "<f4", "fortran_order": False, "shape": (count, width)}
-                np.lib.format.write_array_header_1_0(entry, head)
-                shutil.copyfileobj(waiting, entry, 1 << 20)
-            arrays = {name: np.array(values) for name, values in texts.items()}
-            for name, array in {"labels": np.concatenate(labels), **arrays}.items():
-                with _entry(archive, name) as entry:
-                    np.lib.format.write_array(entry, array, allow_pickle=False)
+            for name, column in columns.items():
+                # A fixed date, so that equal features give equal bytes.
+                entry = archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
+                with entry:
+                    column.write_to(cast("BinaryIO", entry))
 
 
-def _entry(archive: zipfile.ZipFile, name: str) -> Any:
-    """Open an entry with a fixed date, so that equal features give equal bytes."""
-    return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
+class _Column:
+    """An array that comes in parts and waits on the disk until all are there."""
+
+    def __init__(self, waiting: IO[bytes]) -> None:
+        self._file = waiting
+        self._parts: list[tuple[np.dtype[Any], tuple[int, ...]]] = []
+
+    def add(self, part: NDArray[Any]) -> None:
+        """Take the next rows: of the same shape but for their number, texts of any length."""
+        self._parts.append((part.dtype, part.shape))
+        self._file.write(part.tobytes())
+
+    def write_to(self, entry: BinaryIO) -> None:
+        """Write NumPy's header and the rows, every text as wide as the longest one."""
+        dtype = np.result_type(*{kind for kind, _ in self._parts})
+        count = sum(shape[0] for _, shape in self._parts)
+        head = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": (count, *self._parts[0][1][1:]),
+        }
+        np.lib.format.write_array_header_1_0(entry, head)
+        self._file.seek(0)
+        for kind, shape in self._parts:
+            data = self._file.read(math.prod(shape) * kind.itemsize)
+            entry.write(np.frombuffer(data, dtype=kind).astype(dtype, copy=False).tobytes())
 
 
 def _write_parquet(file: BinaryIO, rows: Iterator[FeatureRows]) -> None:
@@ -96,13 +119,25 @@ def _write_parquet(file: BinaryIO, rows: Iterator[FeatureRows]) -> None:
     arrow = cast("Any", pa)
     writer: Any = None
     try:
-        for part in rows:
-            table = arrow.table(_columns(part, arrow))
+        for group in _groups(rows):
+            table = arrow.concat_tables([arrow.table(_columns(part, arrow)) for part in group])
             writer = writer or pq.ParquetWriter(file, table.schema)
             writer.write_table(table)
     finally:  # also after an error: else it writes when the file is closed already
         if writer is not None:
             writer.close()
+
+
+def _groups(rows: Iterator[FeatureRows]) -> Iterator[list[FeatureRows]]:
+    """Gather rows to groups of some size: the end of a file describes each of its groups."""
+    waiting: list[FeatureRows] = []
+    for part in rows:
+        waiting.append(part)
+        if sum(each.features.nbytes for each in waiting) >= _GROUP_BYTES:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
 def _columns(part: FeatureRows, arrow: Any) -> dict[str, Any]:

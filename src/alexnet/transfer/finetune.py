@@ -6,7 +6,7 @@ from typing import Any
 
 from alexnet.build import Start
 from alexnet.errors import RecipeError, WeightsError
-from alexnet.models import Network, build_model
+from alexnet.models import Network, bare, build_model
 from alexnet.recipe import Mean, Recipe, RecipeChanges, changed
 from alexnet.recipes import finetuning
 from alexnet.weights import Weights
@@ -28,7 +28,7 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
     Raises:
         WeightsError: the weights do not fit their own network.
     """
-    trained = weights.network()
+    trained = bare(weights.network())
     arguments: dict[str, Any] = {**trained.arguments, "classes": classes}
     network = build_model(trained.model, **arguments, seed=seed)
     head = last_layer(network)

@@ -5,6 +5,13 @@ and the results, and no code: nothing is ever unpickled. Files of other programs
 through importers, a folder each.
 """
 
+from alexnet.weights.exporting import (
+    ExportRequest,
+    Precision,
+    Runnable,
+    open_safetensors,
+    write_safetensors,
+)
 from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
 from alexnet.weights.importing import Imported, ImportRequest
 from alexnet.weights.published import PUBLISHED, get_weights
@@ -13,13 +20,18 @@ from alexnet.weights.weights import Weights, current_versions
 __all__ = [
     "FILE_NAME",
     "PUBLISHED",
+    "ExportRequest",
     "ImportRequest",
     "Imported",
+    "Precision",
+    "Runnable",
     "Storage",
     "Weights",
     "current_versions",
     "get_weights",
     "load_weights",
+    "open_safetensors",
     "save_weights",
     "weights_file",
+    "write_safetensors",
 ]

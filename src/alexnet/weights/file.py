@@ -36,7 +36,8 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
         path: the file to make or replace, usually `*.safetensors`.
         weights: what to keep.
         dtype: how the network's numbers are kept: "float32" bit for bit; "float16" and "bfloat16"
-            halve the file and round. The mean image is always kept in full.
+            halve the file and round. Always kept in full, since they are few and of any size: the
+            mean image and tensors of one axis (biases, what a normalisation over the batch knows).
 
     Raises:
         WeightsError: a number lies outside of float16, or a value is not plain JSON.
@@ -132,7 +133,7 @@ def _near(path: Path) -> str:
 
 def _stored(tensor: Tensor, name: str, dtype: Storage) -> Tensor:
     tensor = tensor.detach().cpu()
-    if not tensor.is_floating_point():
+    if not tensor.is_floating_point() or tensor.ndim < 2:
         return tensor.contiguous()
     kept = tensor.to(getattr(torch, dtype)).contiguous()
     if dtype != "float32" and bool((kept.isinf() & tensor.isfinite()).any()):

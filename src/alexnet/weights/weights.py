@@ -13,7 +13,14 @@ from torch import Tensor
 import alexnet
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model, is_foreign, is_layer_file, needs_trust
+from alexnet.models import (
+    HeadedNetwork,
+    Network,
+    build_model,
+    is_foreign,
+    is_layer_file,
+    needs_trust,
+)
 from alexnet.weights.header import digest_of
 
 __all__ = ["Weights", "current_versions"]
@@ -85,6 +92,8 @@ class Weights:
         kinds = {name: each.dtype for name, each in network.state_dict().items()}
         own = {name: self.state[name].to("cpu", kind, copy=True) for name, kind in kinds.items()}
         network.load_state_dict(own, assign=True)
+        if isinstance(network, HeadedNetwork) and (flaw := network.classifier.flaw()):
+            raise WeightsError(f"The head of the weights cannot be used: {flaw}. {_REMEDY}")
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 

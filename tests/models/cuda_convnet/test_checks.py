@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
+from alexnet.models import build_model, file_rates
 
 # layer, options of the layer file that are set (None: taken out), the sentence
 LAYER_CHECKS = [
@@ -207,7 +212,33 @@ def test_texts_that_are_no_layer_files(build, layers, words):
 
 @pytest.mark.parametrize("files", [None, {}, {"layers": 1, "parameters": ""}, "text", []])
 def test_arguments_that_are_no_texts(files):
-    from alexnet.models import build_model
-
     with pytest.raises(RecipeError, match='made of two texts, "layers" and "parameters"'):
         build_model("cuda_convnet", classes=2, files=files)
+
+
+WORDS = [
+    *("conv", "pool", "fc", "local", "cmrnorm", "eltsum", "concat", "softmax", "data", "conv1"),
+    *("labels", "probs", "0", "1", "-1", "3", "16", "17", "1e9", "1e400", "", "a,b", "conv1,pool1"),
+    *("relu", "tanh[1,2]", "max", "avg", "nan", "\x00", "ü", "[", "x=y", "9" * 30),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 60), st.sampled_from(WORDS)), min_size=1, max_size=4),
+    dropped=st.integers(0, 60),
+)
+def test_whatever_stands_in_the_files_nothing_but_a_sentence_comes(changes, dropped, net):
+    texts = []
+    for text in (net.layers, net.parameters):
+        lines = text.splitlines()
+        for place, word in changes:
+            option, equals, _ = lines[place % len(lines)].partition("=")
+            lines[place % len(lines)] = f"{option}={word}" if equals else word
+        del lines[dropped % len(lines)]
+        texts.append("\n".join(lines))
+    files = {"layers": texts[0], "parameters": texts[1]}
+    with contextlib.suppress(RecipeError), torch.device("meta"):
+        build_model("cuda_convnet", classes=10, image_px=32, crop_px=32, files=files)
+    with contextlib.suppress(RecipeError):
+        file_rates(files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from alexnet.errors import did_you_mean
@@ -57,8 +58,9 @@ def fc(section: Section, plan: Plan) -> Layer:
     plan.afford(section, outputs * (sum(inputs) + 1), Shape(outputs))
 
     def make() -> nn.Module:
+        device = torch.get_default_device()
         made: list[nn.Module] = [
-            nn.utils.skip_init(FullyConnected, numbers, outputs, bias=index == 0)
+            nn.utils.skip_init(FullyConnected, numbers, outputs, bias=index == 0, device=device)
             for index, numbers in enumerate(inputs)
         ]
         return made[0] if len(made) == 1 else Summed(made)

@@ -1,0 +1,113 @@
+"""Saving beside the training: when it is due, and a thread that writes a copy."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alexnet.errors import RecipeError
+
+__all__ = ["SaveEvery", "Saver"]
+
+_WORDS = re.compile(r"\s*([0-9.eE+-]+)\s*(m|min|minute|minutes|step|steps)?\s*")
+
+
+@dataclass(frozen=True)
+class SaveEvery:
+    """How often a checkpoint is saved within an epoch: by the clock, or by steps."""
+
+    minutes: float = math.inf
+    steps: int | None = None
+
+    @classmethod
+    def parse(cls, asked: float | str) -> SaveEvery:
+        """Read minutes (10, "10", "10 min") or steps ("500 steps").
+
+        Raises:
+            RecipeError: it is neither, or not above 0.
+        """
+        found = _WORDS.fullmatch(str(asked))
+        number = _number(found[1]) if found else None
+        if found and number is not None and 0 < number < math.inf:
+            if not (found[2] or "").startswith("step"):
+                return cls(minutes=number)
+            if number == int(number):
+                return cls(steps=int(number))
+        raise RecipeError(
+            "save_every must be minutes above 0, such as 10 or 0.5, or whole steps, such as "
+            f'"500 steps"; got {asked!r}.'
+        )
+
+    def is_due(self, step: int, seconds: float) -> bool:
+        """Say whether to save after a step (counted from 1), so long after the last save."""
+        return seconds >= 60 * self.minutes or bool(self.steps and step % self.steps == 0)
+
+
+class Saver:
+    """Writes copies of tensors in a thread of its own, one write at a time.
+
+    Memory is bounded by one copy, whose buffers are used again.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "saving")
+        self._copies: dict[str, Tensor] = {}
+        self._write: Future[None] | None = None
+        self.writing_s: float | None = None  # what the last finished write took
+
+    def save(
+        self, tensors: Mapping[str, Tensor], write: Callable[[dict[str, Tensor]], None]
+    ) -> None:
+        """Copy `tensors` to the CPU and have `write` called with the copies, in the thread.
+
+        The caller waits for the copying, and before it for the write that is under way.
+
+        Raises:
+            AlexNetError: what the write before raised.
+        """
+        self.wait()
+        copies = {name: self._copied(name, tensor) for name, tensor in tensors.items()}
+        self._write = self._thread.submit(self._timed, write, copies)
+
+    def check(self) -> None:
+        """Raise what the last write raised, without waiting for one that is under way."""
+        if self._write is not None and self._write.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until nothing is being written, and raise what the last write raised."""
+        if self._write is not None:
+            self._write.exception()  # may be broken off by Ctrl-C, and is then still under way
+            written, self._write = self._write, None
+            written.result()
+
+    def close(self) -> None:
+        """Wait for the thread; what the last write raised is raised by `wait` alone."""
+        self._thread.shutdown()
+
+    def _copied(self, name: str, tensor: Tensor) -> Tensor:
+        copy = self._copies.get(name)
+        if copy is None or copy.shape != tensor.shape or copy.dtype != tensor.dtype:
+            # In the order in which it is written, so that the thread only reads it.
+            copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
+            self._copies[name] = copy
+        return copy.copy_(tensor.detach())
+
+    def _timed(self, write: Callable[[dict[str, Tensor]], None], copies: dict[str, Tensor]) -> None:
+        started = time.perf_counter()
+        write(copies)
+        self.writing_s = time.perf_counter() - started
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,134 @@
+"""Writing weights for other programs: write, hold against the original, keep or throw away."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from alexnet.errors import SourceError, WeightsError
+from alexnet.files import disk_errors, replace_file
+from alexnet.records import ExportReport
+from alexnet.transfer.comparison import Batch, Comparison, asked, compare, made_pictures, reference
+from alexnet.weights import (
+    ExportRequest,
+    Precision,
+    Runnable,
+    Weights,
+    open_safetensors,
+    write_safetensors,
+)
+
+__all__ = ["BOUNDS", "ExportFormat", "export_weights"]
+
+ExportFormat = Literal["safetensors"]
+
+BOUNDS: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.02}
+"""How far a file's numbers may be from those of its weights, over the largest where above 1."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A form of file: how it is written, and how it is opened again by a program that runs it."""
+
+    write: Callable[[Weights, ExportRequest, Path], None]
+    open: Callable[[Path], Runnable]
+
+
+EXPORTERS: Mapping[ExportFormat, Exporter] = {
+    "safetensors": Exporter(write_safetensors, open_safetensors),
+}
+
+
+def export_weights(
+    weights: Weights,
+    request: ExportRequest,
+    *,
+    to: ExportFormat,
+    out: Path,
+    batches: Callable[[], Iterator[Batch]] | None = None,
+) -> ExportReport:
+    """Write weights in another form, and keep the file only if it answers as they do.
+
+    Args:
+        weights: what is written.
+        request: how.
+        to: the form.
+        out: file to write; it is as it was where anything goes wrong.
+        batches: gives the pictures to check on; None: some that are made here.
+
+    Raises:
+        WeightsError: what cannot be written so, or a file that answers otherwise than its weights.
+        SourceError: no picture to check on.
+        RunError: the disk refuses.
+    """
+    exporter = EXPORTERS[to]
+    rule = weights.preprocessing
+    pictures = batches() if batches else iter([(made_pictures(rule.image_px), None)])
+    with disk_errors(out), tempfile.TemporaryDirectory() as scratch:
+        written = Path(scratch, out.name)
+        exporter.write(weights, request, written)
+        opened = exporter.open(written)
+        wanted, found = reference(weights, request), asked(opened, rule, request)
+        comparison = compare(wanted, found, pictures, weights.classes)
+        _judge(comparison, request, out)
+        with written.open("rb") as file:
+            replace_file(out, lambda kept: shutil.copyfileobj(file, kept))
+    report = ExportReport(
+        out=str(out),
+        format=to,
+        precision=request.precision,
+        bytes=out.stat().st_size,
+        model=weights.model,
+        classes=len(weights.classes),
+        takes=_takes(weights, request, to),
+        gives=f"{request.gives} ({len(weights.classes)})",
+        runtime=opened.runtime,
+        pictures=comparison.pictures,
+        made=batches is None,
+        largest_difference=comparison.difference,
+        bound=BOUNDS[request.precision],
+        same_class=comparison.same_class,
+    )
+    return replace(report, **_shares(comparison))
+
+
+def _judge(found: Comparison, request: ExportRequest, out: Path) -> None:
+    if not found.pictures:
+        raise SourceError("There is no picture to check the file on. Name others after --check.")
+    bound = BOUNDS[request.precision]
+    if not found.difference <= bound:
+        raise WeightsError(
+            f"The file for {out} would not answer as the weights do: on {found.pictures} pictures "
+            f"their numbers differ by up to {found.difference:.2g}, and {bound:g} is the bound for "
+            f"{request.precision}. Nothing was written. Choose another --precision."
+        )
+
+
+def _shares(found: Comparison) -> dict[str, Any]:
+    """Return the shares of right answers before and after, where the pictures have classes."""
+    try:
+        before, after = (tally.results(crops=1) for tally in (found.before, found.after))
+    except SourceError:  # pictures without classes
+        return {}
+    return {
+        "top1_before": before.top1,
+        "top1_after": after.top1,
+        "top5_before": before.top5,
+        "top5_after": after.top5,
+    }
+
+
+def _takes(weights: Weights, request: ExportRequest, to: ExportFormat) -> str:
+    if to == "safetensors":
+        return "picture files, by every verb of alexnet"
+    rule = weights.preprocessing
+    side, crop = rule.image_px, rule.crop_px
+    return {
+        "picture": f"pictures, uint8 (N, {side}, {side}, 3), RGB",
+        "crop": f"central crops, uint8 (N, {crop}, {crop}, 3), RGB",
+        "numbers": f"prepared numbers, float32 (N, 3, {crop}, {crop}), {rule.order}",
+    }[request.takes]

@@ -1,0 +1,80 @@
+"""What is asked of an export, and what a written file must let one do: answer for pictures.
+
+Legend: N pictures, S side of the stored picture, c side of the crop, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.errors import WeightsError
+from alexnet.weights.file import load_weights, save_weights
+from alexnet.weights.weights import Weights
+
+__all__ = ["ExportRequest", "Gives", "Precision", "Runnable", "Takes", "open_safetensors"]
+__all__ += ["write_safetensors"]
+
+Precision = Literal["fp32", "fp16", "int8"]
+Takes = Literal["picture", "crop", "numbers"]
+Gives = Literal["probabilities", "logits"]
+
+Run = Callable[[NDArray[Any]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """How a file is to be.
+
+    Args:
+        precision: of weights and arithmetic.
+        takes: "picture": (N, S, S, 3) uint8, RGB, as stored; the graph cuts the centre and prepares
+            it. "crop": (N, c, c, 3) uint8, the central crop. "numbers": (N, 3, c, c) float32, after
+            preprocessing.
+        gives: "probabilities" (softmax) or "logits", (N, K) float32.
+        plain_operators: no operator for normalisation, only elementary ones.
+    """
+
+    precision: Precision = "fp32"
+    takes: Takes = "picture"
+    gives: Gives = "probabilities"
+    plain_operators: bool = False
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A written file, opened by a program that runs it."""
+
+    runtime: str  # its name and version
+    weights: Weights | None = None  # where the file holds these, and we are the program
+    run: Run | None = None  # from what the file takes to what it gives, where another program is
+
+
+def write_safetensors(weights: Weights, request: ExportRequest, path: Path) -> None:
+    """Write a weights file of our own, perhaps in half precision.
+
+    Raises:
+        WeightsError: a precision or a form that such a file does not have.
+        RunError: the disk refuses.
+    """
+    if request.precision == "int8":
+        raise WeightsError(
+            "A weights file of alexnet keeps fp32 or fp16. For int8 choose --to onnx or openvino."
+        )
+    if request != ExportRequest(precision=request.precision):
+        raise WeightsError(
+            "A weights file of alexnet holds its preprocessing and no graph. Leave --takes, "
+            "--gives and --plain-operators out, or choose --to onnx."
+        )
+    dtype = "float16" if request.precision == "fp16" else "float32"
+    save_weights(path, weights, dtype=dtype)
+
+
+def open_safetensors(path: Path) -> Runnable:
+    """Open a weights file of our own."""
+    return Runnable("alexnet itself", weights=load_weights(path))

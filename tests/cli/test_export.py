@@ -1,0 +1,88 @@
+"""`alexnet export`: files that other programs run, held against the weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from alexnet import export, load_weights
+from alexnet.errors import RecipeError, SourceError, WeightsError
+
+
+def test_half_a_weights_file_is_one_for_every_verb(alexnet, trained, tmp_path):
+    out, photos = tmp_path / "half.safetensors", trained.pictures
+    words = ("--to", "safetensors", "--precision", "fp16", "--out", out, "--check", photos)
+    said = alexnet("export", trained.run, *words)
+    assert said.code == 0, said.err
+    assert "half.safetensors: mlp for 2 classes as safetensors, fp16" in said.out
+    assert "Checked with alexnet itself on 4 pictures (given)" in said.out  # those it held out
+    assert "Right answers: " in said.out
+    whole = trained.run / "weights.safetensors"
+    assert out.stat().st_size < 0.52 * whole.stat().st_size
+
+    results = json.loads(alexnet("evaluate", out, photos, "--json").out)
+    assert results["images"] == 16
+    assert alexnet("predict", out, photos / "ant/0.png").code == 0
+    assert alexnet("describe", out).code == 0
+    features = ("--out", tmp_path / "f.npz")
+    assert alexnet("features", out, photos, *features).code == 0
+    more = ("--epochs", 1, "--batch", 4, "--cache", "none", "--precision", "fp32", "--threads", 1)
+    assert alexnet("finetune", out, photos, "--run", tmp_path / "run", *more).code == 0
+
+
+def test_a_whole_weights_file_is_the_same_file(trained, tmp_path):
+    report = export(trained.run, to="safetensors", out=tmp_path / "w.safetensors")
+    assert (report.largest_difference, report.made, report.top1_before) == (0, True, None)
+    assert report.same_class == report.pictures == 12
+    assert report.bytes == (tmp_path / "w.safetensors").stat().st_size
+    assert load_weights(tmp_path / "w.safetensors").digest == load_weights(trained.run).digest
+
+
+def test_pictures_without_classes_and_with_others_will_do(alexnet, trained, tmp_path):
+    words = ("--to", "safetensors", "--out", tmp_path / "w", "--json", "--check")
+    found = json.loads(alexnet("export", trained.run, *words, trained.pictures / "ant").out)
+    assert (found["pictures"], found["top1_before"]) == (8, None)
+    others = tmp_path / "others"
+    for name in ("ant", "wasp"):
+        (others / name).mkdir(parents=True)
+        picture = (trained.pictures / "ant/0.png").read_bytes()
+        (others / name / "0.png").write_bytes(picture)
+    said = alexnet("export", trained.run, *words, others)
+    assert 'do not know the class "wasp"' in said.err
+    assert json.loads(said.out)["pictures"] == 2
+    said = alexnet("export", trained.run, *words, trained.pictures, "--pictures", 3)
+    assert json.loads(said.out)["pictures"] == 3
+
+
+def test_what_cannot_be_checked_is_told(trained, tmp_path):
+    def asked(**more: object) -> None:
+        export(trained.run, to="safetensors", out=tmp_path / "w", **more)
+
+    with pytest.raises(RecipeError, match="at least 1; got 0"):
+        asked(pictures=0)
+    with pytest.raises(RecipeError, match="--split chooses among the pictures of --check"):
+        asked(split="val")
+    with pytest.raises(SourceError, match="none"):
+        asked(check=tmp_path / "none")
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    (torn / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(SourceError, match="not one of its 1 picture can be read"):
+        asked(check=torn)
+    with pytest.raises(SourceError, match='no pictures in the split "test"'):
+        asked(check=trained.pictures, split="test")
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_file_beyond_the_bound_is_not_kept(trained, tmp_path, monkeypatch):
+    from alexnet.transfer import export as exporting
+
+    monkeypatch.setattr(exporting, "BOUNDS", {"fp32": -1.0})
+    out: Path = tmp_path / "w.safetensors"
+    out.write_bytes(b"as it was")
+    with pytest.raises(WeightsError, match="differ by up to 0, and -1 is the bound for fp32"):
+        export(trained.run, to="safetensors", out=out)
+    assert out.read_bytes() == b"as it was"
+    assert list(tmp_path.iterdir()) == [out]
