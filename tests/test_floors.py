@@ -14,7 +14,7 @@ FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
         *("kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress", "trust"),
+        *("files", "csv_files", "locks", "devices", "progress", "trust", "compiling"),
     },
     {"nn", "images"},
     {"models", "data"},

@@ -86,3 +86,30 @@ def test_a_file_beyond_the_bound_is_not_kept(trained, tmp_path, monkeypatch):
         export(trained.run, to="safetensors", out=out)
     assert out.read_bytes() == b"as it was"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_an_onnx_file_answers_as_the_verb_predict(alexnet, trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    out, photos = tmp_path / "net.onnx", trained.pictures
+    words = ("--to", "onnx", "--out", out, "--check", photos, "--split", "all", "--json")
+    found = json.loads(alexnet("export", trained.run, *words).out)
+    assert found["largest_difference"] < 1e-5
+    assert (found["pictures"], found["same_class"]) == (16, 16)
+    assert found["top1_before"] == found["top1_after"]
+    assert found["takes"] == "pictures, uint8 (N, 16, 16, 3), RGB"
+    assert found["runtime"].startswith("ONNX Runtime ")
+
+    session = onnxruntime.InferenceSession(out)
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    rule = load_weights(trained.run).preprocessing
+    name = photos / "bee/0.png"
+    pictures = rule.read(name.read_bytes(), "bee")[None]
+    (answers,) = session.run(None, {"picture": pictures})
+    said = json.loads(alexnet("predict", trained.run, name, "--json").out)["predictions"][0]
+    order = [said["classes"].index(each) for each in classes]
+    assert answers[0] == pytest.approx([said["probabilities"][i] for i in order], abs=1e-6)
+
+
+def test_a_form_without_a_graph_takes_no_wishes_for_one(trained, tmp_path):
+    with pytest.raises(WeightsError, match="Leave --takes, --gives and --plain-operators out"):
+        export(trained.run, to="safetensors", out=tmp_path / "w", gives="logits")

@@ -16,9 +16,12 @@ __all__ = ["export"]
 def export(
     weights: Place,
     *,
-    to: Literal["safetensors"],
+    to: Literal["onnx", "safetensors"],
     out: Place,
     precision: Literal["fp32", "fp16"] = "fp32",
+    takes: Literal["picture", "crop", "numbers"] = "picture",
+    gives: Literal["probabilities", "logits"] = "probabilities",
+    plain_operators: bool = False,
     check: Place | None = None,
     split: Literal["train", "val", "test", "all"] | None = None,
     pictures: int = 256,
@@ -30,9 +33,14 @@ def export(
 
     Args:
         weights: weights file, or run folder (its best weights).
-        to: the form: safetensors is a weights file for alexnet itself.
+        to: the form: onnx for ONNX Runtime and many others; safetensors is a weights file for
+            alexnet itself.
         out: file to write; replaced as a whole.
-        precision: of the weights: fp16 halves the file.
+        precision: of weights and arithmetic: fp16 halves the file.
+        takes: picture - uint8 RGB of the stored size, the centre is cut and prepared inside; crop -
+            the central crop, uint8 RGB; numbers - what is left after all preprocessing.
+        gives: probabilities (softmax inside) or logits.
+        plain_operators: write normalisation as elementary operators, for programs that have none.
         check: pictures to check on, best a source with classes that the weights know, since right
             answers are counted then; none: some that are made for it.
         split: which pictures to check on; none: as evaluate chooses.
@@ -62,5 +70,7 @@ def export(
             Path(check), loaded.classes, most=pictures, split=split, weights=Path(weights)
         )
         batches = partial(shown.batches, loaded.preprocessing)
-    request = ExportRequest(precision=precision)
+    request = ExportRequest(
+        precision=precision, takes=takes, gives=gives, plain_operators=plain_operators
+    )
     return export_weights(loaded, request, to=to, out=Path(out), batches=batches)

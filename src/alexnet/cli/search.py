@@ -68,8 +68,8 @@ def search(
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
         precision: of convolutions and products; auto measures which is faster here.
         threads: threads of arithmetic, of all workers together; none: every core.
-        save_every: minutes between two checkpoints of a trial (10, 0.5), or steps ("500 steps"); one
-            is always saved after an epoch.
+        save_every: minutes between two checkpoints of a trial (10, 0.5), or steps ("500 steps");
+            one is always saved after an epoch.
         **changes: any field of the recipe, which then does not move.
 
     Returns:

@@ -10,22 +10,26 @@ from alexnet.models.headed import HeadedNetwork, bare
 from alexnet.models.heads import HEADS, Head, make_head
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.network import Network
-from alexnet.models.wiring import Wired
+from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
 
 __all__ = [
     "GRAPH",
     "HEADS",
     "INPUT",
     "MODELS",
+    "PICTURES",
     "TORCHVISION_NAMES",
     "VERSION",
     "ForeignNetwork",
+    "FullyConnected",
     "GraphNetwork",
+    "Grouped",
     "Head",
     "HeadedNetwork",
     "Network",
     "Node",
     "Shape",
+    "Summed",
     "Wired",
     "add_layer",
     "bare",

@@ -18,13 +18,16 @@ from alexnet.weights import (
     Precision,
     Runnable,
     Weights,
+    open_onnx,
     open_safetensors,
+    takes_in_words,
+    write_onnx,
     write_safetensors,
 )
 
 __all__ = ["BOUNDS", "ExportFormat", "export_weights"]
 
-ExportFormat = Literal["safetensors"]
+ExportFormat = Literal["onnx", "safetensors"]
 
 BOUNDS: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.02}
 """How far a file's numbers may be from those of its weights, over the largest where above 1."""
@@ -39,6 +42,7 @@ class Exporter:
 
 
 EXPORTERS: Mapping[ExportFormat, Exporter] = {
+    "onnx": Exporter(write_onnx, open_onnx),
     "safetensors": Exporter(write_safetensors, open_safetensors),
 }
 
@@ -84,8 +88,8 @@ def export_weights(
         bytes=out.stat().st_size,
         model=weights.model,
         classes=len(weights.classes),
-        takes=_takes(weights, request, to),
-        gives=f"{request.gives} ({len(weights.classes)})",
+        takes="picture files" if to == "safetensors" else takes_in_words(rule, request),
+        gives=f"{request.gives}, float32 (N, {len(weights.classes)})",
         runtime=opened.runtime,
         pictures=comparison.pictures,
         made=batches is None,
@@ -120,15 +124,3 @@ def _shares(found: Comparison) -> dict[str, Any]:
         "top5_before": before.top5,
         "top5_after": after.top5,
     }
-
-
-def _takes(weights: Weights, request: ExportRequest, to: ExportFormat) -> str:
-    if to == "safetensors":
-        return "picture files, by every verb of alexnet"
-    rule = weights.preprocessing
-    side, crop = rule.image_px, rule.crop_px
-    return {
-        "picture": f"pictures, uint8 (N, {side}, {side}, 3), RGB",
-        "crop": f"central crops, uint8 (N, {crop}, {crop}, 3), RGB",
-        "numbers": f"prepared numbers, float32 (N, 3, {crop}, {crop}), {rule.order}",
-    }[request.takes]

@@ -10,10 +10,12 @@ from alexnet.weights.exporting import (
     Precision,
     Runnable,
     open_safetensors,
+    takes_in_words,
     write_safetensors,
 )
 from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
 from alexnet.weights.importing import Imported, ImportRequest
+from alexnet.weights.onnx import open_onnx, write_onnx
 from alexnet.weights.published import PUBLISHED, get_weights
 from alexnet.weights.weights import Weights, current_versions
 
@@ -30,8 +32,11 @@ __all__ = [
     "current_versions",
     "get_weights",
     "load_weights",
+    "open_onnx",
     "open_safetensors",
     "save_weights",
+    "takes_in_words",
     "weights_file",
+    "write_onnx",
     "write_safetensors",
 ]

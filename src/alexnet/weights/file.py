@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from alexnet.errors import AlexNetError, WeightsError, did_you_mean
-from alexnet.files import replace_file
+from alexnet.files import refuse_long, replace_file
 from alexnet.images import Preprocessing
 from alexnet.weights.header import KEY, digest_of, read_header, write_header
 from alexnet.weights.weights import Weights
@@ -89,7 +89,7 @@ def load_weights(path: Path) -> Weights:
         preprocessing = Preprocessing.from_json(
             header["preprocessing"], None if mean is None else mean.numpy()
         )
-    except (AlexNetError, KeyError, TypeError, ValueError) as error:
+    except (AlexNetError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise WeightsError(
             f"The preprocessing in the header of {file} cannot be used: {error}"
         ) from error
@@ -108,6 +108,7 @@ def load_weights(path: Path) -> Weights:
 
 def weights_file(path: Path) -> Path:
     """Return the file that `path` means: itself, or `weights.safetensors` of a run folder."""
+    refuse_long(path, WeightsError)
     if path.is_dir():
         if not (path / FILE_NAME).is_file():
             raise WeightsError(

@@ -25,6 +25,12 @@ from alexnet.weights.header import digest_of
 
 __all__ = ["Weights", "current_versions"]
 
+_STRANGE = (
+    *(RecipeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    RuntimeError,  # torch's own
+)
+"""What arguments of any kind raise: a stranger wrote them."""
+
 _REMEDY = "The file was put together wrongly: use another, or train again."
 
 
@@ -82,7 +88,7 @@ class Weights:
             # Nothing is taken before all is known to fit; other people's code may need numbers.
             with contextlib.nullcontext() if is_foreign(self.model) else torch.device("meta"):
                 network = build_model(self.model, **self.arguments)
-        except (RecipeError, TypeError) as error:
+        except _STRANGE as error:
             raise WeightsError(
                 f"The weights ask for a network that cannot be built here: {error} "
                 "Use the version of alexnet that wrote them"
