@@ -38,7 +38,7 @@ class Order:
     unreadable: str
     precision: str
     threads: int
-    save_every: float
+    save_every: float | str
     minutes: float | None
     trusted: str | None  # network of other code that the user named
 
