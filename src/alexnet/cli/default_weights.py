@@ -11,6 +11,8 @@ __all__ = ["weights_and_pictures", "weights_and_source"]
 
 SHIPPED = "small-200"  # as `alexnet.weights` calls it; not imported, since that loads torch
 
+_OF_WEIGHTS = {".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".caffemodel", ".onnx"}
+
 
 def weights_and_source(weights: Place, source: Place | None) -> tuple[Path, Path]:
     """Tell a call with weights and a source from one with a source alone."""
@@ -20,12 +22,12 @@ def weights_and_source(weights: Place, source: Place | None) -> tuple[Path, Path
 def weights_and_pictures(weights: Place, pictures: Sequence[Place]) -> tuple[Path, list[Place]]:
     """Tell a call whose first word is weights from one that begins with pictures.
 
-    Pictures are: "-", a file that is not called .safetensors, and, where no picture is named beside
+    Pictures are: "-", a file that is not called as weights are anywhere, and, where no picture is named beside
     it, a folder without weights in it.
     """
     first = Path(weights)
     alone = first.is_dir() and not pictures and not (first / "weights.safetensors").is_file()
-    picture = first.is_file() and first.suffix.lower() != ".safetensors"
+    picture = first.is_file() and first.suffix.lower() not in _OF_WEIGHTS
     if str(first) == "-" or alone or picture:
         return Path(SHIPPED), [weights, *pictures]
     return first, list(pictures)
