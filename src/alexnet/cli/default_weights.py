@@ -22,8 +22,8 @@ def weights_and_source(weights: Place, source: Place | None) -> tuple[Path, Path
 def weights_and_pictures(weights: Place, pictures: Sequence[Place]) -> tuple[Path, list[Place]]:
     """Tell a call whose first word is weights from one that begins with pictures.
 
-    Pictures are: "-", a file that is not called as weights are anywhere, and, where no picture is named beside
-    it, a folder without weights in it.
+    Pictures are: "-", a file that is not called as weights are anywhere, and, where no picture is
+    named beside it, a folder without weights in it.
     """
     first = Path(weights)
     alone = first.is_dir() and not pictures and not (first / "weights.safetensors").is_file()
