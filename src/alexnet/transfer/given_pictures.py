@@ -28,8 +28,8 @@ def is_pictures(given: Any) -> bool:
     """
     if _is_plain_array(given):
         return given.ndim >= 3 or given.dtype.kind in "US"
-    if hasattr(given, "dtype") or hasattr(given, "dtypes"):  # objects, or a table or column
-        given = np.asarray(given).ravel().tolist()
+    if isinstance(given, np.ndarray) or hasattr(given, "to_numpy"):  # objects; a table or column
+        given = np.asarray(cast("Any", given)).ravel().tolist()
     if not isinstance(given, list | tuple) or not given:
         return False
     first = cast("Any", given[0])
