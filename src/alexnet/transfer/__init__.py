@@ -4,7 +4,7 @@ from alexnet.transfer.ensemble import Ensemble, load_ensemble
 from alexnet.transfer.export import BOUNDS, ExportFormat, export_weights
 from alexnet.transfer.features import extract_features
 from alexnet.transfer.finetune import finetuning_recipe, last_layer, with_new_head
-from alexnet.transfer.heads import Taught, head_from_source, measure_on, teach_head
+from alexnet.transfer.heads import Taught, head_from_source, teach_head
 from alexnet.transfer.vectors import write_vectors
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "head_from_source",
     "last_layer",
     "load_ensemble",
-    "measure_on",
     "teach_head",
     "with_new_head",
     "write_vectors",
