@@ -46,7 +46,7 @@ READY = "import json, os, sys, time\nprint(json.dumps({'ready': True}), flush=Tr
 ANSWERS = {
     "a signal": ("sys.stdin.readline(); os.abort()", "died of signal 6"),
     "an end": ("sys.stdin.readline(); sys.exit(7)", "ended with 7"),
-    "no answer": ("time.sleep(60)", "no answer within 0.5 s"),
+    "no answer": ("time.sleep(60)", "no answer within 0.5 s, or 60 s of work"),
 }
 
 

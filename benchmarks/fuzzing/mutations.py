@@ -1,7 +1,7 @@
 """Ways to damage a file: bits, cuts, swaps, absurd sizes; and to sign what was damaged.
 
-A checksum stops most damage before a reader meets it. A stranger computes checksums too, so half of
-the cases have theirs put right again, and values inside of JSON are exchanged for strange ones.
+A checksum stops most damage before a reader meets it. A stranger computes checksums too, so many of
+the cases have theirs put right again, and values inside of JSON and of tensors become strange ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from safetensors.torch import load, save
 
+from alexnet.weights.header import KEY, digest_of
 from fuzzing.originals import Original
 
 __all__ = ["damaged", "digest"]
@@ -274,9 +277,54 @@ def _weights_values(name: str, files: dict[str, bytes], rng: Rng) -> dict[str, b
     return {**files, name: struct.pack("<Q", lie) + header + data[8 + length :]}
 
 
+def _weights_inside(name: str, files: dict[str, bytes], rng: Rng) -> dict[str, bytes] | None:
+    return (_weights_values if rng.random() < 0.6 else _weights_tensors)(name, files, rng)
+
+
+def _weights_tensors(name: str, files: dict[str, bytes], rng: Rng) -> dict[str, bytes] | None:
+    """Strange numbers, shapes and kinds in one tensor, with a digest that fits."""
+    data = files[name]
+    tensors = load(data)
+    chosen = sorted(tensors)[rng.integers(len(tensors))]
+    tensors[chosen] = _strange_tensor(tensors[chosen], rng)
+    length = int.from_bytes(data[:8], "little")
+    values = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][KEY])
+    values["digest"] = digest_of(tensors)
+    return {**files, name: save(tensors, {KEY: json.dumps(values)})}
+
+
+def _strange_tensor(tensor: torch.Tensor, rng: Rng) -> torch.Tensor:
+    flat = tensor.clone().reshape(-1)
+    place = int(rng.integers(max(flat.numel(), 1)))
+    number = (float("nan"), float("inf"), 3e38, -1.0, 0.0)[rng.integers(5)]
+    whole = (-1, 2**62, -(2**63), 7, 0)[rng.integers(5)]
+    if flat.numel() and rng.random() < 0.6:
+        flat[place] = number if tensor.is_floating_point() else whole
+        return flat.reshape(tensor.shape)
+    strange = (
+        tensor.double(),
+        torch.zeros(tensor.shape, dtype=torch.int64),
+        torch.zeros(tensor.shape, dtype=torch.bool),
+        torch.zeros(tensor.shape, dtype=torch.complex64),
+        torch.zeros(tensor.shape, dtype=torch.float8_e4m3fn),
+        tensor[None],
+        flat[:-1],
+        torch.zeros(()),
+        torch.zeros((0, *tensor.shape)),
+    )
+    return strange[rng.integers(len(strange))].contiguous()
+
+
+def _run_values(name: str, files: dict[str, bytes], rng: Rng) -> dict[str, bytes] | None:
+    """Strange values in run.json. Checkpoints keep their digest: a run folder is one's own."""
+    text = _strange_text(json.loads(files["run.json"]), rng)
+    return {**files, "run.json": text.encode("utf-8", "surrogatepass")}
+
+
 _INSIDE: dict[str, Callable[[str, dict[str, bytes], Rng], dict[str, bytes] | None]] = {
     "pack": _pack_values,
-    "weights": _weights_values,
+    "weights": _weights_inside,
+    "checkpoint": _run_values,
 }
 
 _STRANGE: tuple[Any, ...] = (

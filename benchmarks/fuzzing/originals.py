@@ -7,6 +7,7 @@ models are taken from a folder where there is one; they make other cases of the 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import struct
 import tarfile
@@ -24,13 +25,17 @@ from PIL import Image, ImageDraw
 from alexnet.data import open_source, write_pack
 from alexnet.images import Preprocessing
 from alexnet.models import build_model
-from alexnet.training.checkpoint import Checkpoint, write_checkpoint
+from alexnet.models.headed import with_head
+from alexnet.training import Checkpoint, open_run
 from alexnet.weights import ImportRequest, Weights, save_weights
 from alexnet.weights.caffe import import_caffe
 
-__all__ = ["PICTURE_KINDS", "Original", "Originals"]
+__all__ = ["ASKED", "PICTURE_KINDS", "Original", "Originals"]
 
 PICTURE_KINDS = ("jpeg", "png", "webp", "gif", "tiff", "bmp")
+
+ASKED = {"fingerprint": "f", "classes": ["ant", "bee"], "start": None, "recipe": {"lr": 0.1}}
+"""What the run of the checkpoints was asked for."""
 
 _REAL_OF_A_KIND = 6
 _LARGEST_REAL = 60_000  # bytes: a case is to take milliseconds
@@ -156,27 +161,13 @@ class Originals:
 
     @cached_property
     def _weights(self) -> list[Original]:
-        sides = {"image_px": 8, "crop_px": 6}
-        model = {"model": "mlp", "arguments": {"classes": 2, "activation": "relu", **sides}}
-        small = build_model("mlp", **model["arguments"])
-        mean = np.linspace(0, 255, 8 * 8 * 3, dtype=np.float32).reshape(8, 8, 3)
-        plain = Weights(
-            **model,
-            state=small.state_dict(),
-            classes=("ant", "bee"),
-            class_words={"ant": "a small worker"},
-            preprocessing=Preprocessing(**sides, mean=mean),
-            recipe={"model": "mlp", "epochs": 1},
-            results={"top1": 0.5},
-        )
-        graphs = [self._imported(each) for each in self._caffe[:2]]
+        plain = _small_weights()
+        kept = [(plain, "float32"), (plain, "bfloat16")]
+        kept += [(self._imported(each), "float16") for each in self._caffe[:2]]
+        kept += [(_headed(plain, kind, **sizes), "float32") for kind, sizes in _HEADS.items()]
         found: list[Original] = []
         with tempfile.TemporaryDirectory() as place:
-            for weights, dtype in (
-                (plain, "float32"),
-                (plain, "bfloat16"),
-                *((g, "float16") for g in graphs),
-            ):
+            for weights, dtype in kept:
                 path = Path(place) / "weights.safetensors"
                 save_weights(path, weights, dtype=dtype)
                 found.append(Original.single(path.name, path.read_bytes()))
@@ -190,18 +181,29 @@ class Originals:
 
     @cached_property
     def _checkpoint(self) -> list[Original]:
+        """A run folder with two checkpoints and the weights that were best at each."""
         rng = np.random.default_rng(7)
         with tempfile.TemporaryDirectory() as place:
-            for step in (10, 20):
-                tensors = {
-                    "fc.weight": torch.from_numpy(rng.normal(size=(6, 5)).astype(np.float32))
-                }
-                state = {"step": step, "epoch": 1, "journal_bytes": 0, "seed": 2**63, "best": None}
-                write_checkpoint(
-                    Path(place, f"step-{step:09d}.checkpoint"), Checkpoint(tensors, state)
-                )
-            files = {each.name: each.read_bytes() for each in sorted(Path(place).iterdir())}
-        return [Original(files, (max(files),)), Original(files, tuple(files))]
+            run_folder = Path(place) / "run"
+            with open_run(run_folder, ASKED) as run:
+                for step in (10, 20):
+                    run.write("epoch", {"epoch": step // 10, "val_loss": 1 / step})
+                    numbers = rng.normal(size=(6, 5)).astype(np.float32)
+                    tensors = {"fc.weight": torch.from_numpy(numbers)}
+                    state = {"step": step, "epoch": 1, "seed": 2**63, "times": [1.5, None]}
+                    run.save(
+                        step,
+                        Checkpoint(tensors, state),
+                        lambda path, _: save_weights(path, _small_weights()),
+                    )
+                    run.saver.wait()
+            files = {
+                path.relative_to(run_folder).as_posix(): path.read_bytes()
+                for path in sorted(run_folder.rglob("*"))
+                if path.is_file() and path.name != "lock"
+            }
+        newest = max(name for name in files if name.endswith(".checkpoint"))
+        return [Original(files, (newest,)), Original(files, tuple(files))]
 
     @cached_property
     def _caffe(self) -> list[Original]:
@@ -234,6 +236,49 @@ class Originals:
 
     def _beside_pictures(self, name: str, data: bytes) -> Original:
         return Original({**self._pictures, name: data}, (name,))
+
+
+def _small_weights() -> Weights:
+    sides = {"image_px": 8, "crop_px": 6}
+    arguments = {"classes": 2, "activation": "relu", **sides}
+    mean = np.linspace(0, 255, 8 * 8 * 3, dtype=np.float32).reshape(8, 8, 3)
+    return Weights(
+        model="mlp",
+        arguments=arguments,
+        state=build_model("mlp", **arguments).state_dict(),
+        classes=("ant", "bee"),
+        class_words={"ant": "a small worker"},
+        preprocessing=Preprocessing(**sides, mean=mean),
+        recipe={"model": "mlp", "epochs": 1},
+        results={"top1": 0.5},
+    )
+
+
+_HEADS: dict[str, dict[str, int]] = {
+    "logistic": {},
+    "knn": {"rows": 4, "neighbours": 2, "by_distance": 2},
+    "tree": {"nodes": 3, "depth": 1},
+}
+
+
+def _headed(weights: Weights, kind: str, **sizes: int) -> Weights:
+    """The same network with a head on it, which knows nothing."""
+    body = weights.network()
+    layer = body.features_layer
+    count = int(body.stage(torch.zeros(1, 3, 6, 6), layer).numel())
+    settings = {"kind": kind, "layer": layer, "features": count, "classes": 2, **sizes}
+    network = with_head(body, settings)
+    state = {
+        name: torch.zeros_like(each, device="cpu") if each.is_meta else each
+        for name, each in network.state_dict().items()
+    }
+    state["classifier.scale"] += 1
+    if kind == "tree":
+        state["classifier.asks"] = torch.tensor([0, -1, -1])
+        state["classifier.at_most"] = torch.tensor([1, 0, 0])
+        state["classifier.above"] = torch.tensor([2, 0, 0])
+        state["classifier.value"] += 0.5
+    return dataclasses.replace(weights, arguments=network.arguments, state=state)
 
 
 def _scene(seed: int, width: int = 40, height: int = 31) -> Image.Image:

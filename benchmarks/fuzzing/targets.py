@@ -21,11 +21,11 @@ from alexnet.data.exclusion import leave_out
 from alexnet.data.near_copies import near_groups
 from alexnet.errors import SourceError
 from alexnet.images import decode, decoding, read_picture
-from alexnet.training.run import Run
+from alexnet.training import open_run
 from alexnet.weights import ImportRequest, load_weights
 from alexnet.weights.caffe import import_caffe
 from alexnet.weights.torchvision_file import import_torchvision
-from fuzzing.originals import PICTURE_KINDS, Original
+from fuzzing.originals import ASKED, PICTURE_KINDS, Original
 
 __all__ = ["KINDS", "Wrong", "read"]
 
@@ -174,15 +174,14 @@ def weights(folder: Path, files: dict[str, bytes], originals: list[Original]) ->
 
 
 def checkpoint(folder: Path, files: dict[str, bytes], originals: list[Original]) -> None:
-    """Go on from the newest whole checkpoint: one of the two that were written."""
-    checkpoints = folder / "run" / "checkpoints"
-    checkpoints.mkdir(parents=True)
-    for name in files:
-        (folder / name).rename(checkpoints / name)
-    found = Run(folder / "run", {}).checkpoint()
-    require(found is not None, "no checkpoint, and no word")
-    require(found.state["step"] in (10, 20), f"a step that never was: {found.state}")
-    require(list(found.tensors) == ["fc.weight"], "other tensors")
+    """Go on with a run: from one of its two checkpoints, or with a sentence."""
+    with open_run(folder, ASKED) as run:
+        found = run.checkpoint()
+        require(found is not None, "no checkpoint, and no word")
+        require(found.state["step"] in (10, 20), f"a step that never was: {found.state}")
+        require(list(found.tensors) == ["fc.weight"], "other tensors")
+        run.write("epoch", {"epoch": 3})
+        load_weights(folder)
 
 
 def caffe(folder: Path, files: dict[str, bytes], originals: list[Original]) -> None:

@@ -104,3 +104,10 @@ def test_arguments_of_any_kind_build_a_network_or_a_sentence(name, value):
     )
     with contextlib.suppress(WeightsError):
         assert strange.network().classes == 2
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.bool, torch.complex64])
+def test_numbers_of_another_kind_are_said(weights, kind):
+    state = {name: torch.zeros(each.shape, dtype=kind) for name, each in weights.state.items()}
+    with pytest.raises(WeightsError, match=rf"holds {kind}, but the model .* needs torch\.float32"):
+        replace(weights, state=state).network()

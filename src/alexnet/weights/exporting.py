@@ -6,8 +6,8 @@ Legend: N pictures, S side of the stored picture, c side of the crop, K classes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,8 @@ from alexnet.images import Preprocessing
 from alexnet.weights.file import load_weights, save_weights
 from alexnet.weights.weights import Weights
 
-__all__ = ["ExportRequest", "Gives", "Precision", "Runnable", "Takes", "facts", "open_safetensors"]
+__all__ = ["ExportRequest", "Gives", "Precision", "Runnable", "Takes", "facts"]
+__all__ += ["handed_over", "open_safetensors"]
 __all__ += ["takes_in_words", "write_safetensors"]
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -40,12 +41,16 @@ class ExportRequest:
             preprocessing.
         gives: "probabilities" (softmax) or "logits", (N, K) float32.
         plain_operators: no operator for normalisation, only elementary ones.
+        calibration: for int8: gives stored pictures, (n, S, S, 3) uint8, to see ranges on.
     """
 
     precision: Precision = "fp32"
     takes: Takes = "picture"
     gives: Gives = "probabilities"
     plain_operators: bool = False
+    calibration: Callable[[], Iterator[NDArray[np.uint8]]] | None = field(
+        default=None, compare=False
+    )
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,21 @@ def takes_in_words(rule: Preprocessing, request: ExportRequest) -> str:
         "crop": f"central crops, uint8 (N, {crop}, {crop}, 3), RGB",
         "numbers": f"prepared numbers, float32 (N, 3, {crop}, {crop}), {rule.order}",
     }[request.takes]
+
+
+def handed_over(
+    pictures: NDArray[np.uint8], rule: Preprocessing, takes: Takes
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Return stored pictures, (n, S, S, 3) uint8, as a file takes them."""
+    if takes == "picture":
+        return pictures
+    start, c = (rule.image_px - rule.crop_px) // 2, rule.crop_px
+    crops = np.ascontiguousarray(pictures[:, start : start + c, start : start + c])
+    if takes == "crop":
+        return crops
+    place = np.full(len(crops), start, dtype=np.int64)
+    numbers = rule.to_tensor(crops, place, place, np.zeros(len(crops), dtype=np.bool_))
+    return np.ascontiguousarray(numbers.numpy())
 
 
 def write_safetensors(weights: Weights, request: ExportRequest, path: Path) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
-from alexnet.images import Preprocessing
-from alexnet.models import Network
 from alexnet.weights import ExportRequest, Weights, open_onnx
 from alexnet.weights.onnx.draft import Draft, Value
 from alexnet.weights.onnx.layers import write_layer
@@ -59,27 +56,6 @@ def ask_layer(layer, *inputs, half=False, plain=False):
 @pytest.fixture
 def ask():
     return ask_layer
-
-
-def weights_of(network: Network, **more) -> Weights:
-    """Weights with an odd preprocessing: a mean image, a scale for each channel, BGR."""
-    side = network.image_px
-    mean = np.random.default_rng(0).random((side, side, 3), dtype=np.float32) * 255
-    scale = np.array([60, 61, 62], dtype=np.float32)
-    rule = {"mean": mean, "scale": scale, "order": "BGR", **more}
-    return Weights(
-        model=network.model,
-        arguments=network.arguments,
-        state=network.state_dict(),
-        classes=tuple(f"class {i}" for i in range(network.classes)),
-        class_words={"class 0": "größer"},
-        preprocessing=Preprocessing(image_px=side, crop_px=network.crop_px, **rule),
-    )
-
-
-@pytest.fixture
-def weigh():
-    return weights_of
 
 
 @pytest.fixture

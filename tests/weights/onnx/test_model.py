@@ -126,89 +126,8 @@ def test_the_file_says_what_a_reader_needs(weigh):
     assert again.SerializeToString() == model.SerializeToString()
 
 
-SIXTH = """
-[data]
-type=data
-dataIdx=0
-[labels]
-type=data
-dataIdx=1
-"""
-RATES = "epsW=0.001\nepsB=0.002\nmomW=0.9\nmomB=0.9\n"
-
-
-def two_towers() -> dict[str, str]:
-    """The authors' network with a sixth convolution that sees both towers, with fewer maps."""
-    layers, rates, below = SIXTH, "", {"a": "data", "b": "data"}
-
-    def add(kind: str, name: str, inputs: str, **options: object) -> None:
-        nonlocal layers, rates
-        lines = "".join(f"{key}={value}\n" for key, value in options.items())
-        layers += f"\n[{name}]\ntype={kind}\ninputs={inputs}\n{lines}"
-        if kind in ("conv", "fc"):
-            rates += f"[{name}]\n{RATES}" + "wc=0.0005\n"
-        if kind == "cmrnorm":
-            rates += f"[{name}]\nscale=0.0001\npow=0.75\nminDiv=2\n"
-        if kind == "rnorm":
-            rates += f"[{name}]\nscale=0.001\npow=0.75\n"
-        if kind == "hs":
-            rates += f"[{name}]\nkeep=0.5\n"
-
-    def conv(number: int, both: bool, kernel: int, **more: object) -> None:
-        sources = {t: f"{below['a']},{below['b']}" if both else below[t] for t in "ab"}
-        channels = 3 if number == 1 else 16
-        for t in "ab":
-            several = ",".join
-            count = 2 if both else 1
-            add(
-                "conv",
-                f"conv{number}{t}",
-                sources[t],
-                channels=several([str(channels)] * count),
-                filters=several(["16"] * count),
-                filterSize=several([str(kernel)] * count),
-                padding=several([str(more.get("padding", 0))] * count),
-                stride=several([str(more.get("stride", 1))] * count),
-                initW=several(["0.1"] * count),
-                initB=1,
-                partialSum=0,
-                **({"neuron": "relu"} if number > 1 else {}),
-            )
-        below.update({t: f"conv{number}{t}" for t in "ab"})
-
-    def each(kind: str, name: str, **options: object) -> None:
-        for t in "ab":
-            add(kind, f"{name}{t}", below[t], channels=16, **options)
-        below.update({t: f"{name}{t}" for t in "ab"})
-
-    pool = {"pool": "max", "start": 0, "sizeX": 3, "stride": 2, "outputsX": 0}
-    conv(1, False, 5, stride=2)
-    each("cmrnorm", "rnorm1", size=5)
-    each("pool", "pool1", **pool, neuron="relu")
-    conv(2, False, 5, padding=2)
-    each("cmrnorm", "cnorm2", size=5)
-    each("rnorm", "rnorm2", size=5)
-    each("pool", "pool2", **pool)
-    conv(3, True, 3, padding=1)
-    conv(4, False, 3, padding=1)
-    conv(5, False, 3, padding=1)
-    each("pool", "pool5", **pool)
-    conv(6, True, 3, padding=1)  # the sixth, over the last pool
-    for number, inputs in ((7, "conv6a,conv6b"), (8, "drop7a,drop7b")):
-        for t in "ab":
-            add("fc", f"fc{number}{t}", inputs, outputs=32, initW="0.1,0.1", neuron="relu")
-            add("hs", f"drop{number}{t}", f"fc{number}{t}")
-    add("fc", "fc10", "drop8a,drop8b", outputs=3, initW="0.1,0.1")
-    add("softmax", "probs", "fc10")
-    layers += "\n[logprob]\ntype=cost.logreg\ninputs=labels,probs\n"
-    rates += "[logprob]\ncoeff=1\n"
-    return {"layers": layers, "parameters": rates}
-
-
-def test_the_authors_network_with_a_sixth_layer_goes_out_too(hold, weigh):
-    network = build_model(
-        "cuda_convnet", classes=3, image_px=60, crop_px=52, files=two_towers(), seed=2
-    )
+def test_the_authors_network_with_a_sixth_layer_goes_out_too(hold, weigh, sixth_layer):
+    network = sixth_layer
     assert [name for name, _ in network.named_children() if name.startswith("conv6")]
     for plain in (False, True):
         _, found = hold(weigh(network), gives="logits", plain_operators=plain)
@@ -255,6 +174,19 @@ def test_a_graph_goes_out(hold, weigh):
     assert found.difference < 1e-5
     # "one" is read twice, so that its normalisation stays a layer of its own
     assert "bn/scaled" in [node.name for node in model.graph.node]
+
+
+def test_a_head_on_a_layer_goes_out(hold, weigh, headed):
+    weights, kind = weigh(headed), headed.classifier.settings["kind"]
+    if kind in ("knn", "tree"):
+        with pytest.raises(WeightsError, match=f"a head of kind {kind} .* logistic, svm or mlp"):
+            onnx_model(weights, ExportRequest())
+        return
+    model, found = hold(weights)
+    assert (found.pictures, found.difference < 1e-5) == (4, True)
+    named = [node.name for node in model.graph.node]
+    assert ("fc4" in named, "fc5" in named) == (kind != "svm", False)  # no further than it looks
+    assert hold(weights, precision="fp16")[1].difference < 0.02
 
 
 def test_files_that_the_runtime_refuses_and_missing_packages_are_told(tmp_path, monkeypatch, weigh):
