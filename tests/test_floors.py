@@ -13,8 +13,7 @@ import alexnet
 FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
-        *("kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress", "trust"),
+        *("kinds", "words", "files", "csv_files", "locks", "devices", "progress", "trust"),
         *("compiling", "reading_ahead", "speed_records"),
     },
     {"nn", "images"},

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from alexnet.recipe import Recipe
     from alexnet.recipes import RECIPES, choose_recipe
     from alexnet.records import Predictions, Results, TrainReport
+    from alexnet.transfer.estimators import AlexNetClassifier, AlexNetFeatures
     from alexnet.trust import trusting
     from alexnet.weights import Weights, load_weights, save_weights
 
@@ -45,7 +46,9 @@ __version__ = "0.1.0"
 __all__ = [
     "MODELS",
     "RECIPES",
+    "AlexNetClassifier",
     "AlexNetError",
+    "AlexNetFeatures",
     "Diverged",
     "Interrupted",
     "Network",
@@ -99,6 +102,7 @@ _NAMES = {
     "alexnet.recipe": "Recipe",
     "alexnet.recipes": "RECIPES choose_recipe",
     "alexnet.records": "Predictions Results TrainReport",
+    "alexnet.transfer.estimators": "AlexNetClassifier AlexNetFeatures",
     "alexnet.trust": "trusting",
     "alexnet.weights": "Weights load_weights save_weights",
 }

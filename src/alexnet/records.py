@@ -270,14 +270,14 @@ class ExportReport(Record):
     pictures: int  # that it was checked on
     made: bool  # whether these were made for the check, not given
     largest_difference: float  # of two numbers, over the largest number where that is above 1
-    bound: float  # on this difference; a file beyond it is not kept
+    moved: float  # share of probability that went to another class, in the mean picture
+    bound: float  # on the difference (int8: on what moved); a file beyond it is not kept
     same_class: int  # pictures for which both name one class
     top1_before: float | None = None  # share of right answers, where the pictures have classes
     top1_after: float | None = None
     top5_before: float | None = None
     top5_after: float | None = None
-    test_vectors: str | None = None
-    remarks: list[str] = field(default_factory=list[str])
+    test_vectors: str | None = None  # the folder
 
 
 @dataclass(frozen=True, kw_only=True)

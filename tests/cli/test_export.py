@@ -82,7 +82,93 @@ def test_a_file_beyond_the_bound_is_not_kept(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "BOUNDS", {"fp32": -1.0})
     out: Path = tmp_path / "w.safetensors"
     out.write_bytes(b"as it was")
-    with pytest.raises(WeightsError, match="differ by up to 0, and -1 is the bound for fp32"):
+    with pytest.raises(
+        WeightsError, match="0 is the largest difference of two numbers, and -1 is the bound"
+    ):
         export(trained.run, to="safetensors", out=out)
     assert out.read_bytes() == b"as it was"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_an_onnx_file_answers_as_the_verb_predict(alexnet, trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    out, photos = tmp_path / "net.onnx", trained.pictures
+    words = ("--to", "onnx", "--out", out, "--check", photos, "--split", "all", "--json")
+    found = json.loads(alexnet("export", trained.run, *words).out)
+    assert found["largest_difference"] < 1e-5
+    assert (found["pictures"], found["same_class"]) == (16, 16)
+    assert found["top1_before"] == found["top1_after"]
+    assert found["takes"] == "pictures, uint8 (N, 16, 16, 3), RGB"
+    assert found["runtime"].startswith("ONNX Runtime ")
+
+    session = onnxruntime.InferenceSession(out)
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    rule = load_weights(trained.run).preprocessing
+    name = photos / "bee/0.png"
+    pictures = rule.read(name.read_bytes(), "bee")[None]
+    (answers,) = session.run(None, {"picture": pictures})
+    said = json.loads(alexnet("predict", trained.run, name, "--json").out)["predictions"][0]
+    order = [said["classes"].index(each) for each in classes]
+    assert answers[0] == pytest.approx([said["probabilities"][i] for i in order], abs=1e-6)
+
+
+def test_a_form_without_a_graph_takes_no_wishes_for_one(trained, tmp_path):
+    with pytest.raises(WeightsError, match="Leave --takes, --gives and --plain-operators out"):
+        export(trained.run, to="safetensors", out=tmp_path / "w", gives="logits")
+
+
+@pytest.mark.parametrize(
+    ("to", "precision", "name", "package"),
+    [
+        ("torchscript", "fp16", "net.pt", "torch"),
+        ("openvino", "fp16", "net.xml", "openvino"),
+        ("openvino", "int8", "net.xml", "openvino"),
+        ("onnx", "int8", "net.onnx", "onnxruntime"),
+    ],
+)
+def test_every_form_is_checked_by_its_own_program(trained, tmp_path, to, precision, name, package):
+    pytest.importorskip(package)
+    photos = trained.pictures
+    found = export(
+        trained.run,
+        to=to,
+        out=tmp_path / name,
+        precision=precision,
+        calibrate=photos if precision == "int8" else None,
+        check=photos,
+        split="all",
+        takes="crop",
+        gives="logits",
+    )
+    assert (found.pictures, found.made) == (16, False)
+    assert found.moved < 0.05
+    assert found.top1_before is not None
+    files = {each.name for each in tmp_path.iterdir()}
+    assert files == ({name, "net.bin"} if to == "openvino" else {name})
+    assert found.bytes == sum(each.stat().st_size for each in tmp_path.iterdir())
+
+
+def test_test_vectors_are_of_the_pictures_that_were_checked(alexnet, trained, tmp_path):
+    from alexnet import pack
+
+    words = ("--to", "safetensors", "--out", tmp_path / "w", "--test-vectors", tmp_path / "v")
+    said = alexnet("export", trained.run, *words, "--check", trained.pictures)
+    assert f"Test vectors, and the page on them: {tmp_path / 'v'}/README.md" in said.out
+    rows = json.loads((tmp_path / "v/vectors.json").read_text())["pictures"]
+    assert sorted(each["made_of"] for each in rows) == sorted(trained.held_out)
+    packed = pack(trained.pictures, tmp_path / "pack", image_px=16)
+    said = alexnet("export", trained.run, *words, "--check", packed.folder, "--pictures", 3)
+    assert said.code == 0, said.err
+    rows = json.loads((tmp_path / "v/vectors.json").read_text())["pictures"]
+    assert len(rows) == 3
+
+
+def test_int8_and_its_pictures_belong_together(trained, tmp_path):
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(WeightsError, match="with --calibrate SOURCE"):
+        export(trained.run, to="onnx", out=tmp_path / "x.onnx", precision="int8")
+    with pytest.raises(RecipeError, match="--calibrate is for --precision int8"):
+        export(trained.run, to="onnx", out=tmp_path / "x.onnx", calibrate=trained.pictures)
+    with pytest.raises(WeightsError, match="keeps fp32 or fp16"):
+        export(trained.run, to="safetensors", out=tmp_path / "x", precision="int8")
+    assert not list(tmp_path.iterdir())

@@ -72,8 +72,12 @@ def test_an_empty_index_comes_back():
     [
         ({"labels": np.array([0, 1, 2, 3, 0])}, "a label is not one of its 3 classes"),
         ({"labels": np.array([0, 1, -1, 0, 0])}, "a label is not one of its 3 classes"),
-        ({"sizes": np.zeros(4, dtype=np.int64)}, r"sizes has the shape \(4,\), not \(5,\)"),
-        ({"digests": np.zeros((5, 8), dtype=np.uint8)}, r"digests has the shape \(5, 8\)"),
+        ({"sizes": np.zeros(4, dtype=np.int64)}, "sizes has 4 rows, not 5"),
+        (
+            {"digests": np.zeros((5, 8), dtype=np.uint8)},
+            r"digests holds uint8 of \(5, 8\), not u1 of \(N, 16\)",
+        ),
+        ({"splits": np.full(5, 4, dtype=np.uint8)}, "a split is none"),
         ({"paths": Paths(b"abc", np.array([1, 0, 3, 3, 3]))}, "the paths do not follow each other"),
         ({"paths": Paths(b"abc", np.array([1, 2, 3, 4, 5]))}, "the paths do not follow each other"),
     ],
@@ -87,6 +91,41 @@ def test_columns_that_do_not_belong_together_are_refused(change, words):
 def test_what_is_no_index_is_refused(data):
     with pytest.raises(ValueError, match="its columns cannot be read"):
         read_index(io.BytesIO(data), classes=1)
+
+
+def columns_of(index: PackIndex) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(write_index(index))) as found:
+        return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("checksums", lambda column: column * np.nan),
+        ("digests", lambda column: column.astype(np.complex64)),
+        ("labels", lambda column: column[None]),
+        ("labels", lambda column: np.zeros((), np.int32)),
+        ("letters", lambda column: column.astype("S1")),
+        ("ends", lambda column: column.astype(np.int32)),
+    ],
+)
+def test_columns_of_another_kind_are_refused_without_a_remark(name, change):
+    columns = columns_of(some_index())
+    file = io.BytesIO()
+    np.savez(file, **{**columns, name: change(columns[name])})
+    with pytest.raises(ValueError, match=f"{name} holds"):
+        read_index(file, classes=3)
+
+
+def test_a_column_takes_no_more_memory_than_its_file():
+    columns = columns_of(some_index())
+    file = io.BytesIO()
+    np.savez_compressed(file, **{**columns, "letters": np.zeros(50_000_000, np.uint8)})
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="it would be larger than its file"):
+        read_index(file, classes=3)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 def test_a_pickle_inside_is_never_opened():

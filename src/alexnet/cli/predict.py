@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from alexnet.cli.default_weights import weights_and_pictures
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, Places
 from alexnet.errors import RecipeError, SourceError
@@ -38,7 +39,8 @@ def predict(
     when nothing at all can be read.
 
     Args:
-        weights: weights file, or run folder (its best weights).
+        weights: weights file, or run folder (its best weights); left out: small-200, which comes
+            with the package.
         images: pictures, folders or archives of pictures; - reads one picture from standard input.
         top: classes named for each picture.
         reject_below: under this probability of the best class the answer is "none of these".
@@ -58,13 +60,14 @@ def predict(
         RunError: the CSV cannot be written.
     """
     check_batch(batch)
-    if not images:
+    chosen, named = weights_and_pictures(weights, images)
+    if not named:
         raise RecipeError(
             "predict needs pictures: name files, folders or archives after the weights, or - for "
             "standard input."
         )
     _check_answer(top, reject_below)
-    paths = [Path(each) for each in (weights, *also)]
+    paths = [chosen, *map(Path, also)]
     read_ahead(*paths)  # torch is not there yet, and will take longer
     from alexnet.cli.named_pictures import NamedPictures
     from alexnet.cli.predictions_csv import write_predictions
@@ -73,7 +76,7 @@ def predict(
     from alexnet.transfer import load_ensemble
 
     ensemble = load_ensemble(paths, precision=precision)
-    pictures = NamedPictures(images)
+    pictures = NamedPictures(named)
     rows: dict[int, Prediction] = {}
     with track("predicting", len(pictures.paths)) as advance:
         stream = answers(

@@ -31,11 +31,16 @@ def _lines(record: ExportReport) -> list[str]:
             f"Right answers: {record.top1_before:.2%} before, {record.top1_after:.2%} after; among "
             f"five {record.top5_before:.2%} before, {record.top5_after:.2%} after."
         )
-    return lines + record.remarks
+    if record.test_vectors is not None:
+        lines.append(f"Test vectors, and the page on them: {record.test_vectors}/README.md")
+    return lines
 
 
 def _difference(record: ExportReport) -> str:
+    bound = f" (bound {record.bound:g})"
+    whole, mean = ("", bound) if record.precision == "int8" else (bound, "")
     return (
-        f"numbers differ by at most {record.largest_difference:.2g} (bound {record.bound:g}), "
+        f"numbers differ by at most {record.largest_difference:.2g}{whole}, "
+        f"{record.moved:.2g} of the probability moves{mean}, "
         f"{record.same_class:,} times the same class"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from alexnet.cli.held_out import held_out_pictures
 from alexnet.cli.named_pictures import NamedPictures
@@ -26,6 +28,7 @@ __all__ = ["ShownPictures", "choose_pictures"]
 _log = logging.getLogger(__name__)
 
 _BATCH = 32
+_FILES = 8  # that are wanted as files
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,29 @@ class ShownPictures:
                 yield stored.pictures[0], self._labels(stored.indices)
         if failures and len(failures) == len(self.indices):
             raise nothing_readable(self.place, failures)
+
+    def pixels(self, rule: Preprocessing) -> Iterator[NDArray[np.uint8]]:
+        """Yield stored pictures alone."""
+        return (pictures for pictures, _ in self.batches(rule))
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Return name and bytes of the first pictures that can be read."""
+        found: list[tuple[str, bytes]] = []
+        indices: list[int] = self.indices[: 4 * _FILES].tolist()
+        for index in indices:
+            try:
+                found.append((self.pictures.paths[index], self._read(index)))
+            except SourceError:
+                continue
+        return found
+
+    def _read(self, index: int) -> bytes:
+        if not isinstance(self.pictures, Pack):
+            return self.pictures.read(index)
+        buffer = io.BytesIO()
+        (pixels,) = self.pictures.read(np.array([index], dtype=np.int64))
+        Image.fromarray(pixels).save(buffer, "PNG")
+        return buffer.getvalue()
 
     def _labels(self, indices: NDArray[np.int64]) -> Labels:
         if self.positions is None or isinstance(self.pictures, NamedPictures):

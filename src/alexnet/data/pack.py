@@ -271,7 +271,7 @@ def read_header(folder: Path) -> PackHeader:
                 f"{FORMAT}. Pack the source again."
             )
         return PackHeader.from_json(values)
-    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:
         raise _damaged(folder, f"{HEADER} lacks or mistakes something ({cause!r})") from cause
 
 
@@ -342,6 +342,6 @@ def _damaged(folder: Path, what: str) -> SourceError:
 
 def _plain_name(name: Any) -> str:
     """Refuse a shard that would lie outside the pack."""
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or Path(name).name != name or name in ("", "..") or "\0" in name:
         raise ValueError(f"{name!r} is no file name")
     return name

@@ -1,9 +1,9 @@
-"""The one decoder: the bytes of any picture that Pillow reads become upright RGB pixels.
+"""The one decoder: the bytes of a picture file become upright RGB pixels.
 
 Training, validation, `evaluate`, `predict`, `features` and `pack` all read pictures through
 `decode`, so that none of them sees other numbers than the others:
 
-    format          by content; the file's name and suffix are never looked at
+    format          by content, one of `FORMATS`; the file's name and suffix are never looked at
     EXIF            turned and mirrored as the camera meant it
     grey, palette   three equal channels; the palette's colours
     transparency    laid over white, as a viewer shows it
@@ -15,11 +15,12 @@ Training, validation, `evaluate`, `predict`, `features` and `pack` all read pict
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import struct
 import threading
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from alexnet.errors import SourceError
+from alexnet.images.claims import absurd_claim, absurd_tags
+from alexnet.images.converting import rgb
+from alexnet.images.silence import silence_libraries
 
 try:  # the same pixels, about twice as fast (extra: fast)
     import simplejpeg
@@ -41,7 +45,6 @@ __all__ = [
     "UnreadablePicture",
     "decode",
     "decode_as_stored",
-    "silence_pillow",
     "turned",
 ]
 
@@ -57,7 +60,16 @@ less than one grey level on average; at twice the side some differ by 1.5."""
 _MOST_SCRATCH = 8 << 20  # bytes that a thread keeps for the pixels of its next picture
 _own = threading.local()
 
-_WHITE = (255, 255, 255)
+_LARGE_PIXELS = 32 << 20
+_one_large = threading.Lock()
+"""Held while a large picture is decoded: however many threads there are, one at a time."""
+
+FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI"),
+    *("SGI", "TGA", "TIFF", "WEBP"),
+)
+"""What is decoded, as Pillow calls it. Of the others it hands some to programs that run what is
+written in the file (EPS), and unpacks some whatever their size (FITS)."""
 
 PILLOW_ERRORS = (
     OSError,  # truncated, unknown, of no frame
@@ -144,21 +156,17 @@ def decode_as_stored(
     Raises:
         UnreadablePicture: not a picture, truncated, of too many pixels or too few.
     """
+    claim = absurd_claim(data)
+    if claim is not None:
+        raise UnreadablePicture(name, claim)
     if data[:3] == b"\xff\xd8\xff" and simplejpeg is not None:
         found = _plain_jpeg(data, name, least_px, passing)
         if found is not None:
             return found
-    silence_pillow()
+    silence_libraries()
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            _check_size(picture.size, name)
-            width, height = picture.size
-            factor = _factor(picture.size, least_px)
-            if factor > 1:  # does nothing for other formats than JPEG
-                picture.draft(None, (width // factor, height // factor))
-            picture.load()
-            factor = 1 if picture.size == (width, height) else factor
-            return Decoded(_rgb(picture), (height, width), factor, _orientation(picture))
+            return _loaded(picture, name, least_px)
     except UnreadablePicture:
         raise
     except Image.DecompressionBombError as error:
@@ -169,6 +177,26 @@ def decode_as_stored(
         what = "cut off" if "truncated" in str(error) else "damaged"
         reason = f"it is {what} ({_first_line(error)})"
     raise UnreadablePicture(name, reason)
+
+
+def _loaded(picture: Image.Image, name: str, least_px: int | None) -> Decoded:
+    """Decode a picture that Pillow has opened."""
+    if picture.format not in FORMATS:
+        raise UnreadablePicture(name, f"its format, {picture.format}, is none that is read here")
+    _check_size(picture.size, name)
+    width, height = picture.size
+    factor = _factor(picture.size, least_px)
+    if factor > 1:  # does nothing for other formats than JPEG
+        picture.draft(None, (width // factor, height // factor))
+    with _in_turn(picture.size):
+        picture.load()
+        factor = 1 if picture.size == (width, height) else factor
+        return Decoded(rgb(picture), (height, width), factor, _orientation(picture))
+
+
+def _in_turn(size: tuple[int, int]) -> contextlib.AbstractContextManager[Any]:
+    large = size[0] * size[1] > _LARGE_PIXELS
+    return _one_large if large else contextlib.nullcontext()
 
 
 def _plain_jpeg(data: bytes, name: str, least_px: int | None, passing: bool) -> Decoded | None:
@@ -184,14 +212,15 @@ def _plain_jpeg(data: bytes, name: str, least_px: int | None, passing: bool) -> 
         _check_size((width, height), name)
         factor = _factor((width, height), least_px)
         rows, columns = -(-height // factor), -(-width // factor)
-        pixels = jpeg.decode_jpeg(
-            data,
-            "RGB",
-            min_height=rows,
-            min_width=columns,
-            min_factor=factor,
-            buffer=_scratch(3 * rows * columns) if passing else None,
-        )
+        with _in_turn((width, height)):
+            pixels = jpeg.decode_jpeg(
+                data,
+                "RGB",
+                min_height=rows,
+                min_width=columns,
+                min_factor=factor,
+                buffer=_scratch(3 * rows * columns) if passing else None,
+            )
     except ValueError:  # damaged, or merely odd: Pillow tells the two apart
         return None
     orientation = _orientation_of_jpeg(data) if b"Exif\x00\x00" in data[:65536] else 1
@@ -209,7 +238,7 @@ def _scratch(size: int) -> NDArray[np.uint8] | None:
 
 
 def _orientation_of_jpeg(data: bytes) -> int:
-    silence_pillow()
+    silence_libraries()
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return _orientation(picture)
@@ -220,10 +249,20 @@ def _orientation_of_jpeg(data: bytes) -> int:
 def _orientation(picture: Image.Image) -> int:
     """Return the EXIF orientation; 1, upright, where it is missing or makes no sense."""
     try:
+        if absurd_tags(_exif_block(picture.info)):
+            return 1
         found = picture.getexif().get(0x0112, 1)
     except PILLOW_ERRORS:
         return 1
     return found if found in range(1, 9) else 1
+
+
+def _exif_block(info: Mapping[Any, Any]) -> bytes:
+    """Return what Pillow would read as EXIF: a block, or a text of PNG that holds one."""
+    block, text = info.get("exif"), info.get("Raw profile type exif")
+    if block is None and isinstance(text, str):
+        block = bytes.fromhex("".join(text.split("\n")[3:]))
+    return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
 
 
 def _factor(size: tuple[int, int], least_px: int | None) -> int:
@@ -244,33 +283,6 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         raise UnreadablePicture(name, f"it has {width} x {height} pixels, and the least is {least}")
 
 
-def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
-    """Convert a loaded picture, whatever its mode."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return _deep_grey(picture)
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (*_WHITE, 255))
-        picture = Image.alpha_composite(ground, layer)
-    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
-
-
-def _deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
-    """Bring 16 bits, 32 bits and floating point to 0..255.
-
-    Floating point has no agreed white: where nothing exceeds 1, 1 is white; where something
-    exceeds 255, 65,535 is.
-    """
-    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), nan=0.0)
-    most = float(grey.max(initial=0.0))
-    if picture.mode == "F":
-        scale = 255.0 if most <= 1 else 1.0 if most <= 255 else 1 / 257
-    else:
-        scale = 1 / 257
-    levels = np.clip(np.rint(grey * scale), 0, 255).astype(np.uint8)
-    return np.repeat(levels[:, :, None], 3, axis=2)
-
-
 def _too_many(error: Image.DecompressionBombError) -> str:
     """Pillow refuses the largest by itself, and says how many pixels there are."""
     found = re.search(r"\((\d+) pixels\)", str(error))
@@ -289,15 +301,3 @@ def _unidentified(data: bytes) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return text[0][:200] if text else type(error).__name__
-
-
-_SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
-
-
-def silence_pillow() -> None:
-    """Keep Pillow's remarks on odd files off the screen: what matters is in our own sentences.
-
-    Python has no filters by thread, so the filter holds for the whole process, for Pillow alone.
-    """
-    if _SILENCE not in warnings.filters:
-        warnings.filterwarnings("ignore", category=Warning, module=_SILENCE[3].pattern)

@@ -203,6 +203,15 @@ class Preprocessing:
             numbers = np.ascontiguousarray(numbers[..., ::-1])
         return from_numpy(numbers).permute(0, 3, 1, 2)
 
+    @property
+    def central_mean(self) -> NDArray[np.float32] | None:
+        """What is taken from the crop in the centre: (3,), (c, c, 3), or nothing."""
+        if self.mean is None or self.mean.ndim == 1:
+            return self.mean
+        start = (self.image_px - self.crop_px) // 2
+        end = start + self.crop_px
+        return self.mean[start:end, start:end]
+
     def divisor(self, divide: float = 1.0) -> NDArray[np.float32] | None:
         """Return what R, G and B are divided by, (3,) float32; None: nothing.
 
@@ -233,9 +242,11 @@ class Preprocessing:
 
         Raises:
             RecipeError: a value that makes no sense, or a mean that does not belong to it.
-            KeyError, TypeError, ValueError: values of another kind.
+            KeyError, TypeError, ValueError, OverflowError: values of another kind.
         """
         scale = values["scale"]
+        with np.errstate(over="ignore"):  # what is too large for float32 is told below
+            divisors = None if scale is None else np.asarray(scale, dtype=np.float32)
         found = cls(
             image_px=values["image_px"],
             crop_px=values["crop_px"],
@@ -243,7 +254,7 @@ class Preprocessing:
             order=values["order"],
             mean=mean,
             mean_at=values["mean_at"],
-            scale=None if scale is None else np.asarray(scale, dtype=np.float32),
+            scale=divisors,
         )
         if found.to_json()["mean"] != values["mean"]:
             raise RecipeError(f'The mean should be "{values["mean"]}", and another kind is there.')

@@ -11,23 +11,26 @@ from alexnet.models.heads import HEADS, Head, make_head
 from alexnet.models.imagenet import TORCHVISION_NAMES
 from alexnet.models.inference import Exactness, for_inference
 from alexnet.models.network import Network
-from alexnet.models.wiring import Wired
+from alexnet.models.wiring import PICTURES, Grouped, Summed, Wired
 
 __all__ = [
     "GRAPH",
     "HEADS",
     "INPUT",
     "MODELS",
+    "PICTURES",
     "TORCHVISION_NAMES",
     "VERSION",
     "Exactness",
     "ForeignNetwork",
     "GraphNetwork",
+    "Grouped",
     "Head",
     "HeadedNetwork",
     "Network",
     "Node",
     "Shape",
+    "Summed",
     "Wired",
     "add_layer",
     "bare",

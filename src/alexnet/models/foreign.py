@@ -67,6 +67,11 @@ class ForeignNetwork(Network):
         self.order = self._try()
 
     @property
+    def wrapped(self) -> nn.Module:
+        """The module itself."""
+        return self._wrapped
+
+    @property
     def features_layer(self) -> str:
         """Name of the last layer before `head`: what the classifier looks at."""
         hidden = self.order[: self.order.index(self.head)]

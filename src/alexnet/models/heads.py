@@ -156,7 +156,7 @@ class Neighbours(Head):
             apart = torch.stack([(x - self.rows[each].double()).norm(dim=1) for each in nearest.T])
             same = apart.T == 0
             voices = torch.where(same.any(dim=1, keepdim=True), same.double(), 1 / apart.T)
-        votes = x.new_zeros((len(x), self.classes)).scatter_add(1, self.labels[nearest], voices)
+        votes = x.new_zeros((x.shape[0], self.classes)).scatter_add(1, self.labels[nearest], voices)
         return (votes / votes.sum(dim=1, keepdim=True)).log()
 
     def flaw(self) -> str | None:
@@ -189,7 +189,7 @@ class Tree(Head):
         self.keep("value", nodes, self.classes)
 
     def answer(self, x: Tensor) -> Tensor:
-        node = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        node = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
         for _ in range(self.depth):
             asked = self.asks[node]
             number = x.gather(1, asked.clamp(min=0)[:, None])[:, 0]

@@ -13,6 +13,7 @@ from alexnet.nn.local import LocallyConnected
 from alexnet.nn.neurons import NEURONS, Neuron, neuron_layer
 from alexnet.nn.norm_and_pool import norm_and_pool
 from alexnet.nn.offset_pool import OffsetPool, Pooling
+from alexnet.nn.plain import PlainLocal, PlainNorm, plain_layers
 from alexnet.nn.pooling import MaxPool, MeanPool
 from alexnet.nn.reshaping import Grey, Part, Reshape
 from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
@@ -36,6 +37,8 @@ __all__ = [
     "Neuron",
     "OffsetPool",
     "Part",
+    "PlainLocal",
+    "PlainNorm",
     "PoolKind",
     "Pooling",
     "Region",
@@ -48,5 +51,6 @@ __all__ = [
     "neuron_layer",
     "norm_and_pool",
     "normalisation_form",
+    "plain_layers",
     "uniform",
 ]

@@ -68,7 +68,7 @@ class CaffePool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, H', W') for (N, C, H, W)."""
-        rows, columns = self.outputs(x.shape[2], x.shape[3])
+        rows, columns = self.outputs(int(x.shape[2]), int(x.shape[3]))
         (down, across), (tall, wide) = self.padding, self.kernel
         padding = self.padding
         if 2 * down > tall or 2 * across > wide:  # more than torch pads by itself

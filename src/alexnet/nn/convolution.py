@@ -64,7 +64,7 @@ class Convolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return (N, outputs, H', W') for (N, inputs, H, W)."""
-        down, right = (self.window.overhang(size) for size in input.shape[2:])
+        down, right = (self.window.overhang(int(size)) for size in input.shape[2:])
         whole = functional.pad(input, (0, right, 0, down)) if down or right else input
         if self._looks_at_pictures(whole):
             return _FirstConvolution.apply(whole, self.weight, self.bias, self.window)  # type: ignore[no-any-return]

@@ -74,5 +74,5 @@ class OffsetPool(nn.Module):
     def _spread(self, x: Tensor, fill: float) -> Tensor:
         """Return the positions from the first window's beginning to the last one's end."""
         span = (self.outputs - 1) * self.stride + self.kernel
-        ends = [span + self.start - size for size in x.shape[2:]]  # negative: cut off
+        ends = [span + self.start - int(size) for size in x.shape[2:]]  # negative: cut off
         return functional.pad(x, (-self.start, ends[1], -self.start, ends[0]), value=fill)

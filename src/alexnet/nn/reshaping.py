@@ -46,7 +46,7 @@ class Reshape(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, *shape)."""
-        return x.reshape(len(x), *self.shape)
+        return x.reshape(-1, *self.shape)  # not by len: a trace would keep that number
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
@@ -64,10 +64,14 @@ class Grey(nn.Module):
         super().__init__()
         self.order = order
 
+    @property
+    def luma(self) -> tuple[float, ...]:
+        """The factor of each channel, in the order in which they come in."""
+        return _LUMA if self.order == "RGB" else _LUMA[::-1]
+
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, 1, H, W) for (N, 3, H, W)."""
-        luma = _LUMA if self.order == "RGB" else _LUMA[::-1]
-        return (x * tensor(luma, dtype=x.dtype, device=x.device)[:, None, None]).sum(1, True)
+        return (x * tensor(self.luma, dtype=x.dtype, device=x.device)[:, None, None]).sum(1, True)
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""

@@ -5,6 +5,7 @@ from alexnet.transfer.export import BOUNDS, ExportFormat, export_weights
 from alexnet.transfer.features import extract_features
 from alexnet.transfer.finetune import finetuning_recipe, last_layer, with_new_head
 from alexnet.transfer.heads import Taught, head_from_source, measure_on, teach_head
+from alexnet.transfer.vectors import write_vectors
 
 __all__ = [
     "BOUNDS",
@@ -20,4 +21,5 @@ __all__ = [
     "measure_on",
     "teach_head",
     "with_new_head",
+    "write_vectors",
 ]

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.evaluation import Member, Tally, crop_views, mean_over_views, view_tensor
+from alexnet.evaluation import Member, Tally, mean_over_views
 from alexnet.images import Preprocessing
-from alexnet.weights import ExportRequest, Runnable, Weights
+from alexnet.weights import ExportRequest, Runnable, Weights, handed_over
 
 __all__ = ["Answer", "Batch", "Comparison", "asked", "compare", "made_pictures", "reference"]
 
@@ -36,6 +36,8 @@ class Comparison:
     classes: tuple[str, ...]
     pictures: int = 0
     same_class: int = 0
+    logits: bool = False  # whether the numbers are these and not probabilities
+    moved_in_all: float = 0.0  # probability that went from one class to another, over all pictures
     farthest: float = 0.0  # largest difference of two numbers
     largest: float = 0.0  # largest number
     before: Tally = field(init=False)
@@ -49,6 +51,11 @@ class Comparison:
         """The largest difference, over the largest number where that is above 1."""
         return self.farthest / max(1.0, self.largest)
 
+    @property
+    def moved(self) -> float:
+        """The share of probability that went from one class to another, in the mean picture."""
+        return self.moved_in_all / max(1, self.pictures)
+
     def add(
         self,
         wanted: NDArray[np.float32],
@@ -57,21 +64,32 @@ class Comparison:
     ) -> None:
         """Count one batch: (n, K) of the weights and of the file, and (n,) true classes."""
         self.pictures += len(wanted)
+        before, after = self._believed(wanted), self._believed(found)
+        self.moved_in_all += float(np.abs(before - after).sum()) / 2
         self.same_class += int((wanted.argmax(1) == found.argmax(1)).sum())
         apart = np.abs(wanted - found)
         # What is not a number is as far away as can be.
         self.farthest = max(self.farthest, float(np.nan_to_num(apart, nan=np.inf).max()))
         self.largest = max(self.largest, float(np.abs(wanted).max()))
         if labels is not None:
-            self.before.add(wanted, labels)
-            self.after.add(found, labels)
+            self.before.add(before, labels)
+            self.after.add(after, labels)
+
+    def _believed(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return probabilities."""
+        return torch.softmax(torch.from_numpy(numbers), 1).numpy() if self.logits else numbers
 
 
 def compare(
-    wanted: Answer, found: Answer, batches: Iterator[Batch], classes: tuple[str, ...]
+    wanted: Answer,
+    found: Answer,
+    batches: Iterator[Batch],
+    classes: tuple[str, ...],
+    *,
+    logits: bool = False,
 ) -> Comparison:
-    """Ask both about the same pictures, batch by batch."""
-    comparison = Comparison(classes)
+    """Ask both about the same pictures, batch by batch; `logits`: that is what they answer with."""
+    comparison = Comparison(classes, logits=logits)
     for pictures, labels in batches:
         comparison.add(wanted(pictures), found(pictures), labels)
     return comparison
@@ -95,20 +113,7 @@ def asked(file: Runnable, rule: Preprocessing, request: ExportRequest) -> Answer
         return reference(file.weights, request)
     run = file.run
     assert run is not None
-    (view,) = crop_views(rule)
-
-    def answer(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if request.takes == "picture":
-            return run(pictures)
-        if request.takes == "crop":
-            rows, columns = (
-                slice(view.top, view.top + rule.crop_px),
-                slice(view.left, view.left + rule.crop_px),
-            )
-            return run(np.ascontiguousarray(pictures[:, rows, columns]))
-        return run(np.ascontiguousarray(view_tensor(pictures, rule, view).numpy()))
-
-    return answer
+    return lambda pictures: run(handed_over(pictures, rule, request.takes))
 
 
 def made_pictures(image_px: int, count: int = 12) -> NDArray[np.uint8]:

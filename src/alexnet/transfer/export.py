@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,16 +19,28 @@ from alexnet.weights import (
     Precision,
     Runnable,
     Weights,
+    open_onnx,
+    open_openvino,
     open_safetensors,
+    open_torchscript,
+    takes_in_words,
+    write_onnx,
+    write_openvino,
     write_safetensors,
+    write_torchscript,
 )
+from alexnet.words import counted
 
 __all__ = ["BOUNDS", "ExportFormat", "export_weights"]
 
-ExportFormat = Literal["safetensors"]
+ExportFormat = Literal["onnx", "torchscript", "openvino", "safetensors"]
 
-BOUNDS: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.02}
-"""How far a file's numbers may be from those of its weights, over the largest where above 1."""
+BOUNDS: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.02, "int8": 0.1}
+"""How far a file may be from its weights.
+
+For fp32 and fp16 the largest difference of two numbers, over the largest number where that is above
+1; for int8 the share of probability that moves from one class to another in the mean picture.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,9 @@ class Exporter:
 
 
 EXPORTERS: Mapping[ExportFormat, Exporter] = {
+    "onnx": Exporter(write_onnx, open_onnx),
+    "torchscript": Exporter(write_torchscript, open_torchscript),
+    "openvino": Exporter(write_openvino, open_openvino),
     "safetensors": Exporter(write_safetensors, open_safetensors),
 }
 
@@ -73,23 +89,25 @@ def export_weights(
         exporter.write(weights, request, written)
         opened = exporter.open(written)
         wanted, found = reference(weights, request), asked(opened, rule, request)
-        comparison = compare(wanted, found, pictures, weights.classes)
+        comparison = compare(
+            wanted, found, pictures, weights.classes, logits=request.gives == "logits"
+        )
         _judge(comparison, request, out)
-        with written.open("rb") as file:
-            replace_file(out, lambda kept: shutil.copyfileobj(file, kept))
+        size = _keep(written, out)
     report = ExportReport(
         out=str(out),
         format=to,
         precision=request.precision,
-        bytes=out.stat().st_size,
+        bytes=size,
         model=weights.model,
         classes=len(weights.classes),
-        takes=_takes(weights, request, to),
-        gives=f"{request.gives} ({len(weights.classes)})",
+        takes="picture files" if to == "safetensors" else takes_in_words(rule, request),
+        gives=f"{request.gives}, float32 (N, {len(weights.classes)})",
         runtime=opened.runtime,
         pictures=comparison.pictures,
         made=batches is None,
         largest_difference=comparison.difference,
+        moved=comparison.moved,
         bound=BOUNDS[request.precision],
         same_class=comparison.same_class,
     )
@@ -100,12 +118,27 @@ def _judge(found: Comparison, request: ExportRequest, out: Path) -> None:
     if not found.pictures:
         raise SourceError("There is no picture to check the file on. Name others after --check.")
     bound = BOUNDS[request.precision]
-    if not found.difference <= bound:
+    if request.precision == "int8":
+        apart, what = found.moved, "of the probability moves"
+    else:
+        apart, what = found.difference, "is the largest difference of two numbers"
+    if not apart <= bound:
         raise WeightsError(
-            f"The file for {out} would not answer as the weights do: on {found.pictures} pictures "
-            f"their numbers differ by up to {found.difference:.2g}, and {bound:g} is the bound for "
-            f"{request.precision}. Nothing was written. Choose another --precision."
+            f"The file for {out} would not answer as the weights do: on "
+            f"{counted(found.pictures, 'picture')} {apart:.2g} {what}, and {bound:g} is the bound "
+            f"for {request.precision}. Nothing was written. Choose another --precision."
         )
+
+
+def _keep(written: Path, out: Path) -> int:
+    """Put what was written in its place, what stands beside it first; return its bytes."""
+    size = 0
+    others = [each for each in sorted(written.parent.iterdir()) if each != written]
+    for each in [*others, written]:
+        size += each.stat().st_size
+        with each.open("rb") as file:
+            replace_file(out.with_name(each.name), partial(shutil.copyfileobj, file))
+    return size
 
 
 def _shares(found: Comparison) -> dict[str, Any]:
@@ -120,15 +153,3 @@ def _shares(found: Comparison) -> dict[str, Any]:
         "top5_before": before.top5,
         "top5_after": after.top5,
     }
-
-
-def _takes(weights: Weights, request: ExportRequest, to: ExportFormat) -> str:
-    if to == "safetensors":
-        return "picture files, by every verb of alexnet"
-    rule = weights.preprocessing
-    side, crop = rule.image_px, rule.crop_px
-    return {
-        "picture": f"pictures, uint8 (N, {side}, {side}, 3), RGB",
-        "crop": f"central crops, uint8 (N, {crop}, {crop}, 3), RGB",
-        "numbers": f"prepared numbers, float32 (N, 3, {crop}, {crop}), {rule.order}",
-    }[request.takes]

@@ -9,15 +9,22 @@ from alexnet.weights.exporting import (
     ExportRequest,
     Precision,
     Runnable,
+    handed_over,
     open_safetensors,
+    takes_in_words,
     write_safetensors,
 )
 from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
 from alexnet.weights.importing import Imported, ImportRequest
+from alexnet.weights.onnx import open_onnx, write_onnx
+from alexnet.weights.openvino_file import open_openvino, write_openvino
 from alexnet.weights.published import PUBLISHED, get_weights
+from alexnet.weights.shipped import DEFAULT, shipped_file, shipped_list
+from alexnet.weights.torchscript import open_torchscript, write_torchscript
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
+    "DEFAULT",
     "FILE_NAME",
     "PUBLISHED",
     "ExportRequest",
@@ -29,9 +36,19 @@ __all__ = [
     "Weights",
     "current_versions",
     "get_weights",
+    "handed_over",
     "load_weights",
+    "open_onnx",
+    "open_openvino",
     "open_safetensors",
+    "open_torchscript",
     "save_weights",
+    "shipped_file",
+    "shipped_list",
+    "takes_in_words",
     "weights_file",
+    "write_onnx",
+    "write_openvino",
     "write_safetensors",
+    "write_torchscript",
 ]

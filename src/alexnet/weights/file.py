@@ -12,10 +12,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from alexnet.errors import AlexNetError, WeightsError, did_you_mean
-from alexnet.files import replace_file
+from alexnet.files import refuse_long, replace_file
 from alexnet.images import Preprocessing
 from alexnet.reading_ahead import ReadAhead, taken
 from alexnet.weights.header import KEY, digest_of, read_header, write_header
+from alexnet.weights.shipped import shipped_file
 from alexnet.weights.weights import Weights
 
 __all__ = ["FILE_NAME", "Storage", "load_weights", "save_weights", "weights_file"]
@@ -71,7 +72,8 @@ def load_weights(path: Path) -> Weights:
     Nothing in the file is run: a pickle (`torch.save`) is refused, whatever it is called.
 
     Args:
-        path: the file, or a run folder that holds `weights.safetensors`.
+        path: the file, a run folder that holds `weights.safetensors`, or the name of weights that
+            come with the package.
 
     Returns:
         The weights, in memory, independent of the file.
@@ -92,7 +94,7 @@ def load_weights(path: Path) -> Weights:
         preprocessing = Preprocessing.from_json(
             header["preprocessing"], None if mean is None else mean.numpy()
         )
-    except (AlexNetError, KeyError, TypeError, ValueError) as error:
+    except (AlexNetError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise WeightsError(
             f"The preprocessing in the header of {file} cannot be used: {error}"
         ) from error
@@ -110,7 +112,8 @@ def load_weights(path: Path) -> Weights:
 
 
 def weights_file(path: Path) -> Path:
-    """Return the file that `path` means: itself, or `weights.safetensors` of a run folder."""
+    """Return the file that `path` means: itself, that of a run folder, or shipped weights' name."""
+    refuse_long(path, WeightsError)
     if path.is_dir():
         if not (path / FILE_NAME).is_file():
             raise WeightsError(
@@ -119,6 +122,9 @@ def weights_file(path: Path) -> Path:
             )
         return path / FILE_NAME
     if not path.is_file():
+        shipped = shipped_file(str(path))
+        if shipped is not None:
+            return shipped
         raise WeightsError(
             f"There is no weights file or run folder {path}.{_near(path)} "
             "Name a .safetensors file or the folder of a run."
