@@ -69,14 +69,14 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
     print(keep(f"training {asked.model}", rates(contenders)))
 
 
-def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> Path:
+def make_pictures(folder: Path, count: int, size: tuple[int, int], octaves: int = 6) -> Path:
     """Write JPEG pictures with the statistics of photographs: noise of all scales, two classes."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
     for number in range(count):
         pixels = np.zeros((size[1], size[0], 3))
-        for octave in range(6):
+        for octave in range(octaves):
             small = rng.normal(size=(3 * 2**octave, 4 * 2**octave, 3)) * 60 / (octave + 1)
             for channel in range(3):
                 layer = Image.fromarray(small[..., channel].astype(np.float32))

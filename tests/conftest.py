@@ -50,6 +50,36 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def stand_in(tmp_path_factory) -> Path:
+    """A folder of weights in place of those that come with the package: small, never trained."""
+    from alexnet.images import Preprocessing
+    from alexnet.models import build_model
+    from alexnet.weights import Weights, save_weights
+
+    classes = ("n01443537", "n01629819", "n02099601")
+    network = build_model("alexnet_small", classes=3, image_px=28, crop_px=24, seed=4)
+    weights = Weights(
+        model=network.model,
+        arguments=network.arguments,
+        state=network.state_dict(),
+        classes=classes,
+        class_words=dict(zip(classes, ("goldfish", "salamander", "retriever"), strict=True)),
+        preprocessing=Preprocessing(image_px=28, crop_px=24),
+        results={"top1": 0.36, "top5": 0.62, "crops": 10},
+    )
+    folder = tmp_path_factory.mktemp("shipped")
+    save_weights(folder / "small-200.safetensors", weights, dtype="float16")
+    return folder
+
+
+@pytest.fixture
+def shipped(stand_in, monkeypatch) -> Path:
+    """The stand-in's file, taken for the weights that come with the package."""
+    monkeypatch.setattr("alexnet.weights.shipped.FOLDER", stand_in)
+    return stand_in / "small-200.safetensors"
+
+
+@pytest.fixture(scope="session")
 def faults() -> ModuleType:
     """The module beside this one: disks that fail."""
     path = Path(__file__).with_name("faults.py")

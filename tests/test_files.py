@@ -9,8 +9,15 @@ import stat
 
 import pytest
 
-from alexnet.errors import RunError, SourceError
-from alexnet.files import cache_folder, disk_errors, read_json, replace_file, write_json
+from alexnet.errors import RunError, SourceError, WeightsError
+from alexnet.files import (
+    cache_folder,
+    disk_errors,
+    read_json,
+    refuse_long,
+    replace_file,
+    write_json,
+)
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -94,3 +101,24 @@ def test_the_cache_folder_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     assert cache_folder() == tmp_path / "user" / "alexnet"
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 4000, "d/" * 2500 + "x"])
+def test_names_that_a_system_does_not_have_are_a_sentence(tmp_path, name):
+    words = r"Could not write .{,200}: it is too long for this system\. Choose a shorter name\."
+    with pytest.raises(RunError, match=words):
+        write_json(tmp_path / name, {})
+    with pytest.raises(WeightsError, match="The path .* cannot be: it is too long"):
+        refuse_long(tmp_path / name, WeightsError)
+
+
+def test_a_zero_in_a_name_is_a_sentence(tmp_path):
+    with pytest.raises(
+        RunError, match=r"The path '.*x\\x00y' cannot be: embedded null byte\. Name"
+    ):
+        refuse_long(tmp_path / "x\0y")
+
+
+def test_usual_names_may_be_missing(tmp_path):
+    refuse_long(tmp_path / "gone")
+    refuse_long(tmp_path)

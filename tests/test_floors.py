@@ -13,15 +13,15 @@ import alexnet
 FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
-        *("kinds", "words"),
-        *("files", "csv_files", "locks", "devices", "progress", "trust"),
+        *("kinds", "words", "files", "csv_files", "locks", "devices", "progress", "trust"),
+        *("compiling", "reading_ahead", "speed_records"),
     },
     {"nn", "images"},
     {"models", "data"},
     {"weights", "evaluation"},
     {"training"},
     {"recipes", "build"},
-    {"transfer", "search", "inspection", "claims"},
+    {"transfer", "search", "speed", "inspection", "claims"},
     {"reporting", "serving"},
     {"cli", "__main__"},
 )

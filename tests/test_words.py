@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet.words import bytes_in_words, counted, some
+from alexnet.words import bytes_in_words, counted, shortened, some
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_the_first_few_names_are_said_and_how_many_more_there_are():
     assert some(["a", "b", "c"]) == '"a", "b", "c"'
     assert some(map(str, range(1004))) == '"0", "1", "2" and 1,001 more'
     assert some("abc", most=1) == '"a" and 2 more'
+
+
+def test_names_of_many_letters_are_shown_by_their_ends():
+    assert shortened("a" * 120) == "a" * 120
+    assert shortened("a" * 2000 + "b" * 2000) == "a" * 60 + "..." + "b" * 60
+    assert some(["x" * 4000]) == f'"{"x" * 60}...{"x" * 60}"'

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alexnet.cli.bench import bench
     from alexnet.cli.cache import cache
     from alexnet.cli.check import check
     from alexnet.cli.demo import demo
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from alexnet.recipe import Recipe
     from alexnet.recipes import RECIPES, choose_recipe
     from alexnet.records import Predictions, Results, TrainReport
+    from alexnet.transfer.estimators import AlexNetClassifier, AlexNetFeatures
     from alexnet.trust import trusting
     from alexnet.weights import Weights, load_weights, save_weights
 
@@ -44,7 +46,9 @@ __version__ = "0.1.0"
 __all__ = [
     "MODELS",
     "RECIPES",
+    "AlexNetClassifier",
     "AlexNetError",
+    "AlexNetFeatures",
     "Diverged",
     "Interrupted",
     "Network",
@@ -58,6 +62,7 @@ __all__ = [
     "TrainReport",
     "Weights",
     "WeightsError",
+    "bench",
     "build_model",
     "cache",
     "check",
@@ -84,7 +89,7 @@ __all__ = [
 
 _VERBS = (
     "train evaluate predict features finetune search tune pack check cache describe import_ "
-    "export weights_ demo"
+    "export weights_ bench demo"
 )
 _NAMES = {
     **{f"alexnet.cli.{verb}": verb for verb in _VERBS.split()},
@@ -97,6 +102,7 @@ _NAMES = {
     "alexnet.recipe": "Recipe",
     "alexnet.recipes": "RECIPES choose_recipe",
     "alexnet.records": "Predictions Results TrainReport",
+    "alexnet.transfer.estimators": "AlexNetClassifier AlexNetFeatures",
     "alexnet.trust": "trusting",
     "alexnet.weights": "Weights load_weights save_weights",
 }

@@ -138,6 +138,7 @@ def prepare(
         batch=recipe.batch,
         seed=recipe.seed,
         sampling=recipe.sampling,
+        device_kind=device.kind,
     )
     labels = pack.labels[splits["train"]]
     weights = class_weights(labels, len(pack.classes)) if recipe.class_weights == "auto" else None

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from alexnet.errors import AlexNetError, RunError
 from alexnet.records import plain_values
+from alexnet.words import shortened
 
 __all__ = [
     "append_flushed",
@@ -23,10 +24,13 @@ __all__ = [
     "is_unfinished",
     "link_file",
     "read_json",
+    "refuse_long",
     "replace_file",
+    "too_long",
     "write_json",
 ]
 
+_TOO_LONG = "it is too long for this system. Choose a shorter name."
 _UNFINISHED = ".unfinished"  # ends the names of files that are being written
 
 
@@ -44,7 +48,11 @@ def disk_errors(where: Path, error: type[AlexNetError] = RunError) -> Generator[
     """Turn an operating system's refusal to write at `where` into one sentence."""
     try:
         yield
+    except RecursionError as cause:  # where folders are made one in another
+        raise error(f"Could not write {shortened(where)}: {_TOO_LONG}") from cause
     except OSError as cause:
+        if too_long(cause):
+            raise error(f"Could not write {shortened(where)}: {_TOO_LONG}") from cause
         reasons = {
             errno.ENOSPC: "the disk is full. Free some space or choose another folder",
             errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder",
@@ -55,6 +63,22 @@ def disk_errors(where: Path, error: type[AlexNetError] = RunError) -> Generator[
         raise error(
             f"Could not write {where}: {reason}; nothing that was whole is lost."
         ) from cause
+
+
+def too_long(error: OSError) -> bool:
+    """Whether a system refused a name for its length."""
+    return error.errno == errno.ENAMETOOLONG
+
+
+def refuse_long(path: Path, error: type[AlexNetError] = RunError) -> None:
+    """Raise `error` where the system has no names as long as `path`, be it there or not."""
+    try:
+        path.lstat()
+    except OSError as cause:
+        if too_long(cause):
+            raise error(f"The path {shortened(path)} cannot be: {_TOO_LONG}") from cause
+    except ValueError as cause:  # a zero in it
+        raise error(f"The path {shortened(path)!r} cannot be: {cause}. Name another.") from cause
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -68,9 +92,9 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         RunError: the disk is full, read-only or otherwise refuses, or `path` is a folder or a
             device; it is as it was.
     """
-    if path.exists() and not path.is_file():  # a device, say: a rename would do away with it
-        raise RunError(f"{path} is no file that could be replaced. Name another file.")
     with disk_errors(path):
+        if path.exists() and not path.is_file():  # a device, say: a rename would do away with it
+            raise RunError(f"{path} is no file that could be replaced. Name another file.")
         _make_folder(path.parent)
         descriptor, beside = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name[:100]}.", suffix=_UNFINISHED

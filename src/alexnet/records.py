@@ -202,7 +202,8 @@ class PackReport(Record):
     splits: dict[str, int]  # pictures of each split that the source has
     image_px: int
     fit: str
-    bytes: int  # of pixels
+    store: str  # "pixels" or "jpeg"
+    bytes: int  # of all stored pictures
     shards: int
     fingerprint: str
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason

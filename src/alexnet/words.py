@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["bytes_in_words", "counted", "some"]
+__all__ = ["bytes_in_words", "counted", "shortened", "some"]
 
 _NAMED = 3
+_LETTERS = 120
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -31,6 +32,13 @@ def some(names: Iterable[str], most: int = _NAMED) -> str:
         names: in the order in which they are named.
         most: how many of them are.
     """
-    listed = [f'"{each}"' for each in names]
+    listed = [f'"{shortened(each)}"' for each in names]
     more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
+
+
+def shortened(name: object) -> str:
+    """Return a name as it is, or the two ends of one of many letters."""
+    text = str(name)
+    half = _LETTERS // 2
+    return text if len(text) <= _LETTERS else f"{text[:half]}...{text[-half:]}"

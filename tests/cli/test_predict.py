@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import shutil
+import subprocess
 import sys
 
 import pytest
 
-from alexnet import evaluate, predict
+from alexnet import Preprocessing, Weights, build_model, evaluate, predict, save_weights
 from alexnet.errors import RecipeError, SourceError
 
 
@@ -134,3 +135,25 @@ def test_there_must_be_pictures(alexnet, trained):
     said = alexnet("predict", trained.run)
     assert said.code == 2
     assert said.err.startswith("error: predict needs pictures: name files, folders or archives")
+
+
+def test_a_few_pictures_need_neither_numba_nor_first_weights(trained, tmp_path):
+    """Both take longer to be there than the answer."""
+    net = build_model("cifar_18pct", classes=2)
+    weights = Weights(
+        model="cifar_18pct",
+        arguments=net.arguments,
+        state=net.state_dict(),
+        classes=("ant", "bee"),
+        preprocessing=Preprocessing(image_px=net.image_px, crop_px=net.crop_px),
+    )
+    save_weights(tmp_path / "a.safetensors", weights)
+    text = (
+        "import sys; from alexnet.cli.main import main; code = main(sys.argv[1:]);"
+        "print(code, sorted({'numba', 'sympy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    words = ["predict", tmp_path / "a.safetensors", trained.pictures / "ant" / "0.png", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", text, *map(str, words)], capture_output=True, text=True, timeout=300
+    )
+    assert done.stderr == "0 []\n"

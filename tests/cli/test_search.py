@@ -258,6 +258,22 @@ def test_two_workers_one_of_them_killed_and_then_the_whole_study(pictures):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_reaches_every_process_and_the_workers_stop_in_good_order(pictures):
+    asked = command(pictures, "--workers", 2, "--trials", 200)
+    whole = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    until = time.monotonic() + 400
+    while not Path("study/trials/0002").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(whole.pid, signal.SIGINT)
+    _, said = whole.communicate(timeout=300)
+    assert whole.returncode == 3, said
+    assert "Stopped by Ctrl-C." in said
+    logs = [path.read_text() for path in Path("study/study.workers").glob("worker-*.log")]
+    assert len(logs) == 2
+    assert all("Stopped by SIGTERM" in each and "Traceback" not in each for each in logs)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_a_study_that_is_asked_to_stop_saves_itself_and_says_so(pictures):
     asked = command(pictures, "--trials", 200)
     whole = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True)

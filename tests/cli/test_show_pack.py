@@ -16,6 +16,7 @@ PACKED = PackReport(
     splits={"train": 1000, "val": 200},
     image_px=256,
     fit="crop",
+    store="pixels",
     bytes=235_929_600,
     shards=4,
     fingerprint="ab" * 16,

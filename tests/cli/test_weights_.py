@@ -17,7 +17,8 @@ from alexnet.weights.download import MIRROR
 
 def test_the_catalogue_says_what_each_is(alexnet):
     said = alexnet("weights", "--json")
-    (found,) = json.loads(said.out)["weights"]
+    shipped, found = json.loads(said.out)["weights"]
+    assert (shipped["name"], shipped["classes"]) == ("small-200", 200)
     assert found["name"] == "torchvision-alexnet"
     assert found["source"] == "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
     assert (found["sha256"], found["classes"], found["crops"]) == ("7be5be79", 1000, 1)

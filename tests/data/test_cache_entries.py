@@ -70,7 +70,7 @@ def test_nothing_but_packs_is_removed(two_packs, cache_root, name):
 
 def test_an_unknown_name_is_told_its_nearest(two_packs):
     wrong = two_packs[0].name[:-1]
-    with pytest.raises(SourceError, match=f'no pack "{wrong}".* Did you mean "{wrong}1".*It holds'):
+    with pytest.raises(SourceError, match=f'no pack "{wrong}".* Did you mean "{wrong}2".*It holds'):
         clear_cache(wrong)
 
 

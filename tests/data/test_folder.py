@@ -100,3 +100,22 @@ def test_a_folder_that_cannot_be_opened_is_an_error(make_folder, monkeypatch):
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(SourceError, match=r"The folder .*b cannot be opened: permission denied\."):
         list_folder(where)
+
+
+@posix
+def test_links_that_make_ways_without_end_are_refused(make_folder):
+    where = make_folder({f"{level:02}/1.png": b"" for level in range(12)})
+    for level in range(11):
+        for name in "ab":
+            (where / f"{level:02}" / name).symlink_to(where / f"{level + 1:02}")
+    words = "symbolic links lead to one folder, .*, on more than 1,000 ways"
+    with pytest.raises(SourceError, match=words):
+        list_folder(where)
+
+
+@posix
+def test_links_in_a_ring_end(make_folder):
+    where = make_folder({"a/1.png": b"", "b/2.png": b""})
+    (where / "a" / "b").symlink_to(where / "b")
+    (where / "b" / "a").symlink_to(where / "a")
+    assert sorted(list_folder(where).paths) == ["a/1.png", "a/b/2.png", "b/2.png", "b/a/1.png"]

@@ -40,12 +40,12 @@ def test_a_pack_says_what_it_is(folder, tiny_source):
     assert (len(pack), pack.folder) == (16, folder)
     assert pack.header == read_header(folder)
     assert pack.header.pictures == 16
-    assert pack.header.pixel_bytes == 16 * 3 * SIDE**2
+    assert pack.header.stored_bytes == 16 * 3 * SIDE**2
     assert pack.header.signature == source.signature
     assert pack.header.stat_signature == source.stat_signature
     assert len(pack.fingerprint) == 32
     assert pack.digests.shape == (16, 16)
-    assert "pixels" not in repr(pack)
+    assert "MappedShards" not in repr(pack)
 
 
 def test_header_comes_back_as_it_was(folder):

@@ -291,7 +291,7 @@ def test_a_folder_with_something_else_is_refused(tiny_source, tmp_path):
 def test_another_pack_is_not_overwritten(tiny_source, tmp_path):
     source, folder = tiny_source(5), tmp_path / "pack"
     write(source, folder)
-    words = "pack holds another pack already: of pictures, 8 pixels, crop"
+    words = "pack holds another pack already: of pictures, 8 pixels, crop, stored as pixels"
     with pytest.raises(SourceError, match=rf"{words}; since .* 1 new \(bee/0005\.png\)\. Remove"):
         write(tiny_source(6), folder)
     with pytest.raises(SourceError, match=rf"{words}\. Remove it"):
@@ -366,7 +366,7 @@ def test_too_little_room_is_said_before_the_work(tiny_source, tmp_path, monkeypa
     source = tiny_source(30)
     words = r"Packing 30 pictures of 8 pixels takes 5\.76 kB, and 1 kB are free in .*pack\. Free"
     with pytest.raises(SourceError, match=words):
-        write(source, tmp_path / "pack")
+        write(source, tmp_path / "pack", store="pixels")
     assert source.reads == 0
 
 

@@ -86,3 +86,22 @@ def test_a_channel_that_never_varies_is_divided_by_1(pack_of_pixels):
 def test_no_pictures_have_no_mean(pack, take):
     with pytest.raises(SourceError, match="no training pictures to take a mean of"):
         take(pack, np.arange(0))
+
+
+def test_the_same_pictures_of_the_same_pack_are_summed_up_once(pixels, pack_of_pixels, monkeypatch):
+    pack, other = pack_of_pixels(pixels), pack_of_pixels(255 - pixels)
+    read, count = type(pack).read, []
+    monkeypatch.setattr(type(pack), "read", lambda *args: count.append(args) or read(*args))
+    train = np.arange(600)
+    first = mean_image(pack, train)
+    once = len(count)
+    first[:] = 0  # what a caller does to it is remembered by nobody
+    assert np.array_equal(mean_image(pack, train[::-1]), plain_mean(pixels[:600]))
+    assert len(count) == once
+    assert np.array_equal(mean_image(other, train), plain_mean(255 - pixels[:600]))
+    assert np.array_equal(mean_image(pack, train[:99]), plain_mean(pixels[:99]))
+    assert len(count) > once
+
+
+def plain_mean(pixels):
+    return pixels.mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -196,3 +196,15 @@ class TestParquet:
         monkeypatch.setattr(importlib, "import_module", missing)
         with pytest.raises(SourceError, match=r'pip install "alexnet\[tables\]", or write the tab'):
             read_table(pictures / "x.parquet", parquet=True)
+
+
+@pytest.mark.parametrize("kind", ["s", "us"])
+def test_cells_that_python_cannot_hold_are_a_sentence(tmp_path, kind):
+    pa = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow")
+    times = pa.array([2**62, -(2**62)], pa.int64()).cast(
+        pa.timestamp("us" if kind == "us" else "ms")
+    )
+    pq.write_table(pa.table({"path": ["1.png", "2.png"], "label": times}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match="is no whole Parquet table"):
+        read_table(tmp_path / "t.parquet", parquet=True)

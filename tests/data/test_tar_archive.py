@@ -194,3 +194,64 @@ def test_listing_keeps_little_of_each_member(where, monkeypatch):
     monkeypatch.setattr(tar_archive.tarfile, "open", watching)
     list_tar(where)
     assert len(kept[0].getmembers.__self__.members) <= 1
+
+
+def header(name, kind=tarfile.REGTYPE, size=0):
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        header("a/1.png", size=-1024),
+        header("a/1.png") + header("a/2.png", size=-512),
+        header("x", tarfile.XHDTYPE, -512),
+        header("x", tarfile.GNUTYPE_LONGNAME, -512),
+        header("a/1.png", size=2**63),
+        header("a/1.png", size=2**80),
+        header("x", tarfile.GNUTYPE_LONGNAME, 512) + bytes(200),
+        header("x", tarfile.XHDTYPE, 512) + b"99999999999999999999 path=x\n".ljust(512, b"\0"),
+        header("x", tarfile.XHDTYPE, 512) + b"20 size=-99999999\n".ljust(512, b"\0") + header("a"),
+    ],
+)
+def test_headers_that_lie_end_in_a_sentence(tmp_path, data):
+    (tmp_path / "a.tar").write_bytes(data + bytes(1024))
+    try:
+        found = list_tar(tmp_path / "a.tar")
+    except SourceError as error:
+        assert "is damaged" in str(error)
+        return
+    assert (found.sizes >= 0).all()
+
+
+def test_headers_before_headers_before_headers_are_refused(tmp_path):
+    chain = (header("x", tarfile.GNUTYPE_LONGNAME, 8) + b"a/1.png\0".ljust(512, b"\0")) * 3000
+    (tmp_path / "a.tar").write_bytes(chain + header("a/1.png") + bytes(1024))
+    with pytest.raises(SourceError, match="is damaged"):
+        list_tar(tmp_path / "a.tar")
+
+
+def test_a_sparse_file_whose_map_is_cut_is_refused(tmp_path):
+    block = bytearray(header("a/1.png", tarfile.GNUTYPE_SPARSE, 0))
+    block[482] = 1  # the map goes on in the next block, which is not there
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    (tmp_path / "a.tar").write_bytes(block)
+    with pytest.raises(SourceError, match="is damaged"):
+        list_tar(tmp_path / "a.tar")
+
+
+def test_a_compressed_archive_is_not_walked_beyond_the_room_that_there_is(tmp_path, monkeypatch):
+    """Some kilobytes of zeros unpack to megabytes, and a few of those to terabytes."""
+    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 0, 10**6))
+    data = header("a/1.png", size=20_000_000) + bytes(20_000_256 + 1024)
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data))
+    words = r"a\.tar\.gz takes more than 1 MB of room while it is used, and 1 MB are free"
+    with pytest.raises(RunError, match=words):
+        list_tar(tmp_path / "a.tar.gz", gzip.open)
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(header("a/1.png") + bytes(20_000_000)))
+    with pytest.raises(RunError, match="takes more than 1 MB of room"):
+        list_tar(tmp_path / "b.tar.gz", gzip.open)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import stat
 import struct
+import tracemalloc
 import unicodedata
 import zipfile
 import zlib
@@ -174,3 +175,54 @@ def test_noise_in_an_archive_is_never_another_error(where, seed):
             found.read(i)
         except UnreadablePicture as error:
             assert error.reason
+
+
+def with_directory(where, **changes):
+    """Change the first entry of an archive's directory, at the place of each of its numbers."""
+    data = bytearray(where.read_bytes())
+    start = data.find(b"PK\x01\x02")
+    for place, value in ((20, changes.get("packed")), (24, changes.get("size"))):
+        if value is not None:
+            data[start + place : start + place + 4] = struct.pack("<I", value)
+    if "offset" in changes:
+        data[start + 42 : start + 46] = struct.pack("<I", changes["offset"])
+    where.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"packed": 0xFFFFFFF0}, {"packed": 10**9}, {"offset": 10**9}, {"size": 0xFFFFFFF0}],
+)
+def test_a_member_that_would_lie_outside_takes_no_memory(where, changes):
+    with_directory(where, **changes)
+    found = list_zip(where)
+    tracemalloc.start()
+    with pytest.raises(UnreadablePicture):
+        found.read(0)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+    assert found.read(1)
+
+
+def test_numbers_that_nothing_holds_are_that_picture_alone(tmp_path):
+    """The wide form of a zip has numbers of 64 bits."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a/1.png", b"one")
+        archive.writestr("a/2.png", b"two")
+    data = (tmp_path / "a.zip").read_bytes()
+    start = data.find(b"PK\x01\x02")
+    entry = bytearray(data[start : start + 46])
+    entry[20:28] = b"\xff" * 8
+    entry[42:46] = b"\xff" * 4
+    extra = struct.pack("<HHQQQ", 1, 24, 2**64 - 1, 2**64 - 1, 2**64 - 1)
+    entry[30:32] = struct.pack("<H", len(extra))
+    name = data[start + 46 : start + 53]
+    end = data.find(b"PK\x05\x06")
+    tail = bytearray(data[end:])
+    tail[12:16] = struct.pack("<I", end - start + len(extra))
+    changed = data[:start] + entry + name + extra + data[start + 53 : end] + tail
+    (tmp_path / "a.zip").write_bytes(changed)
+    found = list_zip(tmp_path / "a.zip")
+    with pytest.raises(UnreadablePicture):
+        found.read(0)
+    assert found.read(1) == b"two"

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from alexnet.images import fitted, read_picture
+from alexnet.images.decoding import decode_as_stored
 
 RNG = np.random.default_rng(0)
 
@@ -94,13 +95,44 @@ def photographs() -> list[bytes]:
         return [file.read() for file in files if file is not None]
 
 
+def full_way(data: bytes, side: int) -> np.ndarray:
+    """Decode in full, cut the centre, and let Pillow resize it."""
+    full = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    edge = min(full.shape[:2])
+    top, left = (full.shape[0] - edge) // 2, (full.shape[1] - edge) // 2
+    return by_pillow(full[top : top + edge, left : left + edge], side, side)
+
+
+def difference(data: bytes, side: int) -> float:
+    found = read_picture(data, name="photograph", image_px=side, how="crop")
+    return float(np.abs(found.astype(int) - full_way(data, side)).mean())
+
+
 @pytest.mark.parametrize("side", [32, 64, 224, 256])
 def test_photographs_differ_little_from_a_full_decode_and_pillow(side):
     """Mean absolute difference at most one grey level, also where a JPEG is decoded at a part."""
     for data in photographs():
-        full = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-        edge = min(full.shape[:2])
-        top, left = (full.shape[0] - edge) // 2, (full.shape[1] - edge) // 2
-        wanted = by_pillow(full[top : top + edge, left : left + edge], side, side)
-        found = read_picture(data, name="photograph", image_px=side, how="crop")
-        assert np.abs(found.astype(int) - wanted.astype(int)).mean() <= 1.0
+        assert difference(data, side) <= 1.0
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_the_difference_is_small_where_a_jpeg_is_only_just_reduced(factor):
+    """Where the least is left of it for the side that is wanted: the worst case."""
+    for data in photographs():
+        shorter = min(Image.open(io.BytesIO(data)).size)
+        side = int(shorter // factor / 2.5)
+        assert decode_as_stored(data, "photograph", least_px=side).factor == factor
+        assert difference(data, side) <= 1.0
+
+
+def test_a_photograph_of_twelve_megapixels_differs_little_too():
+    """Edges, gradients and noise; real ones of that size are not among the test data."""
+    y, x = np.mgrid[0:375, 0:500]
+    waves = [127 + 60 * np.sin(x / a + y / b) for a, b in ((170, 31), (23, -190), (410, 130))]
+    pixels = np.stack(waves, axis=2) + RNG.normal(size=(375, 500, 1)) * 8
+    pixels[90:150, 100:200] = (200, 30, 60)
+    tile = pixels.clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(np.tile(tile, (8, 8, 1))).save(file, "JPEG", quality=90)
+    assert decode_as_stored(file.getvalue(), "large", least_px=256).factor == 4
+    assert difference(file.getvalue(), 256) <= 1.0

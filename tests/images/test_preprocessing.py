@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
-from alexnet.images import Preprocessing
+from alexnet.images import Preprocessing, cutting
 
 S, C = 9, 6
 RNG = np.random.default_rng(0)
@@ -28,6 +28,55 @@ def places(top, left, mirror):
         np.full(n, left, dtype=np.int64),
         np.full(n, mirror, dtype=np.bool_),
     )
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    side=st.integers(1, 12),
+    room=st.integers(0, 5),
+    count=st.integers(1, 40),
+    mean=st.sampled_from(["none", "image", "centre", "channel"]),
+    order=st.sampled_from(["RGB", "BGR"]),
+    scaled=st.booleans(),
+    noisy=st.booleans(),
+    boxed=st.booleans(),
+)
+def test_one_pass_gives_the_bits_of_two(
+    compiled, seed, side, room, count, mean, order, scaled, noisy, boxed
+):
+    """Whether or not kernels are there; cut and to_tensor are held against loops below."""
+    rng = np.random.default_rng(seed)
+    stored = side + room
+    image = rng.uniform(0, 255, (stored, stored, 3)).astype(np.float32)
+    rule = Preprocessing(
+        image_px=stored,
+        crop_px=side,
+        order=order,
+        mean={"none": None, "image": image, "centre": image, "channel": image[0, 0]}[mean],
+        mean_at="centre" if mean == "centre" else "crop",
+        scale=SCALE if scaled else None,
+    )
+    pictures = rng.integers(0, 256, (count, stored, stored, 3), dtype=np.uint8)
+    top, left = rng.integers(0, room + 1, (2, count))
+    mirror = rng.random(count) < 0.5
+    boxes = np.tile([0.0, 0.0, side, side], (count, 1)) if boxed else None
+    colour = {"shift": None, "divide": 1.0}
+    if noisy:
+        colour = {"shift": rng.normal(size=(count, 3)).astype(np.float32), "divide": 1.1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutting, "_kernels", lambda: None)
+        crops = rule.cut(pictures, top, left, mirror, boxes)
+        wanted = rule.to_tensor(crops, top, left, mirror, **colour)
+        if compiled:
+            pytest.importorskip("numba", reason="the compiled kernels need numba")
+            patch.undo()
+        assert (rule.cut(pictures, top, left, mirror, boxes) == crops).all()
+        found = rule.numbers(pictures, top, left, mirror, boxes=boxes, **colour)
+    assert torch.equal(found, wanted)
+    assert found.shape == wanted.shape == (count, 3, side, side)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 @settings(max_examples=60, deadline=None)

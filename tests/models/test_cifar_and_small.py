@@ -7,7 +7,7 @@ import math
 import pytest
 from torch import nn
 
-from alexnet.nn import MaxPool, MeanPool, ResponseNorm
+from alexnet.nn import FullyConnected, MaxPool, MeanPool, ResponseNorm
 
 PARAMETERS = {
     "cifar_26pct": 145_578,
@@ -133,4 +133,5 @@ def test_our_small_network_has_a_few_million_parameters_and_mlp_no_window(weight
     assert (network.image_px, network.crop_px) == (64, 56)
     mlp = weightless("mlp", classes=10)
     kinds = [type(each) for each in mlp.children()]
-    assert kinds == [nn.Flatten, nn.Linear, nn.Sigmoid, nn.Linear, nn.Sigmoid, nn.Linear]
+    hidden = [FullyConnected, nn.Sigmoid]
+    assert kinds == [nn.Flatten, *hidden, *hidden, FullyConnected]

@@ -260,3 +260,28 @@ def test_values_that_are_not_json_are_refused(tmp_path: Path, weights: Weights) 
     for recipe in ({"lr": object()}, {"lr": float("nan")}):
         with pytest.raises(WeightsError, match="holds plain JSON values"):
             save_weights(tmp_path / "w", replace(weights, recipe=recipe))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": ["ant", "bee", "\ud800"]},
+        {"class_words": {"ant": "half a letter \udbff"}},
+        {"class_words": {"\ud800": "a word"}},
+    ],
+)
+def test_names_that_no_screen_can_show_are_refused(file: Path, changes) -> None:
+    with pytest.raises(WeightsError, match=r"as a name, which is no text\. Restore the file"):
+        load_weights(changed_header(file, **changes))
+
+
+def test_names_of_files_that_are_no_unicode_are_kept(file: Path) -> None:
+    names = ["ant", "bee", os.fsdecode(b"\xff")]
+    assert load_weights(changed_header(file, classes=names)).classes == tuple(names)
+
+
+@pytest.mark.parametrize("scale", [[10**400] * 3, [[]], ["x"], [None] * 3, {}, [1e39] * 3])
+def test_a_scale_that_is_no_number_is_refused(file: Path, scale) -> None:
+    rule = load_weights(file).preprocessing.to_json() | {"scale": scale}
+    with pytest.raises(WeightsError, match="The preprocessing in the header of"):
+        load_weights(changed_header(file, preprocessing=rule))

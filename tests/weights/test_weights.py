@@ -1,7 +1,10 @@
+import contextlib
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alexnet.errors import WeightsError
 from alexnet.images import Preprocessing
@@ -74,3 +77,37 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(weights: Weights) -> No
 def test_versions_name_package_and_torch() -> None:
     assert current_versions()["torch"] == str(torch.__version__)
     assert {"alexnet", "python"} <= current_versions().keys()
+
+
+ARGUMENTS = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    st.lists(st.integers(-1, 9), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    name=st.sampled_from(["classes", "activation", "dropout", "image_px", "crop_px", "seed", "x"]),
+    value=ARGUMENTS,
+)
+def test_arguments_of_any_kind_build_a_network_or_a_sentence(name, value):
+    arguments = {"classes": 2, "image_px": 8, "crop_px": 8, name: value}
+    rule = Preprocessing(image_px=8, crop_px=8)
+    network = build_model("mlp", classes=2, image_px=8, crop_px=8)
+    strange = Weights(
+        model="mlp",
+        arguments=arguments,
+        state=network.state_dict(),
+        classes=("ant", "bee"),
+        preprocessing=rule,
+    )
+    with contextlib.suppress(WeightsError):
+        assert strange.network().classes == 2
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.bool, torch.complex64])
+def test_numbers_of_another_kind_are_said(weights, kind):
+    state = {name: torch.zeros(each.shape, dtype=kind) for name, each in weights.state.items()}
+    with pytest.raises(WeightsError, match=rf"holds {kind}, but the model .* needs torch\.float32"):
+        replace(weights, state=state).network()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from alexnet.cli.flags import Place, Places, optional_path
 from alexnet.errors import RecipeError, WeightsError
+from alexnet.reading_ahead import read_ahead
 from alexnet.records import Results
 from alexnet.words import counted
 
@@ -60,14 +61,15 @@ def evaluate(
         WeightsError: the weights cannot be used, or do not belong together.
         RecipeError: a setting cannot work.
     """
+    check_batch(batch)
+    paths = [Path(each) for each in (weights, *also)]
+    read_ahead(*paths)  # torch is not there yet, and will take longer
     from alexnet.cli.held_out import held_out_pictures
     from alexnet.data import UnreadablePolicy, leave_out, nothing_readable, open_source
     from alexnet.evaluation import Tally, answers, class_positions
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
 
-    check_batch(batch)
-    paths = [Path(each) for each in (weights, *also)]
     ensemble = load_ensemble(paths, precision=precision)
     opened = leave_out(open_source(Path(source), fewest_classes=1), optional_path(exclude))
     position = class_positions(opened.classes, ensemble.classes, where=source)

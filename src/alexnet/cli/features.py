@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from alexnet.cli.default_weights import weights_and_source
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, optional_path
 from alexnet.errors import RecipeError
+from alexnet.reading_ahead import read_ahead
 from alexnet.records import FeaturesReport
 from alexnet.transfer_records import HeadReport
 
@@ -16,7 +18,7 @@ __all__ = ["features"]
 
 def features(
     weights: Place,
-    source: Place,
+    source: Place | None = None,
     *,
     out: Place,
     layer: str | None = None,
@@ -35,7 +37,8 @@ def features(
     evaluate use as any other.
 
     Args:
-        weights: weights file, or run folder (its best weights).
+        weights: weights file, or run folder (its best weights); left out: small-200, which comes
+            with the package.
         source: folder, archive, table or pack of labelled pictures.
         out: file to write: .npz for NumPy, .parquet for tables; with --head .safetensors.
         layer: name of the layer, such as fc7, or relu7 for fc7 after its activation; none: the
@@ -59,6 +62,8 @@ def features(
         RunError: the file cannot be written.
     """
     check_batch(batch)
+    chosen, place = weights_and_source(weights, source)
+    read_ahead(chosen)  # torch is not there yet, and will take longer
     if head is not None:
         from alexnet.transfer import head_from_source
 
@@ -68,8 +73,8 @@ def features(
                 "that --split cannot be chosen with --head. Leave it out."
             )
         return head_from_source(
-            Path(weights),
-            Path(source),
+            chosen,
+            place,
             kind=head,
             out=Path(out),
             layer=layer,
@@ -82,8 +87,8 @@ def features(
     from alexnet.transfer import extract_features
 
     return extract_features(
-        Path(weights),
-        Path(source),
+        chosen,
+        place,
         out=Path(out),
         layer=layer,
         crops=crops,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from alexnet.cli.default_weights import weights_and_source
 from alexnet.cli.flags import Place, optional_path, recipe_flags
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
@@ -19,7 +19,7 @@ __all__ = ["finetune"]
 @recipe_flags
 def finetune(
     weights: Place,
-    source: Place,
+    source: Place | None = None,
     *,
     lr_new: float = 0.01,
     lr_old: float = 0.001,
@@ -39,7 +39,8 @@ def finetune(
     slowly. The preprocessing of the weights is kept.
 
     Args:
-        weights: weights file, or the run folder that holds one.
+        weights: weights file, or the run folder that holds one; left out: small-200, which comes
+            with the package.
         source: labelled pictures, as for train.
         lr_new: learning rate of the new last layer.
         lr_old: learning rate of the layers that are kept; 0 freezes them.
@@ -74,13 +75,13 @@ def finetune(
 
     if lr_new <= 0 or lr_old < 0:
         raise RecipeError(f"lr_new must be above 0 and lr_old at least 0; got {lr_new}, {lr_old}.")
-    place = Path(source)
+    chosen, place = weights_and_source(weights, source)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
 
     def make() -> Job:
         pictures = open_source(place)
         seed = changes.get("seed", 0)
-        start = with_new_head(load_weights(Path(weights)), len(pictures.classes), seed=seed)
+        start = with_new_head(load_weights(chosen), len(pictures.classes), seed=seed)
         recipe = finetuning_recipe(start, lr_new=lr_new, lr_old=lr_old, changes=changes)
         device = choose_device(precision, threads)
         return prepare(pictures, recipe, device=device, packing=packing, start=start)

@@ -19,8 +19,10 @@ from cyclopts import App, CycloptsError, Group, Parameter
 import alexnet
 from alexnet.cli.parse_errors import in_words
 from alexnet.cli.verbs import VERBS
-from alexnet.errors import AlexNetError, Interrupted, RecipeError
+from alexnet.errors import AlexNetError, Interrupted, RecipeError, RunError
+from alexnet.files import too_long
 from alexnet.trust import trusting
+from alexnet.words import shortened
 
 if TYPE_CHECKING:
     from alexnet.records import Record
@@ -144,6 +146,9 @@ def _do(words: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and too_long(error):
+            name = shortened(error.filename)
+            return _explain(RunError(f"The name {name} is too long for this system."), debug=debug)
         return _admit(error, debug=debug)
 
 

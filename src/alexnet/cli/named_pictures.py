@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from alexnet.data import Listing, list_archive, list_folder, looks_like_picture, natural_key
 from alexnet.errors import SourceError
+from alexnet.files import refuse_long
 from alexnet.images import UnreadablePicture
 
 __all__ = ["NamedPictures"]
@@ -78,6 +79,7 @@ def _rows(place: str) -> Iterator[tuple[str, _Read]]:
     """Yield name and reading of each picture that a path stands for."""
     path = Path(place)
     try:
+        refuse_long(path, SourceError)
         found = list_folder(path) if path.is_dir() else list_archive(path)
     except SourceError as error:
         yield place, partial(_refuse, error)

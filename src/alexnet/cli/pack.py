@@ -22,6 +22,7 @@ def pack(
     quarantine: Place | None = None,
     exclude: Place | None = None,
     workers: int | None = None,
+    store: Literal["auto", "pixels", "jpeg"] = "auto",
 ) -> PackReport:
     """Decode and resize every picture once, into a folder that trainings map into memory.
 
@@ -37,6 +38,8 @@ def pack(
         quarantine: folder to copy unreadable pictures to; then any number of them is skipped.
         exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
         workers: decoding threads; none: one for each core.
+        store: pixels as they are, jpeg a tenth of the size in tar shards that WebDataset reads;
+            auto is pixels, up to a third of the free disk and 32 GiB.
 
     Returns:
         What was packed, and what could not be read.
@@ -58,6 +61,7 @@ def pack(
         unreadable=unreadable,
         quarantine=optional_path(quarantine),
         workers=workers,
+        store=store,
     )
     counts = {name: int((made.splits == code).sum()) for code, name in enumerate(SPLITS) if name}
     return PackReport(
@@ -68,7 +72,8 @@ def pack(
         splits={name: count for name, count in counts.items() if count},
         image_px=made.image_px,
         fit=made.fit,
-        bytes=made.header.pixel_bytes,
+        store=made.header.store,
+        bytes=made.header.stored_bytes,
         shards=len(made.header.shards),
         fingerprint=made.fingerprint,
         unreadable=made.skipped,

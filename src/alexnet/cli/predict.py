@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from alexnet.cli.default_weights import weights_and_pictures
 from alexnet.cli.evaluate import check_batch
 from alexnet.cli.flags import Place, Places
 from alexnet.errors import RecipeError, SourceError
+from alexnet.reading_ahead import read_ahead
 from alexnet.records import Prediction, Predictions
 from alexnet.words import counted
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["predict"]
+
+_FEW = 32  # views that are answered sooner than the compiled kernels are loaded
 
 
 def predict(
@@ -35,7 +39,8 @@ def predict(
     when nothing at all can be read.
 
     Args:
-        weights: weights file, or run folder (its best weights).
+        weights: weights file, or run folder (its best weights); left out: small-200, which comes
+            with the package.
         images: pictures, folders or archives of pictures; - reads one picture from standard input.
         top: classes named for each picture.
         reject_below: under this probability of the best class the answer is "none of these".
@@ -54,22 +59,24 @@ def predict(
         RecipeError: a setting cannot work.
         RunError: the CSV cannot be written.
     """
-    from alexnet.cli.named_pictures import NamedPictures
-    from alexnet.cli.predictions_csv import write_predictions
-
     check_batch(batch)
-    if not images:
+    chosen, named = weights_and_pictures(weights, images)
+    if not named:
         raise RecipeError(
             "predict needs pictures: name files, folders or archives after the weights, or - for "
             "standard input."
         )
     _check_answer(top, reject_below)
+    paths = [chosen, *map(Path, also)]
+    read_ahead(*paths)  # torch is not there yet, and will take longer
+    from alexnet.cli.named_pictures import NamedPictures
+    from alexnet.cli.predictions_csv import write_predictions
     from alexnet.evaluation import answers
     from alexnet.progress import track
     from alexnet.transfer import load_ensemble
 
-    ensemble = load_ensemble([Path(each) for each in (weights, *also)], precision=precision)
-    pictures = NamedPictures(images)
+    ensemble = load_ensemble(paths, precision=precision)
+    pictures = NamedPictures(named)
     rows: dict[int, Prediction] = {}
     with track("predicting", len(pictures.paths)) as advance:
         stream = answers(
@@ -79,6 +86,7 @@ def predict(
             crops=crops,
             batch=batch,
             precision=precision,
+            compiled=crops * len(pictures.paths) > _FEW,
         )
         for part in stream:
             for index, reason in part.failures:

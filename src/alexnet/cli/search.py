@@ -38,7 +38,7 @@ def search(
     unreadable: Literal["skip", "fail"] = "skip",
     precision: Precision = "auto",
     threads: int | None = None,
-    save_every: float = 10.0,
+    save_every: float | str = 10.0,
     **changes: Unpack[RecipeChanges],
 ) -> SearchReport:
     """Search for the fields of a recipe that give the lowest validation error.
@@ -68,7 +68,8 @@ def search(
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
         precision: of convolutions and products; auto measures which is faster here.
         threads: threads of arithmetic, of all workers together; none: every core.
-        save_every: minutes between two checkpoints of a trial; one is always saved after an epoch.
+        save_every: minutes between two checkpoints of a trial (10, 0.5), or steps ("500 steps");
+            one is always saved after an epoch.
         **changes: any field of the recipe, which then does not move.
 
     Returns:

@@ -38,7 +38,7 @@ class Order:
     unreadable: str
     precision: str
     threads: int
-    save_every: float
+    save_every: float | str
     minutes: float | None
     trusted: str | None  # network of other code that the user named
 
@@ -95,6 +95,7 @@ class Crew:
                 stdout=said,
                 stderr=said,
                 env={**os.environ, "OMP_NUM_THREADS": str(order.threads)},
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows: no ^C
             )
         assert process.stdin is not None
         process.stdin.write(json.dumps(dataclasses.asdict(order)).encode() + b"\n")

@@ -33,7 +33,7 @@ class Trials:
     pack: Pack
     device: Device
     packing: Packing
-    save_every: float
+    save_every: float | str
 
     def __call__(
         self, recipe: Recipe, folder: Path, on_epoch: Callable[[Epoch], None]

@@ -1,7 +1,8 @@
 """One worker of a search as a process: `python -m alexnet.cli.search_worker`.
 
 It reads its order from standard input, one line of JSON, and stops when that ends: then whoever
-started it has gone.
+started it has gone, or wants it to stop. A Ctrl-C, which reaches every process of a terminal, is
+left to the one that started it: two requests would break the trial off.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["main"]
 
 def main() -> int:
     """Work until the study is done; return the exit code of the sentence, if there is one."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     order = Order(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_stop_when_alone, daemon=True).start()
     try:

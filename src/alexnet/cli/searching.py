@@ -73,7 +73,7 @@ class Asked:
     unreadable: Unreadable
     precision: Precision
     threads: int | None
-    save_every: float
+    save_every: float | str
 
 
 def conduct_search(asked: Asked) -> SearchReport:

@@ -31,6 +31,7 @@ def show_pack(console: Console, report: PackReport) -> None:
         Text(
             f"{report.pictures:,} pictures{f' ({splits})' if splits else ''} of "
             f"{len(report.classes):,} classes, {report.image_px} pixels ({report.fit}), "
+            f"{'as JPEG files, ' if report.store == 'jpeg' else ''}"
             f"{bytes_in_words(report.bytes)} in {counted(report.shards, 'shard')}, "
             f"{report.seconds:.1f} s."
         )

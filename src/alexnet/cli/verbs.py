@@ -107,6 +107,11 @@ _VERBS = (
         "alexnet.cli.show_weights:render",
     ),
     Verb(
+        "bench",
+        "Measure how fast a model is here, how far from this machine's limits, and what to do.",
+        "alexnet.cli.show_bench:render",
+    ),
+    Verb(
         "demo",
         "Train, evaluate and predict on handwritten digits, and draw the report.",
         "alexnet.cli.show_demo:render",

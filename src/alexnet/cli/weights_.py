@@ -35,12 +35,12 @@ def weights_(
         RecipeError: no name, or one too many.
         RunError: the disk refuses.
     """
-    from alexnet.weights import PUBLISHED, get_weights
+    from alexnet.weights import PUBLISHED, get_weights, shipped_list
 
     if action == "list":
         if name is not None or folder is not None:
             raise RecipeError("To download weights write: alexnet weights get NAME")
-        return WeightsList(weights=list(PUBLISHED.values()))
+        return WeightsList(weights=[*shipped_list(), *PUBLISHED.values()])
     if name is None:
         raise RecipeError(f"Name the weights to get: {', '.join(PUBLISHED)}.")
     return get_weights(name, optional_path(folder))

@@ -13,6 +13,7 @@ from alexnet.data.loader import Batch, TrainLoader
 from alexnet.data.names import SPLITS, looks_like_picture, natural_key
 from alexnet.data.pack import Pack, is_pack, open_pack
 from alexnet.data.packing import write_pack
+from alexnet.data.prefetch import prefetched
 from alexnet.data.randomness import normals, permutation, uniforms
 from alexnet.data.refusals import nothing_readable
 from alexnet.data.source import Source, open_source
@@ -63,6 +64,7 @@ __all__ = [
     "pack_of",
     "packs_folder",
     "permutation",
+    "prefetched",
     "principal_colours",
     "read_exclusion",
     "read_split_csv",

@@ -22,6 +22,7 @@ from alexnet.data.journal import JOURNAL, read_lines
 from alexnet.data.pack import FORMAT, HEADER, Pack, open_pack
 from alexnet.data.packing import fill_folder, pack_in_memory, take_skipped
 from alexnet.data.packing_plan import Packable, PackingPlan
+from alexnet.data.store import settled
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
 from alexnet.errors import RecipeError, SourceError
 from alexnet.locks import locked
@@ -75,7 +76,7 @@ def pack_of(
             if pack is None:
                 return _packed(source, folder, plan)
     take_skipped(source, pack, plan.unreadable)
-    _log.info("Using the pack in %s (%s).", folder, bytes_in_words(pack.header.pixel_bytes))
+    _log.info("Using the pack in %s (%s).", folder, bytes_in_words(pack.header.stored_bytes))
     return pack
 
 
@@ -91,12 +92,12 @@ def _packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
         empty_entry(folder)
     if not lines:
         _say_what_changed(source, plan)
-    pack = fill_folder(source, folder, plan)
+    pack = fill_folder(source, folder, settled(source, folder, plan, "auto"))
     _log.info(
         "Packed %s into %s (%s); the next run uses it.",
         counted(len(pack), "picture"),
         folder,
-        bytes_in_words(pack.header.pixel_bytes),
+        bytes_in_words(pack.header.stored_bytes),
     )
     return pack
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
-from alexnet.data.listing import Finds, Listing
+from alexnet.data.listing import MOST_FILE_BYTES, Finds, Listing
 from alexnet.data.names import passed_over
 from alexnet.errors import SourceError
 from alexnet.images import UnreadablePicture
+from alexnet.words import shortened
 
 __all__ = ["FolderContents", "list_folder"]
+
+_MOST_WAYS = 1000
+"""Ways to one folder through links. Links to links to links make as many as there is time for."""
 
 _Identity = tuple[int, int]  # device and inode: what makes two names the same folder
 
@@ -26,7 +31,7 @@ class FolderContents:
         del place, size
         try:
             with open(os.path.join(self._root, path), "rb") as file:  # noqa: PTH118, PTH123  # speed
-                return file.read()
+                return file.read(MOST_FILE_BYTES)
         except FileNotFoundError as cause:
             raise UnreadablePicture(path, "it is gone") from cause
         except (OSError, ValueError) as cause:
@@ -41,9 +46,10 @@ def list_folder(where: Path) -> Listing:
     that lead nowhere are listed: reading them says that the picture is gone.
 
     Raises:
-        SourceError: a folder cannot be opened.
+        SourceError: a folder cannot be opened, or links lead to it on more than 1,000 ways.
     """
     finds = Finds()
+    ways = Counter[_Identity]()
     waiting: list[tuple[str, tuple[_Identity, ...]]] = [("", ())]
     while waiting:
         folder, above = waiting.pop()
@@ -53,6 +59,12 @@ def list_folder(where: Path) -> Listing:
             identity = (known.st_dev, known.st_ino)
             if identity in above:
                 continue
+            ways[identity] += 1
+            if ways[identity] > _MOST_WAYS:
+                raise SourceError(
+                    f"{where}: symbolic links lead to one folder, {shortened(folder)}, on more "
+                    f"than {_MOST_WAYS:,} ways. Name a folder without such links."
+                )
             finds.folders.add(folder)
             waiting += [(each, (*above, identity)) for each in _scan(full, folder, finds)]
         except OSError as cause:

@@ -33,9 +33,11 @@ class FinishedShard:
     digests: NDArray[np.uint8]  # (n, 16)
     checksums: NDArray[np.uint32]  # (n,)
     skipped: list[tuple[int, str]]  # index in the source and reason
+    lengths: NDArray[np.uint32] | None = None  # (n,) bytes of each JPEG file; None: pixels
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the columns as hex digits."""
+        lengths = {} if self.lengths is None else {"lengths": self.lengths.tolist()}
         return {
             "shard": None if self.shard is None else self.shard.name,
             "first": self.first,
@@ -43,6 +45,7 @@ class FinishedShard:
             "digests": self.digests.tobytes().hex(),
             "checksums": self.checksums.astype("<u4").tobytes().hex(),
             "skipped": self.skipped,
+            **lengths,
         }
 
     @classmethod
@@ -61,6 +64,7 @@ class FinishedShard:
             digests.reshape(len(indices), DIGEST_BYTES),
             checksums.astype(np.uint32),
             skipped,
+            np.asarray(values["lengths"], dtype=np.uint32) if "lengths" in values else None,
         )
 
 

@@ -19,7 +19,7 @@ from alexnet.data.pack_index import Paths
 from alexnet.images import UnreadablePicture
 from alexnet.words import bytes_in_words
 
-__all__ = ["Contents", "Finds", "Listing"]
+__all__ = ["MOST_FILE_BYTES", "Contents", "Finds", "Listing"]
 
 MOST_FILE_BYTES = 1 << 30
 """Larger files are not read: no picture is so large, and a film may lie among pictures."""

@@ -6,6 +6,7 @@ Legend: N pictures of an epoch, n pictures of a batch, c side of the crop.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.data.augmentation import Augmentation
+from alexnet.data.augmentation import Augmentation, Draw
 from alexnet.data.pack import Pack
 from alexnet.data.prefetch import prefetched
 from alexnet.data.sampling import EpochOrder, balanced, shuffled
+from alexnet.devices import cores
 from alexnet.errors import RecipeError, SourceError
-from alexnet.images import Preprocessing
+from alexnet.images import Finisher, Preprocessing
 from alexnet.recipe import Sampling
 
-__all__ = ["Batch", "TrainLoader"]
+__all__ = ["Batch", "Crops", "TrainLoader"]
 
 AHEAD = 2
 """Batches prepared before they are asked for."""
@@ -36,6 +38,16 @@ class Batch:
     indices: NDArray[np.int64]  # (n,) of the pictures in the pack
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Pictures as they are cut, before they become numbers."""
+
+    crops: NDArray[np.uint8]  # (n, c, c, 3), RGB, mirrored where they should be
+    draw: Draw
+    labels: NDArray[np.int64]  # (n,)
+    indices: NDArray[np.int64]  # (n,) of the pictures in the pack
+
+
 class TrainLoader:
     """Gives the batches of any epoch, from any step on: what they hold depends on nothing else.
 
@@ -47,6 +59,8 @@ class TrainLoader:
         batch: pictures in a step; the last one of an epoch may be shorter.
         seed: of the order.
         sampling: "shuffle", or "balanced": each class equally often.
+        device_kind: where the batches are wanted. On "cpu" one thread makes them, for the others
+            compute; for "cuda" every core cuts bytes, which become numbers on the device.
 
     Raises:
         SourceError: no pictures, or the pack's pictures are of another size.
@@ -63,6 +77,7 @@ class TrainLoader:
         batch: int,
         seed: int,
         sampling: Sampling = "shuffle",
+        device_kind: str = "cpu",
     ) -> None:
         if not len(indices):
             raise SourceError(
@@ -86,6 +101,7 @@ class TrainLoader:
         self._batch = batch
         self._seed = seed
         self._sampling = sampling
+        self._device_kind = device_kind
 
     @property
     def steps_per_epoch(self) -> int:
@@ -99,7 +115,18 @@ class TrainLoader:
             epoch: counted from 0.
             start_step: batches of this epoch that are left out; the rest are what they were.
         """
-        return prefetched(self._batches(epoch, start_step), AHEAD)
+        if self._device_kind == "cpu":
+            return prefetched(self._batches(epoch, start_step), AHEAD)
+        return prefetched(self._sent(epoch, start_step), AHEAD)
+
+    def crops(self, epoch: int, start_step: int = 0) -> Iterator[Crops]:
+        """Yield the same pictures as bytes, cut on every core, two batches ahead.
+
+        Args:
+            epoch: counted from 0.
+            start_step: batches of this epoch that are left out.
+        """
+        return prefetched(self._crops(epoch, start_step), AHEAD)
 
     def order(self, epoch: int) -> EpochOrder:
         """Return which pictures an epoch shows, in which order."""
@@ -107,19 +134,71 @@ class TrainLoader:
             return balanced(self._indices, self._pack.labels, self._seed, epoch)
         return shuffled(self._indices, self._seed, epoch)
 
-    def _batches(self, epoch: int, start_step: int) -> Iterator[Batch]:
+    def _parts(self, epoch: int, start_step: int) -> Iterator[tuple[NDArray[np.int64], Draw]]:
+        """Yield indices and draws of the batches of an epoch."""
         order = self.order(epoch)
         for start in range(start_step * self._batch, len(order.indices), self._batch):
-            yield self._make(epoch, order, slice(start, start + self._batch))
+            part = slice(start, start + self._batch)
+            indices = order.indices[part]
+            positions = np.arange(start, start + len(indices), dtype=np.int64)
+            repeats = None if order.repeats is None else order.repeats[part]
+            yield (
+                indices,
+                self._augmentation.draw(
+                    epoch, positions, indices, self._preprocessing, repeats=repeats
+                ),
+            )
 
-    def _make(self, epoch: int, order: EpochOrder, part: slice) -> Batch:
-        indices = order.indices[part]
-        positions = np.arange(part.start, part.start + len(indices), dtype=np.int64)
-        repeats = None if order.repeats is None else order.repeats[part]
-        rule = self._preprocessing
-        draw = self._augmentation.draw(epoch, positions, indices, rule, repeats=repeats)
-        crops = rule.cut(self._pack.read(indices), draw.top, draw.left, draw.mirror, draw.boxes)
-        images = rule.to_tensor(
-            crops, draw.top, draw.left, draw.mirror, shift=draw.shift, divide=draw.divide
+    def _batches(self, epoch: int, start_step: int) -> Iterator[Batch]:
+        """Yield finished batches, made by the thread that asks."""
+        for indices, draw in self._parts(epoch, start_step):
+            images = self._preprocessing.numbers(
+                self._pack.read(indices),
+                draw.top,
+                draw.left,
+                draw.mirror,
+                boxes=draw.boxes,
+                shift=draw.shift,
+                divide=draw.divide,
+            )
+            yield Batch(images, torch.from_numpy(self._pack.labels[indices]), indices)
+
+    def _crops(self, epoch: int, start_step: int) -> Iterator[Crops]:
+        """Yield batches of bytes, each cut by several threads."""
+        c, threads = self._preprocessing.crop_px, cores()
+        with ThreadPoolExecutor(threads, thread_name_prefix="crops") as pool:
+            for indices, draw in self._parts(epoch, start_step):
+                crops = np.empty((len(indices), c, c, 3), dtype=np.uint8)
+                step = -(-len(indices) // threads)
+                parts = [slice(i, i + step) for i in range(0, len(indices), step)]
+                tasks = [pool.submit(self._cut, indices, draw, part, crops) for part in parts]
+                for task in tasks:
+                    task.result()
+                yield Crops(crops, draw, self._pack.labels[indices], indices)
+
+    def _cut(
+        self, indices: NDArray[np.int64], draw: Draw, part: slice, crops: NDArray[np.uint8]
+    ) -> None:
+        self._preprocessing.cut(
+            self._pack.read(indices[part]),
+            draw.top[part],
+            draw.left[part],
+            draw.mirror[part],
+            None if draw.boxes is None else draw.boxes[part],
+            into=crops[part],
         )
-        return Batch(images, torch.from_numpy(self._pack.labels[indices]), indices)
+
+    def _sent(self, epoch: int, start_step: int) -> Iterator[Batch]:
+        """Yield batches that lie on the device."""
+        finish = Finisher(self._preprocessing, self._device_kind)
+        for found in self._crops(epoch, start_step):
+            draw = found.draw
+            images = finish(
+                found.crops,
+                draw.top,
+                draw.left,
+                draw.mirror,
+                shift=draw.shift,
+                divide=draw.divide,
+            )
+            yield Batch(images, torch.from_numpy(found.labels), found.indices)

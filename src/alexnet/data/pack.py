@@ -4,7 +4,8 @@ A pack is a folder:
 
     pack.json          what it is: classes, size, fit, source, shards, fingerprint (written last)
     index.npz          for each picture path, label, split, file size, content digest, checksum
-    shard-00000.u8 ... pixels, (n, S, S, 3) uint8, RGB, row after row, nothing else
+    shard-00000.u8 ... pixels, (n, S, S, 3) uint8, RGB, row after row, nothing else;
+                       or shard-00000.tar ..., JPEG files and their classes
 
 Legend: N pictures of the pack, n pictures asked for, S side of a picture.
 """
@@ -14,24 +15,39 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.jpeg_shards import JpegShards
 from alexnet.data.pack_index import PackIndex, Paths, read_index
 from alexnet.data.shards import ChosenPixels, MappedShards, Pixels, Shard
 from alexnet.errors import SourceError
 from alexnet.files import read_json
 from alexnet.recipe import LARGEST_PX, Fit
 
-__all__ = ["FORMAT", "HEADER", "INDEX", "Pack", "PackHeader", "is_pack", "open_pack", "read_header"]
+__all__ = [
+    "FORMAT",
+    "HEADER",
+    "INDEX",
+    "Pack",
+    "PackHeader",
+    "Store",
+    "is_pack",
+    "open_pack",
+    "read_header",
+]
 
-FORMAT = 1
+Store = Literal["pixels", "jpeg"]
+
+FORMAT = 2
 """Changes when older packs must not be read any more, also when pictures are decoded otherwise."""
 
 HEADER = "pack.json"
 INDEX = "index.npz"
+
+_PORTION = 1 << 20
 
 VERIFIED_AT_ONCE = 1 << 30
 """Bytes of pixels up to which a pack is read and verified as a whole when it is opened."""
@@ -53,6 +69,8 @@ class PackHeader:
     index_checksum: int
     fingerprint: str
     excluded: tuple[str, ...] = ()  # paths that were left out on purpose
+    store: Store = "pixels"
+    jpeg_bytes: int = 0  # of all JPEG files, where they are stored
 
     @property
     def pictures(self) -> int:
@@ -60,13 +78,15 @@ class PackHeader:
         return sum(shard.pictures for shard in self.shards)
 
     @property
-    def pixel_bytes(self) -> int:
-        """Bytes of all shards."""
+    def stored_bytes(self) -> int:
+        """Bytes of all stored pictures."""
+        if self.store == "jpeg":
+            return self.jpeg_bytes
         return self.pictures * 3 * self.image_px**2
 
     def identity(self) -> str:
         """Return what enters the fingerprint besides the index."""
-        return repr((FORMAT, self.classes, self.image_px, self.fit))
+        return repr((FORMAT, self.classes, self.image_px, self.fit, self.store))
 
     def to_json(self) -> dict[str, Any]:
         """Return what `pack.json` holds."""
@@ -77,7 +97,8 @@ class PackHeader:
             "image_px": self.image_px,
             "fit": self.fit,
             "pictures": self.pictures,
-            "bytes": self.pixel_bytes,
+            "store": self.store,
+            "bytes": self.stored_bytes,
             "fingerprint": self.fingerprint,
             "source": {
                 "where": str(self.where),
@@ -98,6 +119,9 @@ class PackHeader:
         image_px = int(values["image_px"])
         if fit not in get_args(Fit) or not 1 <= image_px <= LARGEST_PX:
             raise ValueError(f"image_px {image_px} or fit {fit!r} is out of range")
+        store = str(values["store"])
+        if store not in get_args(Store):
+            raise ValueError(f"store {store!r} is unknown")
         shards = tuple(Shard(_plain_name(s["name"]), int(s["pictures"])) for s in values["shards"])
         if any(shard.pictures < 1 for shard in shards):
             raise ValueError("a shard without pictures")
@@ -114,6 +138,8 @@ class PackHeader:
             index_checksum=int(values["index"]["checksum"]),
             fingerprint=str(values["fingerprint"]),
             excluded=tuple(str(path) for path in values.get("excluded", [])),
+            store=cast("Store", store),
+            jpeg_bytes=int(values["bytes"]) if store == "jpeg" else 0,
         )
 
 
@@ -245,7 +271,7 @@ def read_header(folder: Path) -> PackHeader:
                 f"{FORMAT}. Pack the source again."
             )
         return PackHeader.from_json(values)
-    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:
         raise _damaged(folder, f"{HEADER} lacks or mistakes something ({cause!r})") from cause
 
 
@@ -270,23 +296,35 @@ def open_pack(folder: Path, *, verify: bool | None = None) -> Pack:
         )
     header = read_header(folder)
     index = _open_index(folder, header)
-    shards = MappedShards(
-        folder, header.shards, image_px=header.image_px, checksums=index.checksums
-    )
-    if verify or (verify is None and header.pixel_bytes <= VERIFIED_AT_ONCE):
+    shards = _open_shards(folder, header, index)
+    if verify or (verify is None and header.stored_bytes <= VERIFIED_AT_ONCE):
         shards.verify()
     return Pack(header, index, shards, folder)
 
 
+def _open_shards(folder: Path, header: PackHeader, index: PackIndex) -> MappedShards | JpegShards:
+    side, checksums = header.image_px, index.checksums
+    if header.store == "pixels":
+        return MappedShards(folder, header.shards, image_px=side, checksums=checksums)
+    if index.lengths is None:
+        raise _damaged(folder, f"{INDEX} does not say how long its JPEG files are")
+    return JpegShards(
+        folder, header.shards, image_px=side, lengths=index.lengths, checksums=checksums
+    )
+
+
 def _open_index(folder: Path, header: PackHeader) -> PackIndex:
     try:
-        data = (folder / INDEX).read_bytes()
+        with (folder / INDEX).open("rb") as file:
+            checksum = 0
+            while portion := file.read(_PORTION):
+                checksum = zlib.crc32(portion, checksum)
+            if checksum != header.index_checksum:
+                raise _damaged(folder, f"{INDEX} is not the file that was written with it")
+            file.seek(0)
+            index = read_index(file, len(header.classes))
     except OSError as cause:
         raise _damaged(folder, f"{INDEX} cannot be read ({cause.strerror})") from cause
-    if zlib.crc32(data) != header.index_checksum:
-        raise _damaged(folder, f"{INDEX} is not the file that was written with it")
-    try:
-        index = read_index(data, len(header.classes))
     except ValueError as cause:
         raise _damaged(folder, f"{INDEX}: {cause}") from cause
     if len(index) != header.pictures:
@@ -304,6 +342,6 @@ def _damaged(folder: Path, what: str) -> SourceError:
 
 def _plain_name(name: Any) -> str:
     """Refuse a shard that would lie outside the pack."""
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or Path(name).name != name or name in ("", "..") or "\0" in name:
         raise ValueError(f"{name!r} is no file name")
     return name

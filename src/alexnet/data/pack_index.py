@@ -7,32 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import IO, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from alexnet.data.names import SPLITS
 
 __all__ = ["DIGEST_BYTES", "PackIndex", "Paths", "content_digest", "read_index", "write_index"]
 
 DIGEST_BYTES = 16
 
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What numpy and zipfile raise for files that are not theirs."""
+_COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "letters": ("<u1", ()),
+    "ends": ("<i8", ()),
+    "labels": ("<i4", ()),
+    "splits": ("<u1", ()),
+    "sizes": ("<i8", ()),
+    "digests": ("<u1", (DIGEST_BYTES,)),
+    "checksums": ("<u4", ()),
+    "lengths": ("<u4", ()),
+}
+"""Each column's numbers on disk, and the shape of a row."""
+
+_OF_FILES = "lengths"  # a column that packs of JPEG files alone have
 
 
 def content_digest(data: bytes) -> bytes:
@@ -96,7 +98,8 @@ class PackIndex:
     splits: NDArray[np.uint8]  # (N,) position in SPLITS
     sizes: NDArray[np.int64]  # (N,) bytes of the picture file
     digests: NDArray[np.uint8]  # (N, 16) of the picture file's content
-    checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels
+    checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels, or of the JPEG file
+    lengths: NDArray[np.uint32] | None = None  # (N,) bytes of the JPEG file; None: pixels
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -134,59 +137,89 @@ def write_index(index: PackIndex) -> bytes:
     """Return an index as the bytes of its file, an uncompressed `.npz`."""
     columns = {
         "letters": np.frombuffer(index.paths.letters, dtype=np.uint8),
-        "ends": index.paths.ends.astype("<i8"),
-        "labels": index.labels.astype("<i4"),
+        "ends": index.paths.ends,
+        "labels": index.labels,
         "splits": index.splits,
-        "sizes": index.sizes.astype("<i8"),
+        "sizes": index.sizes,
         "digests": index.digests,
-        "checksums": index.checksums.astype("<u4"),
+        "checksums": index.checksums,
     }
+    if index.lengths is not None:
+        columns["lengths"] = index.lengths
+    columns = {name: each.astype(_COLUMNS[name][0]) for name, each in columns.items()}
     file = io.BytesIO()
     np.savez(file, **columns)  # pyright: ignore[reportArgumentType]
     return file.getvalue()
 
 
-def read_index(data: bytes, classes: int) -> PackIndex:
-    """Read what `write_index` gave.
+def read_index(file: IO[bytes], classes: int) -> PackIndex:
+    """Read what `write_index` gave, column by column, so that little more memory is taken.
 
     Args:
-        data: the bytes of the file.
+        file: open at its beginning.
         classes: how many there are; labels must lie under it.
 
     Raises:
         ValueError: the columns are damaged or do not belong together.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as found:
-            columns: dict[str, NDArray[Any]] = {name: found[name] for name in found.files}
-        index = PackIndex(
-            Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64)),
-            columns["labels"].astype(np.int64),
-            columns["splits"].astype(np.uint8),
-            columns["sizes"].astype(np.int64),
-            columns["digests"].astype(np.uint8),
-            columns["checksums"].astype(np.uint32),
-        )
-    except _UNREADABLE as cause:
+        with zipfile.ZipFile(file) as members:
+            size = file.seek(0, io.SEEK_END)
+            names = [n for n in _COLUMNS if n != _OF_FILES or f"{n}.npy" in members.namelist()]
+            columns = {name: _column(members, name, size) for name in names}
+    except (OSError, zipfile.BadZipFile) as cause:
         raise ValueError(f"its columns cannot be read ({cause})") from cause
+    lengths = columns.get(_OF_FILES)
+    index = PackIndex(
+        Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64, copy=False)),
+        columns["labels"].astype(np.int64),
+        columns["splits"].astype(np.uint8, copy=False),
+        columns["sizes"].astype(np.int64, copy=False),
+        columns["digests"].astype(np.uint8, copy=False),
+        columns["checksums"].astype(np.uint32, copy=False),
+        None if lengths is None else lengths.astype(np.uint32, copy=False),
+    )
     _check(index, classes)
     return index
 
 
+def _column(members: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]:
+    """Read one column, which takes no more memory than the file of `size` bytes."""
+    try:
+        member = members.getinfo(f"{name}.npy")
+        if max(member.file_size, member.compress_size) > size:
+            raise ValueError("it would be larger than its file")
+        with warnings.catch_warnings():  # numpy's remarks on headers of another make
+            warnings.simplefilter("ignore")
+            with members.open(member) as body:
+                found: NDArray[Any] = np.load(body, allow_pickle=False)
+    except Exception as cause:  # whatever a damaged file makes zipfile and numpy stumble over
+        raise ValueError(f"its column {name} cannot be read ({cause})") from cause
+    kind, row = _COLUMNS[name]
+    if found.dtype != np.dtype(kind) or found.ndim != 1 + len(row) or found.shape[1:] != row:
+        shape = f"(N{''.join(f', {each}' for each in row) or ','})"
+        raise ValueError(f"{name} holds {found.dtype} of {found.shape}, not {kind[1:]} of {shape}")
+    return found
+
+
 def _check(index: PackIndex, classes: int) -> None:
     n = len(index)
-    shapes = {
-        "paths": (index.paths.ends.shape, (n,)),
-        "splits": (index.splits.shape, (n,)),
-        "sizes": (index.sizes.shape, (n,)),
-        "digests": (index.digests.shape, (n, DIGEST_BYTES)),
-        "checksums": (index.checksums.shape, (n,)),
+    columns = {
+        "paths": index.paths.ends,
+        "splits": index.splits,
+        "sizes": index.sizes,
+        "digests": index.digests,
+        "checksums": index.checksums,
     }
-    for name, (found, wanted) in shapes.items():
-        if found != wanted:
-            raise ValueError(f"{name} has the shape {found}, not {wanted}")
+    if index.lengths is not None:
+        columns[_OF_FILES] = index.lengths
+    for name, column in columns.items():
+        if len(column) != n:
+            raise ValueError(f"{name} has {len(column):,} rows, not {n:,}")
     if n and not 0 <= index.labels.min() <= index.labels.max() < classes:
         raise ValueError(f"a label is not one of its {classes} classes")
+    if n and index.splits.max() >= len(SPLITS):
+        raise ValueError("a split is none")
     ends = np.concatenate([[0], index.paths.ends, [len(index.paths.letters)]])
-    if n and (np.diff(ends) < 0).any():
+    if n and (ends[1:] < ends[:-1]).any():
         raise ValueError("the paths do not follow each other")

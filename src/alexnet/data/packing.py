@@ -20,10 +20,12 @@ import numpy as np
 
 from alexnet.data.changes import changes, with_times_of
 from alexnet.data.journal import JOURNAL, FinishedShard, append_line, read_lines
+from alexnet.data.jpeg_shards import END, two_members
 from alexnet.data.pack import FORMAT, HEADER, INDEX, Pack, open_pack, read_header
 from alexnet.data.pack_index import write_index
 from alexnet.data.packing_plan import Packable, PackingPlan, Portion, headed, portions
 from alexnet.data.shards import MemoryPixels, Shard
+from alexnet.data.store import StoreChoice, settled
 from alexnet.data.unreadable import Unreadable, UnreadablePolicy
 from alexnet.errors import RunError, SourceError
 from alexnet.files import clear_unfinished, disk_errors, is_unfinished, replace_file, write_json
@@ -52,6 +54,7 @@ def write_pack(
     unreadable: Unreadable = "skip",
     quarantine: Path | None = None,
     workers: int | None = None,
+    store: StoreChoice = "auto",
 ) -> Pack:
     """Pack a source into a folder; go on where an earlier call was interrupted.
 
@@ -64,6 +67,8 @@ def write_pack(
             5 % of them; "fail" stops at the first; "quarantine" skips any number and copies them.
         quarantine: where the copies go; naming it chooses to quarantine.
         workers: decoding threads; None: one for each core.
+        store: "pixels" as they are, "jpeg" a tenth of the size in tar shards that WebDataset reads,
+            "auto" pixels unless they would take more than a third of the free disk, or 32 GiB.
 
     Raises:
         SourceError: too many unreadable pictures, none at all, no room on the disk, a folder that
@@ -81,8 +86,8 @@ def write_pack(
     _refuse_strange(folder)
     with locked(folder, name=LOCK, error=SourceError):
         if (folder / HEADER).is_file():
-            return _already_packed(source, folder, plan)
-        return fill_folder(source, folder, plan)
+            return _already_packed(source, folder, plan, store)
+        return fill_folder(source, folder, settled(source, folder, plan, store))
 
 
 def fill_folder(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
@@ -165,6 +170,7 @@ class _Packing:
             "stat_signature": self.source.stat_signature,
             "image_px": self.plan.image_px,
             "fit": self.plan.fit,
+            "store": self.plan.store,
             "stretch": self.stretch,
         }
         with disk_errors(journal, SourceError):
@@ -175,8 +181,8 @@ class _Packing:
         if {**lines[0], "source": ""} != {**opening, "source": ""}:
             raise SourceError(
                 f"{self.folder} holds the beginning of another pack: of {lines[0]['source']}, "
-                f"{lines[0]['image_px']} pixels, {lines[0]['fit']}. Remove it, or choose another "
-                "folder."
+                f"{lines[0]['image_px']} pixels, {lines[0]['fit']}, stored as "
+                f"{lines[0].get('store')}. Remove it, or choose another folder."
             )
         self.finished = [FinishedShard.from_json(line) for line in lines[1:]]
         for each in self.finished:
@@ -192,7 +198,7 @@ class _Packing:
 
     def _need_room(self) -> None:
         rest = self.total - len(self.finished) * self.stretch
-        needed = max(rest, 0) * self.plan.picture_bytes
+        needed = max(rest, 0) * self.plan.stored_bytes
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise SourceError(
@@ -203,7 +209,8 @@ class _Packing:
             )
 
     def _write_shard(self, number: int, advance: Advance) -> None:
-        name = f"shard-{number:05}.u8"
+        jpeg = self.plan.store == "jpeg"
+        name = f"shard-{number:05}.{'tar' if jpeg else 'u8'}"
         first = number * self.stretch
         stretch = np.arange(first, min(first + self.stretch, self.total))
         parts: list[Portion] = []
@@ -211,8 +218,10 @@ class _Packing:
         def write(file: BinaryIO) -> None:
             for portion in portions(self.source, stretch, self.plan):
                 file.write(portion.pictures.data)
+                self._write_files(file, portion)
                 parts.append(portion.without_pictures())
                 advance(portion.count)
+            file.write(END if jpeg else b"")
 
         with disk_errors(self.folder / name, SourceError):
             replace_file(self.folder / name, write)
@@ -221,6 +230,13 @@ class _Packing:
                 (self.folder / name).unlink()
             append_line(self.folder / JOURNAL, done.to_json())
         self.finished.append(done)
+
+    def _write_files(self, file: BinaryIO, portion: Portion) -> None:
+        if portion.files is None:
+            return
+        for index, data in zip(portion.indices.tolist(), portion.files, strict=True):
+            split, label = int(self.source.splits[index]), int(self.source.labels[index])
+            file.write(two_members(index, split, label, data))
 
     def _check_share(self) -> None:
         skipped = [each for shard in self.finished for each in shard.skipped]
@@ -240,6 +256,7 @@ def _finished(parts: Iterable[Portion], name: str, first: int) -> FinishedShard:
     """Join the portions of one shard."""
     listed = list(parts)
     indices = np.concatenate([part.indices for part in listed])
+    lengths = [part.lengths for part in listed if part.lengths is not None]
     return FinishedShard(
         Shard(name, len(indices)) if len(indices) else None,
         first,
@@ -247,6 +264,7 @@ def _finished(parts: Iterable[Portion], name: str, first: int) -> FinishedShard:
         np.concatenate([part.digests for part in listed]),
         np.concatenate([part.checksums for part in listed]),
         [failure for part in listed for failure in part.failures],
+        np.concatenate(lengths) if lengths else None,
     )
 
 
@@ -265,15 +283,19 @@ def _refuse_strange(folder: Path) -> None:
         )
 
 
-def _already_packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
+def _already_packed(source: Packable, folder: Path, plan: PackingPlan, store: StoreChoice) -> Pack:
     """Open the pack that lies here, where it is the one that is asked for.
 
     Where the times of files are others and their contents are not, the new times are noted.
     """
     header = read_header(folder)
-    holds = f"{folder} holds another pack already: of {header.where}, {header.image_px} pixels, "
-    if (header.image_px, header.fit) != (plan.image_px, plan.fit):
-        raise SourceError(f"{holds}{header.fit}. Remove it, or choose another folder.")
+    holds = (
+        f"{folder} holds another pack already: of {header.where}, {header.image_px} pixels, "
+        f"{header.fit}, stored as {header.store}"
+    )
+    same = (header.image_px, header.fit) == (plan.image_px, plan.fit)
+    if not same or store not in ("auto", header.store):
+        raise SourceError(f"{holds}. Remove it, or choose another folder.")
     clear_unfinished(folder)
     (folder / JOURNAL).unlink(missing_ok=True)  # where a call died between its last two steps
     pack = open_pack(folder)
@@ -281,7 +303,7 @@ def _already_packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
         what = changes(source, pack)
         if what:
             raise SourceError(
-                f"{holds}{header.fit}; since then {source.where} has changed: {what}. Remove it to "
+                f"{holds}; since then {source.where} has changed: {what}. Remove it to "
                 "pack again, or choose another folder."
             )
         pack = with_times_of(source, pack)

@@ -16,19 +16,23 @@ from numpy.typing import NDArray
 
 from alexnet.data.decoding import decoded
 from alexnet.data.journal import FinishedShard
-from alexnet.data.pack import PackHeader
+from alexnet.data.pack import PackHeader, Store
 from alexnet.data.pack_index import DIGEST_BYTES, PackIndex, Paths, content_digest
 from alexnet.data.refusals import nothing_readable
 from alexnet.data.unreadable import UnreadablePolicy
 from alexnet.errors import RecipeError
-from alexnet.images import read_picture
+from alexnet.images import encoded, read_picture
 from alexnet.recipe import LARGEST_PX, Fit
 
 __all__ = ["Packable", "PackingPlan", "Portion", "headed", "portions"]
 
 _PORTION_BYTES = 16 << 20
 _MOST_PICTURES = 256
-_CHECKSUM_BYTES = 4
+_NUMBER_BYTES = 4
+_KNOWN_BY = _NUMBER_BYTES + DIGEST_BYTES + _NUMBER_BYTES  # checksum, digest, length
+_MOST_JPEG_HEADER = 4096
+_JPEG_SMALLER = 10  # times, than the pixels of a photograph
+_JPEG_BESIDES = 2560  # tables of the file, and headers and whole blocks of its two members
 
 
 class Packable(Protocol):
@@ -101,6 +105,7 @@ class PackingPlan:
     fit: Fit
     unreadable: UnreadablePolicy
     workers: int | None = None
+    store: Store = "pixels"
 
     def __post_init__(self) -> None:
         if not 1 <= self.image_px <= LARGEST_PX:
@@ -114,8 +119,15 @@ class PackingPlan:
 
     @property
     def picture_bytes(self) -> int:
-        """Bytes of one stored picture."""
+        """Bytes of the pixels of one picture."""
         return 3 * self.image_px**2
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of one picture as it is stored; for JPEG files about what photographs take."""
+        if self.store == "pixels":
+            return self.picture_bytes
+        return self.picture_bytes // _JPEG_SMALLER + _JPEG_BESIDES
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,8 @@ class Portion:
     digests: NDArray[np.uint8]  # (n, 16)
     checksums: NDArray[np.uint32]  # (n,)
     failures: list[tuple[int, str]]  # index and reason of what could not be read
+    files: list[bytes] | None = None  # n JPEG files, where those are stored instead of `pictures`
+    lengths: NDArray[np.uint32] | None = None  # (n,) their bytes
 
     @property
     def count(self) -> int:
@@ -135,7 +149,7 @@ class Portion:
 
     def without_pictures(self) -> Portion:
         """Return the rest, for when the pictures are written."""
-        return replace(self, pictures=self.pictures[:0].copy())
+        return replace(self, pictures=self.pictures[:0].copy(), files=None)
 
 
 def portions(source: Packable, indices: NDArray[np.int64], plan: PackingPlan) -> Iterator[Portion]:
@@ -144,26 +158,43 @@ def portions(source: Packable, indices: NDArray[np.int64], plan: PackingPlan) ->
     Raises:
         SourceError: a picture cannot be read and the plan is to fail.
     """
+    jpeg = plan.store == "jpeg"
 
     def read(data: bytes, name: str) -> NDArray[np.uint8]:
-        pixels = read_picture(data, name=name, image_px=plan.image_px, how=plan.fit).ravel()
-        checksum = zlib.crc32(pixels.data).to_bytes(_CHECKSUM_BYTES, "little")
-        known_by = np.frombuffer(checksum + content_digest(data), dtype=np.uint8)
-        return np.concatenate([known_by, pixels])
+        """Return checksum, digest, length and content as one row; JPEG files fill it in part."""
+        picture = read_picture(data, name=name, image_px=plan.image_px, how=plan.fit)
+        content = np.frombuffer(encoded(picture), np.uint8) if jpeg else picture.ravel()
+        checksum = zlib.crc32(content.data).to_bytes(_NUMBER_BYTES, "little")
+        length = len(content).to_bytes(_NUMBER_BYTES, "little")
+        known_by = np.frombuffer(checksum + content_digest(data) + length, dtype=np.uint8)
+        rest = np.zeros(most - len(content), dtype=np.uint8)
+        return np.concatenate([known_by, content, rest])
 
+    most = plan.picture_bytes + (_MOST_JPEG_HEADER if jpeg else 0)
     batch = max(1, min(_MOST_PICTURES, _PORTION_BYTES // plan.picture_bytes))
-    digests_end = _CHECKSUM_BYTES + DIGEST_BYTES
-    side = plan.image_px
     for found, flat, failures in decoded(source, indices, read, batch=batch, workers=plan.workers):
         plan.unreadable.take(source, failures)
-        rows = flat.reshape(len(found), digests_end + plan.picture_bytes)
-        yield Portion(
-            np.asarray(found, dtype=np.int64),
-            np.ascontiguousarray(rows[:, digests_end:]).reshape(-1, side, side, 3),
-            rows[:, _CHECKSUM_BYTES:digests_end].copy(),
-            rows[:, :_CHECKSUM_BYTES].copy().view("<u4")[:, 0].astype(np.uint32),
-            failures,
-        )
+        rows = flat.reshape(len(found), _KNOWN_BY + most)
+        yield _portion(np.asarray(found, dtype=np.int64), rows, failures, plan)
+
+
+def _portion(
+    indices: NDArray[np.int64],
+    rows: NDArray[np.uint8],
+    failures: list[tuple[int, str]],
+    plan: PackingPlan,
+) -> Portion:
+    """Take the rows of a portion apart."""
+    checksums = rows[:, :_NUMBER_BYTES].copy().view("<u4")[:, 0].astype(np.uint32)
+    lengths = rows[:, _KNOWN_BY - _NUMBER_BYTES : _KNOWN_BY].copy().view("<u4")[:, 0]
+    digests = rows[:, _NUMBER_BYTES : _NUMBER_BYTES + DIGEST_BYTES].copy()
+    side, content = plan.image_px, rows[:, _KNOWN_BY:]
+    if plan.store == "pixels":
+        pictures = np.ascontiguousarray(content).reshape(-1, side, side, 3)
+        return Portion(indices, pictures, digests, checksums, failures)
+    files = [row[:n].tobytes() for row, n in zip(content, lengths.tolist(), strict=True)]
+    none = np.empty((0, side, side, 3), dtype=np.uint8)
+    return Portion(indices, none, digests, checksums, failures, files, lengths.astype(np.uint32))
 
 
 def headed(
@@ -180,6 +211,7 @@ def headed(
     if not len(kept):
         raise nothing_readable(source.where, [(source.paths[i], why) for i, why in skipped])
     places: list[int] = kept.tolist()
+    lengths = [each.lengths for each in finished if each.lengths is not None]
     index = PackIndex(
         Paths.of(source.paths[i] for i in places),
         np.asarray(source.labels[kept], dtype=np.int64),
@@ -187,6 +219,7 @@ def headed(
         np.asarray(source.sizes[kept], dtype=np.int64),
         np.concatenate([each.digests for each in finished]),
         np.concatenate([each.checksums for each in finished]),
+        np.concatenate(lengths) if plan.store == "jpeg" else None,
     )
     header = PackHeader(
         classes=tuple(source.classes),
@@ -201,5 +234,7 @@ def headed(
         index_checksum=0,
         fingerprint="",
         excluded=tuple(source.excluded),
+        store=plan.store,
+        jpeg_bytes=sum(int(each.sum()) for each in lengths),
     )
     return replace(header, fingerprint=index.fingerprint(header.identity())), index

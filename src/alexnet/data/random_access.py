@@ -27,6 +27,10 @@ class RandomAccess:
         """Open a file; raise OSError where that cannot be."""
         return cls(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
 
+    def length(self) -> int:
+        """Return the bytes that the file has now."""
+        return os.fstat(self._descriptor).st_size
+
     def read(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset` on; fewer where the file ends before."""
         data = self._read(offset, count)

@@ -26,6 +26,7 @@ __all__ = ["normals", "permutation", "uniforms"]
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+_STRETCH = 1 << 15  # numbers whose mixing stays in a processor's cache
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -89,8 +90,12 @@ def permutation(n: int, seed: int, epoch: int, purpose: str) -> NDArray[np.int64
     Returns:
         (n,) int64.
     """
-    a, b, _, _ = _block(seed, epoch, np.arange(n, dtype=np.int64), purpose, 0)
-    return np.argsort((a << _HALF) | b, kind="stable").astype(np.int64, copy=False)
+    keys = np.empty(n, dtype=np.uint64)
+    for start in range(0, n, _STRETCH):
+        index = np.arange(start, min(start + _STRETCH, n), dtype=np.int64)
+        a, b, _, _ = _block(seed, epoch, index, purpose, 0)
+        keys[start : start + _STRETCH] = (a << _HALF) | b
+    return np.argsort(keys, kind="stable").astype(np.int64, copy=False)
 
 
 def _block(

@@ -46,7 +46,10 @@ def balanced(
         seed: of the order.
         epoch: counted from 0.
     """
-    groups = [indices[labels[indices] == k] for k in np.unique(labels[indices])]
+    classes = labels[indices]
+    by_class = np.argsort(classes, kind="stable")
+    ends = np.flatnonzero(np.diff(classes[by_class])) + 1
+    groups = np.split(indices[by_class], ends)
     quota, rest = divmod(len(indices), len(groups))
     lucky = set(permutation(len(groups), seed, epoch, "balance/rest")[:rest].tolist())
     chosen = [

@@ -16,12 +16,20 @@ from numpy.typing import NDArray
 
 from alexnet.errors import SourceError
 
-__all__ = ["ChosenPixels", "MappedShards", "MemoryPixels", "Pixels", "Shard", "pixel_checksums"]
+__all__ = [
+    "ChosenPixels",
+    "MappedShards",
+    "MemoryPixels",
+    "Pixels",
+    "Shard",
+    "damaged_shard",
+    "pixel_checksums",
+]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of pixels."""
+    """One file of stored pictures."""
 
     name: str
     pictures: int
@@ -102,9 +110,9 @@ class MappedShards:
         if len(indices) and not 0 <= indices.min() <= indices.max() < len(self._checksums):
             raise IndexError(f"the pack holds pictures 0 to {len(self._checksums) - 1}")
         homes = np.searchsorted(self._starts, indices, side="right") - 1
-        for home in np.unique(homes):
-            rows = np.flatnonzero(homes == home)
-            found[rows] = self._maps[home][indices[rows] - self._starts[home]]
+        places = zip(homes.tolist(), (indices - self._starts[homes]).tolist(), strict=True)
+        for picture, (home, place) in zip(found, places, strict=True):
+            picture[...] = self._maps[home][place]
         fresh = np.flatnonzero(self._unseen[indices])
         if len(fresh):
             self._verify(indices[fresh], found[fresh])
@@ -147,10 +155,15 @@ class MappedShards:
             raise self._damaged(shard, f"{cause.strerror or cause}".lower()) from cause
 
     def _damaged(self, shard: Shard, what: str) -> SourceError:
-        return SourceError(
-            f"The pack {self._folder} is damaged: shard {shard.name}: {what}. Remove the folder "
-            "and pack the source again."
-        )
+        return damaged_shard(self._folder, shard, what)
+
+
+def damaged_shard(folder: Path, shard: Shard, what: str) -> SourceError:
+    """Return the error for a shard that is not what was packed."""
+    return SourceError(
+        f"The pack {folder} is damaged: shard {shard.name}: {what}. Remove the folder and pack the "
+        "source again."
+    )
 
 
 def pixel_checksums(pictures: NDArray[np.uint8]) -> NDArray[np.uint32]:

@@ -31,6 +31,7 @@ from alexnet.data.refusals import (
 )
 from alexnet.data.table import PARQUET, looks_like_table, read_table
 from alexnet.errors import SourceError
+from alexnet.files import refuse_long
 
 __all__ = ["Source", "open_source"]
 
@@ -107,6 +108,7 @@ def open_source(path: Path, *, fewest_classes: int = 2, as_found: bool = False) 
         SourceError: nothing is there, or it cannot be used; the sentence says what was seen.
     """
     path = Path(path)
+    refuse_long(path / HEADER, SourceError)
     if (path / HEADER).is_file() or (path / JOURNAL).is_file():
         return open_pack(path)
     if not path.exists():

@@ -1,15 +1,20 @@
 """What the training pictures are on average: mean image, mean colour, principal colours.
 
 Every sum is one of whole numbers and therefore exact, whatever the order and the number of
-pictures. Pictures are streamed in small portions, so memory does not grow with their number.
+pictures. Pictures are streamed in small portions, so memory does not grow with their number. What
+was summed up last is remembered for each pack: the trials of a search share pack and pictures.
 
 Legend: N pictures, S side of a picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +114,24 @@ def _signed(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors * np.where(vectors[first, range(3)] < 0, -1.0, 1.0)
 
 
+def _remembered(
+    take: Callable[[Pack, NDArray[np.int64]], NDArray[Any]],
+) -> Callable[[Pack, NDArray[np.int64]], NDArray[Any]]:
+    """Return what takes a sum over the same pictures of the same pack only once."""
+    known: WeakKeyDictionary[Pack, tuple[bytes, NDArray[Any]]] = WeakKeyDictionary()
+
+    @functools.wraps(take)
+    def taken(pack: Pack, indices: NDArray[np.int64]) -> NDArray[Any]:
+        which = hashlib.sha256(np.sort(indices).tobytes()).digest()
+        before = known.get(pack)
+        if before is None or before[0] != which:
+            before = known[pack] = which, take(pack, indices)
+        return before[1]
+
+    return taken
+
+
+@_remembered
 def _sums(pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return the sum of some pictures: (S, S, 3)."""
     total = np.zeros((pack.image_px, pack.image_px, 3), dtype=np.uint64)
@@ -117,6 +140,7 @@ def _sums(pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
     return total
 
 
+@_remembered
 def _covariance(pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the covariance of the colours of all pixels: (3, 3) on 0..255.
 

@@ -228,8 +228,10 @@ def _parquet_rows(where: Path) -> Iterator[_Row]:
                     texts = [_text(cell) for cell in cells]
                     split = texts[2] if len(texts) > len(_NEEDED) else None
                     yield f"row {count}", texts[0], texts[1], split
-    except (OSError, ValueError, NotImplementedError) as cause:  # Arrow's errors are of these kinds
-        what = str(cause).splitlines()[0].removesuffix(".")
+    except SourceError:
+        raise
+    except Exception as cause:  # whatever Arrow, or a cell of its own kind, stumbles over
+        what = (str(cause).splitlines() or [type(cause).__name__])[0].removesuffix(".")
         raise SourceError(
             f"{where} is no whole Parquet table: {what}. Write it again, or save it as CSV."
         ) from cause

@@ -11,6 +11,7 @@ import bz2
 import gzip
 import logging
 import lzma
+import math
 import os
 import shutil
 import tarfile
@@ -48,7 +49,10 @@ _PORTION = 1 << 20
 _MOST_HEADER_BYTES = 1 << 20
 _COUNTED = 1000  # members between two signs of life
 
-BROKEN = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+BROKEN = (
+    *(tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError),
+    *(LookupError, OverflowError, MemoryError, RecursionError),  # what tarfile stumbles over
+)
 """What reading an archive raises where it is damaged."""
 
 
@@ -79,15 +83,28 @@ class TarContents:
 
 
 class _Blocks:
-    """A file as tarfile reads it; remembers the last header."""
+    """A file as tarfile reads it; remembers the last header.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    Args:
+        file: the tar, unpacked while it is read.
+        room: bytes that it may have; a few thousand bytes of zeros unpack to millions.
+    """
+
+    def __init__(self, file: IO[bytes], room: float) -> None:
+        self._file, self._room = file, room
         self.last = b""
-        self.seek, self.tell = file.seek, file.tell
+        self.tell = file.tell
+
+    def seek(self, place: int) -> int:
+        """Go on to the next header."""
+        if place > self._room:
+            raise _TooLargeError
+        return self._file.seek(place)
 
     def read(self, count: int) -> bytes:
         """Read a header; `tarfile` reads nothing else."""
+        if count < 0:  # a file would be read to its end
+            raise tarfile.ReadError("a header of less than nothing")
         if count > _MOST_HEADER_BYTES:
             raise tarfile.ReadError(f"a header of {bytes_in_words(count)}")
         self.last = self._file.read(count)
@@ -96,8 +113,13 @@ class _Blocks:
     def drain(self) -> int:
         """Read to the end, which checks a compressed file's own checksum; return its length."""
         while self._file.read(_PORTION):
-            pass
+            if self._file.tell() > self._room:
+                raise _TooLargeError
         return self._file.tell()
+
+
+class _TooLargeError(Exception):
+    """A compressed archive needs more room than there is."""
 
 
 def list_tar(where: Path, compression: Open | None = None) -> Listing:
@@ -112,10 +134,11 @@ def list_tar(where: Path, compression: Open | None = None) -> Listing:
     """
     finds = Finds()
     strange = 0
+    room = _room() if compression else math.inf
     try:
         stamp = where.stat().st_mtime_ns
         with (compression or _plain)(where) as file:
-            blocks = _Blocks(file)
+            blocks = _Blocks(file, room)
             for member in _members(blocks, where):
                 path = safe_path(member.name)
                 if path is None or not (member.isdir() or member.isreg()) or member.issparse():
@@ -127,6 +150,8 @@ def list_tar(where: Path, compression: Open | None = None) -> Listing:
                 else:
                     finds.add(path, member.size, stamp, member.offset_data)
             length = blocks.drain() if compression else 0
+    except _TooLargeError:
+        raise _no_room(where, f"more than {bytes_in_words(int(room))}", int(room)) from None
     except BROKEN as cause:
         raise damaged(where, str(cause), len(finds.paths)) from cause
     if strange:
@@ -151,8 +176,11 @@ def _members(blocks: _Blocks, where: Path) -> Iterator[tarfile.TarInfo]:
         track(f"looking through {where.name}", None) as advance,
         tarfile.open(fileobj=cast("IO[bytes]", blocks), mode="r:") as archive,
     ):
-        count = 0
+        count, end = 0, -1
         while (member := archive.next()) is not None:
+            if member.size < 0 or archive.offset <= end:  # it would come back here for ever
+                raise tarfile.ReadError(f"a file of {member.size:,} bytes")
+            end = archive.offset
             kept: list[tarfile.TarInfo] = vars(archive)["members"]
             kept.clear()  # a thousand bytes for each member otherwise
             count += 1
@@ -170,13 +198,9 @@ def _unpacked(where: Path, compression: Open, length: int) -> RandomAccess:
     folder = cache_folder()
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
+    free = _room()
     if length > free:
-        raise RunError(
-            f"Reading {where} takes {bytes_in_words(length)} of room while it is used, and "
-            f"{bytes_in_words(free)} are free in {folder}. Free some space, let ALEXNET_CACHE name "
-            "another folder, or unpack the archive to a plain .tar."
-        )
+        raise _no_room(where, bytes_in_words(length), free)
     with (
         disk_errors(folder),
         tempfile.TemporaryFile(dir=folder) as file,
@@ -188,6 +212,23 @@ def _unpacked(where: Path, compression: Open, length: int) -> RandomAccess:
             advance(len(portion))
         file.flush()
         return RandomAccess(os.dup(file.fileno()))
+
+
+def _room() -> int:
+    """Return the bytes that are free where compressed archives are unpacked."""
+    folder = cache_folder().absolute()
+    with disk_errors(folder):
+        return shutil.disk_usage(
+            next(each for each in (folder, *folder.parents) if each.is_dir())
+        ).free
+
+
+def _no_room(where: Path, needed: str, free: int) -> RunError:
+    return RunError(
+        f"Reading {where} takes {needed} of room while it is used, and {bytes_in_words(free)} are "
+        f"free in {cache_folder()}. Free some space, let ALEXNET_CACHE name another folder, or "
+        "unpack the archive to a plain .tar."
+    )
 
 
 def damaged(where: Path, what: str, whole: int = 0) -> SourceError:

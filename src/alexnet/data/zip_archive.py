@@ -32,6 +32,8 @@ _ENCRYPTED = 0x1
 _UTF8 = 0x800
 _UNICODE_PATH = 0x7075  # Info-ZIP's field for names that the header's own letters cannot spell
 
+_MOST = 2**63 - 1  # what a column holds; a directory may claim more
+
 _HEADER = struct.Struct("<4s22sHH")  # signature, what the directory repeats, two lengths
 _GUESS = 256  # bytes of name and extra field that are usually enough
 
@@ -64,6 +66,8 @@ class ZipContents:
 
     def _packed(self, offset: int, packed: int) -> bytes:
         """Read header and data at once, and the rest where the header is unusually long."""
+        if not 0 <= offset <= offset + packed <= self._file.length():  # else memory for nothing
+            raise ValueError("it would lie outside of the archive")
         head = self._file.read(offset, _HEADER.size + _GUESS + packed)
         signature, _, name, extra = _HEADER.unpack_from(head)
         if signature != b"PK\x03\x04":
@@ -95,8 +99,9 @@ def list_zip(where: Path) -> Listing:
             finds.folders.add(path)
         else:
             _check(where, member, path)
-            finds.add(path, member.file_size, member.CRC, place=len(columns) // 4)
-            columns.extend([member.header_offset, member.compress_size])
+            size = min(member.file_size, _MOST)
+            finds.add(path, size, member.CRC, place=len(columns) // 4)
+            columns.extend([min(member.header_offset, _MOST), min(member.compress_size, _MOST)])
             columns.extend([member.CRC, member.compress_type])
     if strange:
         _log.warning(

@@ -6,8 +6,10 @@ verbs `evaluate` and `predict` answer through it, and so all three agree.
 
 from alexnet.evaluation.answers import (
     BATCH,
+    Ask,
     Exactness,
     Member,
+    beliefs,
     evaluate_pack,
     mean_over_views,
     probabilities,
@@ -20,6 +22,7 @@ from alexnet.evaluation.views import Crops, View, crop_views, view_tensor
 __all__ = [
     "BATCH",
     "Answers",
+    "Ask",
     "Crops",
     "Exactness",
     "Member",
@@ -28,6 +31,7 @@ __all__ = [
     "View",
     "answers",
     "average",
+    "beliefs",
     "choose_split",
     "class_positions",
     "credit",

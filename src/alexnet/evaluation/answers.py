@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alexnet.data import prefetched
 from alexnet.errors import RecipeError
 from alexnet.evaluation.views import crop_views, view_tensor
 from alexnet.images import Preprocessing
-from alexnet.models import Network
+from alexnet.models import Exactness, Network, for_inference
 
 __all__ = [
+    "Ask",
     "Exactness",
     "Member",
+    "beliefs",
     "evaluate_pack",
     "mean_over_views",
     "probabilities",
 ]
 
-Exactness = Literal["fp32", "bf16"]
-"""Precision of convolutions and products; softmax and averages are always fp32 or better."""
+Ask = Callable[[Tensor], Tensor]
+"""From (N, 3, c, c), one view of each picture, to (N, D) float32; both on the network's device."""
 
 BATCH = 128
 """Pictures answered at once. One default everywhere: figures agree to the last digit."""
@@ -59,12 +61,28 @@ class Member:
     columns: tuple[int, ...] | None = None  # its answers in the ensemble's order; None: as they are
 
 
+def beliefs(member: Member, precision: Exactness = "fp32", *, compiled: bool = True) -> Ask:
+    """Lay a network out for answers, once for many batches: what it returns is softmax's (N, K).
+
+    Args:
+        member: its weights must stay as they are meanwhile.
+        precision: "fp32", or "bf16" for a faster and coarser answer; softmax is always fp32.
+        compiled: False: without kernels that take half a second to load, for a few pictures.
+
+    Raises:
+        RecipeError: an unknown precision.
+    """
+    logits = for_inference(member.network, precision, compiled=compiled)
+    return lambda x: torch.softmax(logits(x).float(), dim=1)
+
+
 def probabilities(
     member: Member,
     pictures: NDArray[np.uint8],
     *,
     crops: int = 1,
     precision: Exactness = "fp32",
+    ask: Ask | None = None,
 ) -> NDArray[np.float32]:
     """Return what a network believes about each picture: softmax, averaged over the views.
 
@@ -75,6 +93,7 @@ def probabilities(
         pictures: (N, S, S, 3) uint8, RGB, as `Preprocessing.read` gives them.
         crops: 1, 5 or 10 views; see `crop_views`.
         precision: "fp32", or "bf16" for a faster and coarser answer.
+        ask: what `beliefs` returned for this member; None: it is made, for this call alone.
 
     Returns:
         (N, K) float32; each row is at least 0 and sums to 1.
@@ -82,30 +101,24 @@ def probabilities(
     Raises:
         RecipeError: another number of crops, or an unknown precision.
     """
-
-    def softmax(x: Tensor) -> Tensor:
-        return torch.softmax(member.network(x).float(), dim=1)
-
-    found = mean_over_views(member, pictures, softmax, crops=crops, precision=precision)
+    found = mean_over_views(member, pictures, ask or beliefs(member, precision), crops=crops)
     return found if member.columns is None else found[:, list(member.columns)]
 
 
 def mean_over_views(
     member: Member,
     pictures: NDArray[np.uint8],
-    ask: Callable[[Tensor], Tensor],
+    ask: Ask,
     *,
     crops: int,
-    precision: Exactness,
 ) -> NDArray[np.float32]:
     """Ask for (N, D) numbers about each view and average them, in evaluation mode.
 
     Args:
         member: its network is set to evaluation mode meanwhile; its preprocessing cuts the views.
         pictures: (N, S, S, 3) uint8.
-        ask: from (N, 3, c, c) to (N, D), both on the network's device.
+        ask: of the network, such as `beliefs` returns.
         crops: 1, 5 or 10.
-        precision: of the arithmetic inside `ask`.
     """
     views = crop_views(member.preprocessing, crops)
     device = next(member.network.parameters()).device
@@ -113,8 +126,7 @@ def mean_over_views(
     with evaluating(member.network), torch.inference_mode():
         for view in views:
             x = view_tensor(pictures, member.preprocessing, view)
-            with _arithmetic(device, precision):
-                answer = ask(x.to(device)).double()
+            answer = ask(x.to(device)).double()
             total = answer if total is None else total + answer
     if total is None:
         raise RecipeError("a picture needs at least one view.")
@@ -146,12 +158,12 @@ def evaluate_pack(
         (n, K) float32 probabilities and (n,) int64 labels.
     """
     member = Member(network, preprocessing)
+    ask = beliefs(member, precision)
     found = np.empty((len(indices), network.classes), dtype=np.float32)
-    for start in range(0, len(indices), batch):
-        part = indices[start : start + batch]
-        found[start : start + len(part)] = probabilities(
-            member, pack.read(part), crops=crops, precision=precision
-        )
+    starts = range(0, len(indices), batch)
+    stored = prefetched((pack.read(indices[i : i + batch]) for i in starts), ahead=1)
+    for start, pictures in zip(starts, stored, strict=True):
+        found[start : start + len(pictures)] = probabilities(member, pictures, crops=crops, ask=ask)
     return found, pack.labels[indices]
 
 
@@ -165,11 +177,3 @@ def evaluating(network: torch.nn.Module) -> Generator[None]:
     finally:
         for layer, training in modes:
             layer.training = training
-
-
-def _arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    if precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    raise RecipeError(f'precision must be "fp32" or "bf16"; got "{precision}".')

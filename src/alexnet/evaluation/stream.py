@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import Pack, Readable, decoded
+from alexnet.data import Pack, Readable, decoded, prefetched
 from alexnet.errors import RecipeError, SourceError
-from alexnet.evaluation.answers import BATCH, Exactness, Member, probabilities
+from alexnet.evaluation.answers import BATCH, Ask, Exactness, Member, beliefs, probabilities
 from alexnet.images import Preprocessing
 
 __all__ = ["Answers", "Stored", "answers", "average", "stored_pictures"]
+
+_AHEAD = 1
+"""Batches of a pack that are read, or decoded again, while a batch is answered."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def stored_pictures(
         SourceError: the pack's pictures are of another size or fit than a rule's.
     """
     if isinstance(pictures, Pack):
-        yield from _packed_pictures(rules, pictures, indices, batch)
+        yield from prefetched(_packed_pictures(rules, pictures, indices, batch), _AHEAD)
         return
     distinct = list({(rule.image_px, rule.fit): rule for rule in rules}.values())
     keys = [(rule.image_px, rule.fit) for rule in distinct]
@@ -102,6 +105,7 @@ def average(
     *,
     crops: int = 1,
     precision: Exactness = "fp32",
+    asks: Sequence[Ask] | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean of several networks' probabilities, weighed by their coefficients.
 
@@ -110,6 +114,7 @@ def average(
         pictures: for each member (n, S, S, 3) uint8.
         crops: 1, 5 or 10.
         precision: see `probabilities`.
+        asks: what `beliefs` returned for each member; None: made for this call alone.
 
     Returns:
         (n, K) float32; for one member exactly what `probabilities` returns.
@@ -123,8 +128,10 @@ def average(
             f"coefficients of an average must be at least 0 and not all 0; got {weights}."
         )
     found = [
-        probabilities(member, stored, crops=crops, precision=precision)
-        for member, stored in zip(members, pictures, strict=True)
+        probabilities(member, stored, crops=crops, ask=ask)
+        for member, stored, ask in zip(
+            members, pictures, asks or [beliefs(each, precision) for each in members], strict=True
+        )
     ]
     if len(found) == 1:
         return found[0]
@@ -140,6 +147,7 @@ def answers(
     crops: int = 1,
     batch: int = BATCH,
     precision: Exactness = "fp32",
+    compiled: bool = True,
 ) -> Iterator[Answers]:
     """Ask one or several networks about pictures, batch by batch, in order.
 
@@ -150,8 +158,10 @@ def answers(
         crops: 1, 5 or 10.
         batch: pictures answered at once.
         precision: see `probabilities`.
+        compiled: see `beliefs`.
     """
+    asks = [beliefs(member, precision, compiled=compiled) for member in members]
     rules = [member.preprocessing for member in members]
     for stored in stored_pictures(rules, pictures, indices, batch=batch):
-        believed = average(members, stored.pictures, crops=crops, precision=precision)
+        believed = average(members, stored.pictures, crops=crops, asks=asks)
         yield Answers(stored.indices, believed, stored.failures)

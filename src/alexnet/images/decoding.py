@@ -1,24 +1,26 @@
-"""The one decoder: the bytes of any picture that Pillow reads become upright RGB pixels.
+"""The one decoder: the bytes of a picture file become upright RGB pixels.
 
 Training, validation, `evaluate`, `predict`, `features` and `pack` all read pictures through
 `decode`, so that none of them sees other numbers than the others:
 
-    format          by content; the file's name and suffix are never looked at
+    format          by content, one of `FORMATS`; the file's name and suffix are never looked at
     EXIF            turned and mirrored as the camera meant it
     grey, palette   three equal channels; the palette's colours
     transparency    laid over white, as a viewer shows it
     CMYK, YCbCr...  converted to RGB by Pillow
     16 bits         divided by 257, so that 65,535 becomes 255
     animations      the first frame
-    large JPEGs     decoded at 1/2, 1/4 or 1/8 where twice the wanted side is left
+    large JPEGs     decoded at 1/2, 1/4 or 1/8 where 2.5 times the wanted side is left
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import struct
-import warnings
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from alexnet.errors import SourceError
+from alexnet.images.claims import absurd_claim, absurd_tags
+from alexnet.images.converting import rgb
+from alexnet.images.silence import silence_libraries
 
 try:  # the same pixels, about twice as fast (extra: fast)
     import simplejpeg
@@ -40,7 +45,6 @@ __all__ = [
     "UnreadablePicture",
     "decode",
     "decode_as_stored",
-    "silence_pillow",
     "turned",
 ]
 
@@ -48,7 +52,24 @@ MOST_PIXELS = 178_956_970
 """Pictures with more pixels are refused before they are decoded (Pillow's own limit)."""
 
 _LEAST_SIDE = 2
-_WHITE = (255, 255, 255)
+
+_ENOUGH = 2.5
+"""Times the wanted side that a reduced JPEG keeps: photographs then differ from a full decode by
+less than one grey level on average; at twice the side some differ by 1.5."""
+
+_MOST_SCRATCH = 8 << 20  # bytes that a thread keeps for the pixels of its next picture
+_own = threading.local()
+
+_LARGE_PIXELS = 32 << 20
+_one_large = threading.Lock()
+"""Held while a large picture is decoded: however many threads there are, one at a time."""
+
+FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI"),
+    *("SGI", "TGA", "TIFF", "WEBP"),
+)
+"""What is decoded, as Pillow calls it. Of the others it hands some to programs that run what is
+written in the file (EPS), and unpacks some whatever their size (FITS)."""
 
 PILLOW_ERRORS = (
     OSError,  # truncated, unknown, of no frame
@@ -119,33 +140,33 @@ def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels)
 
 
-def decode_as_stored(data: bytes, name: str, *, least_px: int | None = None) -> Decoded:
+def decode_as_stored(
+    data: bytes, name: str, *, least_px: int | None = None, passing: bool = False
+) -> Decoded:
     """Decode a picture as it lies in its file.
 
     Args:
         data: the bytes of the file.
         name: for the error.
-        least_px: the shorter side that is wanted; a JPEG of more than twice that is decoded at a
-            part of its size. None: always in full.
+        least_px: the shorter side that is wanted; a JPEG of more than five times that is decoded
+            at a part of its size. None: always in full.
+        passing: whether the pixels are used at once: they may lie in memory that the next call of
+            this thread writes to. Memory that is taken anew costs up to a tenth of the decoding.
 
     Raises:
         UnreadablePicture: not a picture, truncated, of too many pixels or too few.
     """
+    claim = absurd_claim(data)
+    if claim is not None:
+        raise UnreadablePicture(name, claim)
     if data[:3] == b"\xff\xd8\xff" and simplejpeg is not None:
-        found = _plain_jpeg(data, name, least_px)
+        found = _plain_jpeg(data, name, least_px, passing)
         if found is not None:
             return found
-    silence_pillow()
+    silence_libraries()
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            _check_size(picture.size, name)
-            width, height = picture.size
-            factor = _factor(picture.size, least_px)
-            if factor > 1:  # does nothing for other formats than JPEG
-                picture.draft(None, (width // factor, height // factor))
-            picture.load()
-            factor = 1 if picture.size == (width, height) else factor
-            return Decoded(_rgb(picture), (height, width), factor, _orientation(picture))
+            return _loaded(picture, name, least_px)
     except UnreadablePicture:
         raise
     except Image.DecompressionBombError as error:
@@ -158,7 +179,27 @@ def decode_as_stored(data: bytes, name: str, *, least_px: int | None = None) -> 
     raise UnreadablePicture(name, reason)
 
 
-def _plain_jpeg(data: bytes, name: str, least_px: int | None) -> Decoded | None:
+def _loaded(picture: Image.Image, name: str, least_px: int | None) -> Decoded:
+    """Decode a picture that Pillow has opened."""
+    if picture.format not in FORMATS:
+        raise UnreadablePicture(name, f"its format, {picture.format}, is none that is read here")
+    _check_size(picture.size, name)
+    width, height = picture.size
+    factor = _factor(picture.size, least_px)
+    if factor > 1:  # does nothing for other formats than JPEG
+        picture.draft(None, (width // factor, height // factor))
+    with _in_turn(picture.size):
+        picture.load()
+        factor = 1 if picture.size == (width, height) else factor
+        return Decoded(rgb(picture), (height, width), factor, _orientation(picture))
+
+
+def _in_turn(size: tuple[int, int]) -> contextlib.AbstractContextManager[Any]:
+    large = size[0] * size[1] > _LARGE_PIXELS
+    return _one_large if large else contextlib.nullcontext()
+
+
+def _plain_jpeg(data: bytes, name: str, least_px: int | None, passing: bool) -> Decoded | None:
     """Decode the usual JPEG by libjpeg-turbo directly; None where Pillow should look closer.
 
     Both libraries give the same pixels, reduced ones too: a test holds them against each other.
@@ -170,21 +211,34 @@ def _plain_jpeg(data: bytes, name: str, least_px: int | None) -> Decoded | None:
             return None
         _check_size((width, height), name)
         factor = _factor((width, height), least_px)
-        pixels = jpeg.decode_jpeg(
-            data,
-            "RGB",
-            min_height=-(-height // factor),
-            min_width=-(-width // factor),
-            min_factor=factor,
-        )
+        rows, columns = -(-height // factor), -(-width // factor)
+        with _in_turn((width, height)):
+            pixels = jpeg.decode_jpeg(
+                data,
+                "RGB",
+                min_height=rows,
+                min_width=columns,
+                min_factor=factor,
+                buffer=_scratch(3 * rows * columns) if passing else None,
+            )
     except ValueError:  # damaged, or merely odd: Pillow tells the two apart
         return None
     orientation = _orientation_of_jpeg(data) if b"Exif\x00\x00" in data[:65536] else 1
     return Decoded(pixels, (height, width), factor, orientation)
 
 
+def _scratch(size: int) -> NDArray[np.uint8] | None:
+    """Return memory that this thread uses again and again; None where so much is not kept."""
+    if size > _MOST_SCRATCH:
+        return None
+    kept: NDArray[np.uint8] | None = getattr(_own, "scratch", None)
+    if kept is None or len(kept) < size:
+        kept = _own.scratch = np.empty(size, dtype=np.uint8)
+    return kept
+
+
 def _orientation_of_jpeg(data: bytes) -> int:
-    silence_pillow()
+    silence_libraries()
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return _orientation(picture)
@@ -195,17 +249,27 @@ def _orientation_of_jpeg(data: bytes) -> int:
 def _orientation(picture: Image.Image) -> int:
     """Return the EXIF orientation; 1, upright, where it is missing or makes no sense."""
     try:
+        if absurd_tags(_exif_block(picture.info)):
+            return 1
         found = picture.getexif().get(0x0112, 1)
     except PILLOW_ERRORS:
         return 1
     return found if found in range(1, 9) else 1
 
 
+def _exif_block(info: Mapping[Any, Any]) -> bytes:
+    """Return what Pillow would read as EXIF: a block, or a text of PNG that holds one."""
+    block, text = info.get("exif"), info.get("Raw profile type exif")
+    if block is None and isinstance(text, str):
+        block = bytes.fromhex("".join(text.split("\n")[3:]))
+    return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
+
+
 def _factor(size: tuple[int, int], least_px: int | None) -> int:
-    """Return by how much a JPEG may be reduced: twice the wanted side stays, for a sound resize."""
+    """Return by how much a JPEG may be reduced, so that a sound resize is still possible."""
     if least_px is None:
         return 1
-    return next((f for f in (8, 4, 2) if min(size) // f >= 2 * least_px), 1)
+    return next((f for f in (8, 4, 2) if min(size) // f >= _ENOUGH * least_px), 1)
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:
@@ -217,33 +281,6 @@ def _check_size(size: tuple[int, int], name: str) -> None:
     if min(size) < _LEAST_SIDE:
         least = f"{_LEAST_SIDE} x {_LEAST_SIDE}"
         raise UnreadablePicture(name, f"it has {width} x {height} pixels, and the least is {least}")
-
-
-def _rgb(picture: Image.Image) -> NDArray[np.uint8]:
-    """Convert a loaded picture, whatever its mode."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return _deep_grey(picture)
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (*_WHITE, 255))
-        picture = Image.alpha_composite(ground, layer)
-    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
-
-
-def _deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
-    """Bring 16 bits, 32 bits and floating point to 0..255.
-
-    Floating point has no agreed white: where nothing exceeds 1, 1 is white; where something
-    exceeds 255, 65,535 is.
-    """
-    grey = np.nan_to_num(np.asarray(picture, dtype=np.float64), nan=0.0)
-    most = float(grey.max(initial=0.0))
-    if picture.mode == "F":
-        scale = 255.0 if most <= 1 else 1.0 if most <= 255 else 1 / 257
-    else:
-        scale = 1 / 257
-    levels = np.clip(np.rint(grey * scale), 0, 255).astype(np.uint8)
-    return np.repeat(levels[:, :, None], 3, axis=2)
 
 
 def _too_many(error: Image.DecompressionBombError) -> str:
@@ -264,15 +301,3 @@ def _unidentified(data: bytes) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return text[0][:200] if text else type(error).__name__
-
-
-_SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
-
-
-def silence_pillow() -> None:
-    """Keep Pillow's remarks on odd files off the screen: what matters is in our own sentences.
-
-    Python has no filters by thread, so the filter holds for the whole process, for Pillow alone.
-    """
-    if _SILENCE not in warnings.filters:
-        warnings.filterwarnings("ignore", category=Warning, module=_SILENCE[3].pattern)

@@ -7,7 +7,9 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
-from alexnet.images.decoding import PILLOW_ERRORS, silence_pillow
+from alexnet.images.claims import absurd_claim
+from alexnet.images.decoding import PILLOW_ERRORS
+from alexnet.images.silence import silence_libraries
 
 __all__ = ["ends_early", "format_of", "format_of_suffix"]
 
@@ -29,7 +31,9 @@ def format_of(data: bytes) -> str | None:
     for start, name in _STARTS.items():
         if data.startswith(start):
             return name
-    silence_pillow()
+    if absurd_claim(data) is not None:
+        return None
+    silence_libraries()
     try:
         with Image.open(io.BytesIO(data)) as picture:
             name = picture.format

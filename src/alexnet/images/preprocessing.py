@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableType]
 
 from alexnet.errors import RecipeError
+from alexnet.images.cutting import cut_squares, cut_to_numbers
 from alexnet.images.decoding import decode_as_stored, turned
 from alexnet.images.fitting import fitted
 from alexnet.images.zooming import cut_boxes
@@ -42,7 +43,7 @@ def read_picture(data: bytes, *, name: str, image_px: int, how: Fit) -> NDArray[
     Raises:
         UnreadablePicture: not a picture, truncated, of too many pixels or too few.
     """
-    found = decode_as_stored(data, name, least_px=image_px)
+    found = decode_as_stored(data, name, least_px=image_px, passing=True)
     square = fitted(found.pixels, image_px, how, size=found.size, factor=found.factor)
     return turned(square, found.orientation)
 
@@ -95,6 +96,8 @@ class Preprocessing:
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
         boxes: NDArray[np.float64] | None = None,
+        *,
+        into: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
         """Cut one crop out of each picture, and mirror some.
 
@@ -105,23 +108,63 @@ class Preprocessing:
             mirror: (n,) whether left and right change places.
             boxes: (n, 4) top, left, height and width of what is resized to the crop, instead of
                 a crop of fixed size at `top` and `left`; None: nothing is resized.
+            into: (n, c, c, 3) uint8 to write to; None: memory of their own.
 
         Returns:
             (n, c, c, 3) uint8.
         """
         c = self.crop_px
+        crops = np.empty((len(pictures), c, c, 3), dtype=np.uint8) if into is None else into
         if boxes is not None:
-            crops = cut_boxes(pictures, boxes, c)
+            crops[...] = cut_boxes(pictures, boxes, c)
             crops[mirror] = crops[mirror][:, :, ::-1]
             return crops
-        if c == self.image_px and not mirror.any():
+        if into is None and c == self.image_px and not mirror.any():
             return np.ascontiguousarray(pictures)
-        crops = np.empty((len(pictures), c, c, 3), dtype=np.uint8)
-        places = zip(top.tolist(), left.tolist(), mirror.tolist(), strict=True)
-        for crop, picture, (row, column, flip) in zip(crops, pictures, places, strict=True):
-            window = picture[row : row + c, column : column + c]
-            crop[...] = window[:, ::-1] if flip else window
+        cut_squares(pictures, top, left, mirror, crops)
         return crops
+
+    def numbers(
+        self,
+        pictures: NDArray[np.uint8],
+        top: NDArray[np.int64],
+        left: NDArray[np.int64],
+        mirror: NDArray[np.bool_],
+        *,
+        boxes: NDArray[np.float64] | None = None,
+        shift: NDArray[np.float32] | None = None,
+        divide: float = 1.0,
+    ) -> Tensor:
+        """Cut and turn into what the network takes: the bits of `to_tensor` of `cut`, in one pass.
+
+        Args:
+            pictures: as for `cut`.
+            top: as for `cut`.
+            left: as for `cut`.
+            mirror: as for `cut`.
+            boxes: as for `cut`.
+            shift: as for `to_tensor`.
+            divide: as for `to_tensor`.
+
+        Returns:
+            (n, 3, c, c) float32, channels last in memory.
+        """
+        if boxes is None and self.order == "RGB":
+            found = cut_to_numbers(
+                pictures,
+                top,
+                left,
+                mirror,
+                self.crop_px,
+                mean=self.mean,
+                mean_at_crop=self.mean_at == "crop",
+                shift=shift,
+                divisor=self.divisor(divide),
+            )
+            if found is not None:
+                return from_numpy(found).permute(0, 3, 1, 2)
+        crops = self.cut(pictures, top, left, mirror, boxes)
+        return self.to_tensor(crops, top, left, mirror, shift=shift, divide=divide)
 
     def to_tensor(
         self,
@@ -153,10 +196,9 @@ class Preprocessing:
         self._subtract_mean(numbers, top, left, mirror)
         if shift is not None:
             numbers += shift[:, None, None, :]
-        if self.scale is not None:
-            numbers /= self.scale * np.float32(divide)
-        elif divide != 1:
-            numbers /= np.float32(divide)
+        divisor = self.divisor(divide)
+        if divisor is not None:
+            numbers /= divisor
         if self.order == "BGR":
             numbers = np.ascontiguousarray(numbers[..., ::-1])
         return from_numpy(numbers).permute(0, 3, 1, 2)
@@ -169,6 +211,16 @@ class Preprocessing:
         start = (self.image_px - self.crop_px) // 2
         end = start + self.crop_px
         return self.mean[start:end, start:end]
+
+    def divisor(self, divide: float = 1.0) -> NDArray[np.float32] | None:
+        """Return what R, G and B are divided by, (3,) float32; None: nothing.
+
+        Args:
+            divide: what everything is divided by besides the scale.
+        """
+        if self.scale is not None:
+            return self.scale * np.float32(divide)
+        return None if divide == 1 else np.full(3, divide, dtype=np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the mean's numbers are kept beside them, since they are many."""
@@ -190,9 +242,11 @@ class Preprocessing:
 
         Raises:
             RecipeError: a value that makes no sense, or a mean that does not belong to it.
-            KeyError, TypeError, ValueError: values of another kind.
+            KeyError, TypeError, ValueError, OverflowError: values of another kind.
         """
         scale = values["scale"]
+        with np.errstate(over="ignore"):  # what is too large for float32 is told below
+            divisors = None if scale is None else np.asarray(scale, dtype=np.float32)
         found = cls(
             image_px=values["image_px"],
             crop_px=values["crop_px"],
@@ -200,7 +254,7 @@ class Preprocessing:
             order=values["order"],
             mean=mean,
             mean_at=values["mean_at"],
-            scale=None if scale is None else np.asarray(scale, dtype=np.float32),
+            scale=divisors,
         )
         if found.to_json()["mean"] != values["mean"]:
             raise RecipeError(f'The mean should be "{values["mean"]}", and another kind is there.')

@@ -9,8 +9,9 @@ from alexnet.models.graph_layers import Node, Shape
 from alexnet.models.headed import HeadedNetwork, bare
 from alexnet.models.heads import HEADS, Head, make_head
 from alexnet.models.imagenet import TORCHVISION_NAMES
+from alexnet.models.inference import Exactness, for_inference
 from alexnet.models.network import Network
-from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
+from alexnet.models.wiring import PICTURES, Grouped, Summed, Wired
 
 __all__ = [
     "GRAPH",
@@ -20,8 +21,8 @@ __all__ = [
     "PICTURES",
     "TORCHVISION_NAMES",
     "VERSION",
+    "Exactness",
     "ForeignNetwork",
-    "FullyConnected",
     "GraphNetwork",
     "Grouped",
     "Head",
@@ -35,6 +36,7 @@ __all__ = [
     "bare",
     "build_model",
     "file_rates",
+    "for_inference",
     "free_name",
     "geometry",
     "is_foreign",

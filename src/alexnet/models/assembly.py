@@ -20,6 +20,7 @@ from alexnet.models.network import Network
 from alexnet.nn import (
     Convolution,
     Dropout,
+    FullyConnected,
     LocallyConnected,
     MaxPool,
     MeanPool,
@@ -202,8 +203,7 @@ class Assembly:
     def linear(self, name: str, outputs: int, *, draw: Draw | None = None) -> None:
         """Append a fully connected layer."""
         self._afford(name, outputs * (self.channels + 1))
-        device = torch.get_default_device()
-        layer = nn.utils.skip_init(nn.Linear, self.channels, outputs, device=device)
+        layer = FullyConnected(self.channels, outputs)
         self.channels = outputs
         self._append(name, layer, draw)
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from alexnet.nn import MaxPool, ResponseNorm, norm_and_pool
 
-__all__ = ["fused_steps"]
+__all__ = ["fused_step", "fused_steps", "watched"]
+
+_MOST = 4  # layers that are looked at together
 
 
 def fused_steps(layers: Sequence[nn.Module]) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -21,14 +23,14 @@ def fused_steps(layers: Sequence[nn.Module]) -> Iterator[Callable[[Tensor], Tens
     """
     position = 0
     while position < len(layers):
-        count, step = _step(layers[position : position + 4])
+        count, step = fused_step(layers[position : position + _MOST])
         yield step
         position += count
 
 
-def _step(ahead: Sequence[nn.Module]) -> tuple[int, Callable[[Tensor], Tensor]]:
+def fused_step(ahead: Sequence[nn.Module]) -> tuple[int, Callable[[Tensor], Tensor]]:
     """Return how many of the layers ahead are taken together, and what computes them."""
-    match [each if not _watched(each) else None for each in ahead]:
+    match [each if not watched(each) else None for each in ahead[:_MOST]]:
         case [nn.ReLU(), ResponseNorm() as norm, MaxPool() as pool, *_]:
             return 3, partial(norm_and_pool, norm=norm, pool=pool, rectify_before=True)
         case [ResponseNorm() as norm, MaxPool() as pool, nn.ReLU(), *_]:
@@ -43,6 +45,7 @@ def _step(ahead: Sequence[nn.Module]) -> tuple[int, Callable[[Tensor], Tensor]]:
             return 1, ahead[0]
 
 
-def _watched(layer: nn.Module) -> bool:
+def watched(layer: nn.Module) -> bool:
+    """Whether somebody looks at what goes through a layer."""
     hooks: Any = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks)  # pyright: ignore[reportPrivateUsage]
     return any(hooks)

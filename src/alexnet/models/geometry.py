@@ -25,13 +25,14 @@ from alexnet.models.graph_geometry import graph_activation, graph_layers, graph_
 from alexnet.models.headed import HeadedNetwork
 from alexnet.models.network import Network
 from alexnet.models.notes import line_on, notes_on
-from alexnet.models.wiring import PICTURES, FullyConnected, Grouped, Summed, Wired
+from alexnet.models.wiring import PICTURES, Grouped, Summed, Wired
 from alexnet.nn import (
     Combine,
     Concat,
     ContrastNorm,
     Convolution,
     Dropout,
+    FullyConnected,
     LocallyConnected,
     MaxPool,
     MeanPool,

@@ -18,6 +18,7 @@ from alexnet.nn import (
     Combine,
     Concat,
     Dropout,
+    FullyConnected,
     Grey,
     Part,
     Reshape,
@@ -30,7 +31,7 @@ __all__ = ["graph_activation", "graph_layers", "graph_notes"]
 
 _KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",
-    nn.Linear: "fully connected",
+    FullyConnected: "fully connected",
     nn.BatchNorm1d: "batch norm",
     nn.BatchNorm2d: "batch norm",
     nn.Flatten: "flatten",

@@ -26,6 +26,7 @@ from alexnet.nn import (
     Combining,
     Concat,
     Dropout,
+    FullyConnected,
     Grey,
     Part,
     PoolKind,
@@ -159,9 +160,7 @@ def _linear(settings: Settings, shapes: list[Shape]) -> Layer:
         )
     outputs, bias = settings.whole("outputs", 1), settings.flag("bias")
     _afford(settings, outputs * (shapes[0][0] + bias))
-    device = torch.get_default_device()
-    layer = nn.utils.skip_init(nn.Linear, shapes[0][0], outputs, bias=bias, device=device)
-    return layer, (outputs,)
+    return FullyConnected(shapes[0][0], outputs, bias=bias), (outputs,)
 
 
 def _relu(settings: Settings, shapes: list[Shape]) -> Layer:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from alexnet.models.branching import Branching
 from alexnet.nn import Dropout
 
-__all__ = ["PICTURES", "FullyConnected", "Grouped", "Summed", "Wired"]
+__all__ = ["PICTURES", "Grouped", "Summed", "Wired"]
 
 PICTURES = ""
 """What layers call the network's input; no layer can have this name."""
@@ -51,14 +51,6 @@ class Wired(Branching):
         while isinstance(self._modules.get(name), Dropout):
             (name,) = self.inputs[name]
         return name
-
-
-class FullyConnected(nn.Linear):
-    """A fully connected layer that reads maps as a row, channel by channel."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return (N, outputs) for (N, ...)."""
-        return super().forward(input.flatten(1))
 
 
 class Summed(nn.ModuleList):

@@ -8,6 +8,7 @@ from alexnet.nn.convolution import Convolution
 from alexnet.nn.dropout import Dropout
 from alexnet.nn.initialise import gaussian, he, uniform
 from alexnet.nn.joining import Combine, Combining, Concat
+from alexnet.nn.linear import FullyConnected
 from alexnet.nn.local import LocallyConnected
 from alexnet.nn.neurons import NEURONS, Neuron, neuron_layer
 from alexnet.nn.norm_and_pool import norm_and_pool
@@ -28,6 +29,7 @@ __all__ = [
     "ContrastNorm",
     "Convolution",
     "Dropout",
+    "FullyConnected",
     "Grey",
     "LocallyConnected",
     "MaxPool",

@@ -7,7 +7,6 @@ Kernels read rows of float32 or of bfloat16, the latter as uint16 bits, and comp
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -15,6 +14,8 @@ import numpy as np
 import torch
 from numba import types
 from numba.extending import overload
+
+from alexnet.compiling import compiled
 
 __all__ = [
     "as_array",
@@ -35,19 +36,6 @@ prange: Any = numba.prange
 
 _HALF = np.uint32(16)
 _one_at_a_time = threading.Lock()  # not every threading layer of numba bears two callers
-
-
-def compiled(**options: Any) -> Callable[[Any], Any]:
-    """Compile on first use; the machine code is kept on disk wherever that is possible."""
-
-    def make(function: Any) -> Any:
-        settings = {"error_model": "numpy", "nogil": True, **options}
-        try:
-            return njit(cache=True, **settings)(function)
-        except RuntimeError:  # no folder for the machine code can be written
-            return njit(**settings)(function)
-
-    return make
 
 
 def threads() -> int:

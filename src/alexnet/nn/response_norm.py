@@ -88,14 +88,25 @@ class ResponseNorm(nn.Module):
         Raises:
             RecipeError: `x` is not 4-D, or its channels do not divide into the towers.
         """
+        self._check(x)
+        if self.fuses(x):
+            return _Fused.apply(x, self, rectify)  # type: ignore[no-any-return]
+        return self.uncompiled(x, rectify=rectify)
+
+    def uncompiled(self, x: Tensor, *, rectify: bool = False) -> Tensor:
+        """Return the same by torch's operators alone, equal within the rounding of float32.
+
+        For a few pictures: the compiled kernels take half a second to load.
+        """
+        self._check(x)
+        return _Normalise.apply(x.relu() if rectify else x, self)  # type: ignore[no-any-return]
+
+    def _check(self, x: Tensor) -> None:
         if x.dim() != 4 or x.shape[1] % self.towers:
             raise RecipeError(
                 f"Normalisation takes (N, C, H, W) with C divisible by {self.towers} towers; got "
                 f"{tuple(x.shape)}."
             )
-        if self.fuses(x):
-            return _Fused.apply(x, self, rectify)  # type: ignore[no-any-return]
-        return _Normalise.apply(x.relu() if rectify else x, self)  # type: ignore[no-any-return]
 
     def fuses(self, x: Tensor) -> bool:
         """Whether the compiled kernels take this input."""

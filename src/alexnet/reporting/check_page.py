@@ -17,7 +17,7 @@ from alexnet.words import counted
 __all__ = ["draw_check", "shown_pictures"]
 
 _GROUPS = 48  # shown as pictures; the others stand in the list below
-_IN_A_GROUP = 8
+_IN_A_GROUP = 6  # a row of them
 _OF_A_KIND = 24
 _ROWS = 2000  # of a list; check.json names all
 
@@ -173,8 +173,8 @@ def _card(found: FoundPicture, album: _Album, *, wrong: bool = False) -> Markup:
     )
     caption = element(
         "figcaption",
-        element("span", label, split, class_="answer"),
-        element("span", element("span", bdi(name), class_="name"), class_="truth"),
+        element("span", label, class_="answer"),
+        element("span", element("span", bdi(name), class_="name"), split, class_="truth"),
         element("span", found.detail, class_="as") if found.detail else None,
     )
     kind = "card wrong" if wrong else "card"

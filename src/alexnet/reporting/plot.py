@@ -13,6 +13,9 @@ __all__ = ["Dot", "Plot", "Trace", "Upright", "draw_plot"]
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 52, 26, 14, 40
 _RUG = 14  # room for the marks under the x axis
+_WIDE = (
+    600  # px from which a plot is scrolled on a small screen, where it would be too small to read
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def draw_plot(plot: Plot) -> Markup:
         role="img",
         aria_label=f"{plot.title}. {plot.sentence}",
     )
-    return element("figure", element("figcaption", plot.title), drawing, class_="chart plot")
+    kind = "chart plot wide" if plot.width >= _WIDE else "chart plot"
+    return element("figure", element("figcaption", plot.title), drawing, class_=kind)
 
 
 def _foot(plot: Plot) -> int:

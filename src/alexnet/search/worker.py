@@ -159,10 +159,16 @@ class Worker:
         last = recipe.epochs
         known = set(self.study.trials()[trial.number].intermediate_values)  # of its first half
 
-        def on_epoch(epoch: Epoch) -> None:
+        def report(epoch: Epoch) -> bool:
             if epoch.val_error is None or epoch.epoch in known:
-                return
+                return False
             trial.report(epoch.val_error, epoch.epoch)
+            known.add(epoch.epoch)
+            return True
+
+        def on_epoch(epoch: Epoch) -> None:
+            if not report(epoch):
+                return
             if epoch.epoch < last and trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -180,6 +186,8 @@ class Worker:
         except optuna.TrialPruned:
             _end(trial, folder, started)
             raise
+        for each in epochs:  # a worker that died may have left one in its run alone
+            report(each)
         best = min(
             (each for each in epochs if each.val_error is not None),
             key=lambda each: (each.val_error, _or_infinite(each.val_loss)),

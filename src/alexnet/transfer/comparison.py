@@ -104,7 +104,7 @@ def reference(weights: Weights, request: ExportRequest) -> Answer:
         logits = network(x).float()
         return torch.softmax(logits, dim=1) if request.gives == "probabilities" else logits
 
-    return partial(mean_over_views, member, ask=ask, crops=1, precision="fp32")
+    return partial(mean_over_views, member, ask=ask, crops=1)
 
 
 def asked(file: Runnable, rule: Preprocessing, request: ExportRequest) -> Answer:

@@ -39,7 +39,7 @@ def load_ensemble(paths: Sequence[Path], *, precision: Exactness = "fp32") -> En
     members: list[Member] = []
     for path, weights in zip(paths, loaded, strict=True):
         columns = _columns(weights, first, path, paths[0])
-        network = weights.network()
+        network = weights.network(copy=False)  # the weights are dropped at once
         device.place(network)
         members.append(Member(network, weights.preprocessing, columns=columns))
     words = {name: text for each in reversed(loaded) for name, text in each.class_words.items()}

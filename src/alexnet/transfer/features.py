@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from alexnet.data import SPLITS, Pack, Readable, Source, nothing_readable, open_source
 from alexnet.evaluation import (
@@ -22,6 +21,7 @@ from alexnet.evaluation import (
     mean_over_views,
     stored_pictures,
 )
+from alexnet.models import for_inference
 from alexnet.progress import track
 from alexnet.records import FeaturesReport
 from alexnet.transfer.ensemble import load_ensemble
@@ -57,12 +57,11 @@ def layer_features(
     Raises:
         RecipeError: the network has no layer of this name.
     """
-
-    def ask(x: Tensor) -> Tensor:
-        return member.network.stage(x, layer).float().flatten(1)
-
+    made = for_inference(member.network, precision, until=layer)
     for stored in stored_pictures([member.preprocessing], pictures, indices, batch=batch):
-        numbers = mean_over_views(member, stored.pictures[0], ask, crops=crops, precision=precision)
+        numbers = mean_over_views(
+            member, stored.pictures[0], lambda x: made(x).float().flatten(1), crops=crops
+        )
         yield Features(stored.indices, numbers, stored.failures)
 
 

@@ -28,6 +28,7 @@ try:
     from sklearn.neural_network import MLPClassifier
     from sklearn.svm import LinearSVC
     from sklearn.tree import DecisionTreeClassifier
+    from threadpoolctl import threadpool_limits
 except ImportError:
     raise AlexNetError(
         'Classifiers on features need scikit-learn: pip install "alexnet[learn]"'
@@ -41,6 +42,9 @@ HeadKind = Literal["logistic", "svm", "knn", "mlp", "tree"]
 
 _FOLDS = 5
 _SEARCHED_ROWS = 4000  # more teach the head, but do not take part in the search
+_MANY_NUMBERS = 10_000_000
+"""Features from which linear algebra gains by several threads. Of fewer, threads that wait for each
+other made fits twenty times as long where another program was busy."""
 _SOME = tuple(10.0**n for n in range(-5, 2))
 
 
@@ -144,7 +148,8 @@ def search_head(
             f"each of two classes; the smallest of {len(counts)} has {int(counts.min())}. Add some."
         )
     rows = _some_rows(labels, seed)
-    with warnings.catch_warnings(record=True) as caught:
+    threads = threadpool_limits(None if features.size >= _MANY_NUMBERS else 1)
+    with warnings.catch_warnings(record=True) as caught, threads:
         warnings.simplefilter("always", ConvergenceWarning)
         candidates = _scores(kind, features[rows], labels[rows], folds, seed)
         chosen = max(candidates, key=lambda each: each.top1).parameters

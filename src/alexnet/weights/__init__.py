@@ -19,10 +19,12 @@ from alexnet.weights.importing import Imported, ImportRequest
 from alexnet.weights.onnx import open_onnx, write_onnx
 from alexnet.weights.openvino_file import open_openvino, write_openvino
 from alexnet.weights.published import PUBLISHED, get_weights
+from alexnet.weights.shipped import DEFAULT, shipped_file, shipped_list
 from alexnet.weights.torchscript import open_torchscript, write_torchscript
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
+    "DEFAULT",
     "FILE_NAME",
     "PUBLISHED",
     "ExportRequest",
@@ -41,6 +43,8 @@ __all__ = [
     "open_safetensors",
     "open_torchscript",
     "save_weights",
+    "shipped_file",
+    "shipped_list",
     "takes_in_words",
     "weights_file",
     "write_onnx",

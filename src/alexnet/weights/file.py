@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -11,9 +12,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from alexnet.errors import AlexNetError, WeightsError, did_you_mean
-from alexnet.files import replace_file
+from alexnet.files import refuse_long, replace_file
 from alexnet.images import Preprocessing
+from alexnet.reading_ahead import ReadAhead, taken
 from alexnet.weights.header import KEY, digest_of, read_header, write_header
+from alexnet.weights.shipped import shipped_file
 from alexnet.weights.weights import Weights
 
 __all__ = ["FILE_NAME", "Storage", "load_weights", "save_weights", "weights_file"]
@@ -69,7 +72,8 @@ def load_weights(path: Path) -> Weights:
     Nothing in the file is run: a pickle (`torch.save`) is refused, whatever it is called.
 
     Args:
-        path: the file, or a run folder that holds `weights.safetensors`.
+        path: the file, a run folder that holds `weights.safetensors`, or the name of weights that
+            come with the package.
 
     Returns:
         The weights, in memory, independent of the file.
@@ -78,9 +82,10 @@ def load_weights(path: Path) -> Weights:
         WeightsError: missing, cut, damaged, from a newer version, or not a weights file at all.
     """
     file = weights_file(Path(path))
-    tensors, metadata = _read_tensors(file)
+    ahead = taken(file)
+    tensors, metadata = _read_tensors(file, ahead)
     header = read_header(metadata, file)
-    if digest_of(tensors) != header["digest"]:
+    if (ahead.digest if ahead else digest_of(tensors)) != header["digest"]:
         raise WeightsError(
             f"{file} is damaged: its tensors do not match their checksum. Restore it from a copy."
         )
@@ -89,7 +94,7 @@ def load_weights(path: Path) -> Weights:
         preprocessing = Preprocessing.from_json(
             header["preprocessing"], None if mean is None else mean.numpy()
         )
-    except (AlexNetError, KeyError, TypeError, ValueError) as error:
+    except (AlexNetError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise WeightsError(
             f"The preprocessing in the header of {file} cannot be used: {error}"
         ) from error
@@ -107,7 +112,8 @@ def load_weights(path: Path) -> Weights:
 
 
 def weights_file(path: Path) -> Path:
-    """Return the file that `path` means: itself, or `weights.safetensors` of a run folder."""
+    """Return the file that `path` means: itself, that of a run folder, or shipped weights' name."""
+    refuse_long(path, WeightsError)
     if path.is_dir():
         if not (path / FILE_NAME).is_file():
             raise WeightsError(
@@ -116,6 +122,9 @@ def weights_file(path: Path) -> Path:
             )
         return path / FILE_NAME
     if not path.is_file():
+        shipped = shipped_file(str(path))
+        if shipped is not None:
+            return shipped
         raise WeightsError(
             f"There is no weights file or run folder {path}.{_near(path)} "
             "Name a .safetensors file or the folder of a run."
@@ -148,13 +157,18 @@ def _loaded(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
+def _read_tensors(
+    file: Path, ahead: ReadAhead | None
+) -> tuple[dict[str, Tensor], dict[str, str] | None]:
     """Read every tensor and the metadata; whatever is wrong becomes one sentence."""
     try:
         _refuse_pickle(file)
         with cast("Any", safe_open)(file, framework="pt", device="cpu") as opened:
             names: list[str] = list(opened.keys())
-            tensors: dict[str, Tensor] = {name: opened.get_tensor(name).clone() for name in names}
+            tensors: dict[str, Tensor] = {
+                name: _taken(ahead, name) if ahead else opened.get_tensor(name).clone()
+                for name in names
+            }
             return tensors, opened.metadata()
     except OSError as error:
         raise WeightsError(f"Could not read {file}: {error.strerror or error}.") from error
@@ -163,6 +177,17 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]
             f"{file} is not a whole safetensors file ({error}): it was cut, damaged, or is "
             "something else. Copy it again, or train it again."
         ) from error
+
+
+def _taken(ahead: ReadAhead, name: str) -> Tensor:
+    """Return a tensor out of a file that lies in memory, where it stays."""
+    where = ahead.tensors[name]
+    dtype: torch.dtype = getattr(torch, where.dtype)
+    count = math.prod(where.shape)
+    if not count:
+        return torch.empty(where.shape, dtype=dtype)
+    numbers = torch.frombuffer(ahead.data, dtype=dtype, count=count, offset=where.start)  # pyright: ignore[reportUnknownMemberType]
+    return numbers.reshape(where.shape)
 
 
 def _refuse_pickle(file: Path) -> None:

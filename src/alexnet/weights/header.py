@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,12 +92,24 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     if len(set(classes)) != len(classes):
         twice = next(each for each in classes if classes.count(each) > 1)
         raise WeightsError(f'The header of {path} names the class "{twice}" twice. {_REMEDY}')
+    _check_letters([*classes, *values["class_words"], *values["class_words"].values()], path)
     for name in ("class_words", "versions"):
         if not all(isinstance(each, str) for each in values[name].values()):
             raise WeightsError(
                 f'The header of {path} has other things than texts in "{name}". {_REMEDY}'
             )
     return values
+
+
+def _check_letters(texts: Iterable[object], path: Path) -> None:
+    """Refuse halves of letters, which JSON can spell and no file or screen can show."""
+    for each in texts:
+        try:
+            str(each).encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise WeightsError(
+                f"The header of {path} has {each!a:.60} as a name, which is no text. {_REMEDY}"
+            ) from error
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,12 @@ from alexnet.models import (
 from alexnet.weights.header import digest_of
 
 __all__ = ["Weights", "current_versions"]
+
+_STRANGE = (
+    *(RecipeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    RuntimeError,  # torch's own
+)
+"""What arguments of any kind raise: a stranger wrote them."""
 
 _REMEDY = "The file was put together wrongly: use another, or train again."
 
@@ -68,8 +75,12 @@ class Weights:
         """32 hex digits that change with any bit of the tensors."""
         return digest_of(self.state)
 
-    def network(self) -> Network:
+    def network(self, *, copy: bool = True) -> Network:
         """Build the network, put the tensors in, and set it to answer (no dropout).
+
+        Args:
+            copy: False: the network takes these tensors as they are, and what changes one changes
+                the other.
 
         Returns:
             A network on the CPU, convolutions laid out channels last as in training.
@@ -82,7 +93,7 @@ class Weights:
             # Nothing is taken before all is known to fit; other people's code may need numbers.
             with contextlib.nullcontext() if is_foreign(self.model) else torch.device("meta"):
                 network = build_model(self.model, **self.arguments)
-        except (RecipeError, TypeError) as error:
+        except _STRANGE as error:
             raise WeightsError(
                 f"The weights ask for a network that cannot be built here: {error} "
                 "Use the version of alexnet that wrote them"
@@ -90,7 +101,7 @@ class Weights:
             ) from error
         self._check_fit(network)
         kinds = {name: each.dtype for name, each in network.state_dict().items()}
-        own = {name: self.state[name].to("cpu", kind, copy=True) for name, kind in kinds.items()}
+        own = {name: self.state[name].to("cpu", kind, copy=copy) for name, kind in kinds.items()}
         network.load_state_dict(own, assign=True)
         if isinstance(network, HeadedNetwork) and (flaw := network.classifier.flaw()):
             raise WeightsError(f"The head of the weights cannot be used: {flaw}. {_REMEDY}")
@@ -113,7 +124,8 @@ class Weights:
 
     def _check_fit(self, network: Network) -> None:
         """Hold the tensors against the network: same names, same shapes, K answers, same crop."""
-        wanted = {name: tuple(each.shape) for name, each in network.state_dict().items()}
+        tensors = network.state_dict()
+        wanted = {name: tuple(each.shape) for name, each in tensors.items()}
         held = {name: tuple(each.shape) for name, each in self.state.items()}
         who = f'the model "{self.model}"'
         plain = {name: each for name, each in self.arguments.items() if name != "files"}
@@ -129,6 +141,7 @@ class Weights:
                     f'The tensor "{name}" has the shape {held[name]}, but {who} with '
                     f"{plain} needs {shape}. {_REMEDY}"
                 )
+        self._check_kinds(tensors)
         if network.classes != len(self.classes):
             raise WeightsError(
                 f"The weights name {len(self.classes)} classes, but {who} answers for "
@@ -139,3 +152,14 @@ class Weights:
                 f"The preprocessing cuts {self.preprocessing.crop_px} pixels, but {who} takes "
                 f"{network.crop_px}. {_REMEDY}"
             )
+
+    def _check_kinds(self, wanted: Mapping[str, Tensor]) -> None:
+        """Refuse numbers that would have to be rounded to become those that the network has."""
+        for name, tensor in wanted.items():
+            held, needed = self.state[name].dtype, tensor.dtype
+            kinds = [(each.is_floating_point, each.is_complex) for each in (held, needed)]
+            if kinds[0] != kinds[1]:
+                raise WeightsError(
+                    f'The tensor "{name}" holds {held}, but the model "{self.model}" needs '
+                    f"{needed}. {_REMEDY}"
+                )

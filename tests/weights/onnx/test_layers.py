@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from alexnet.errors import WeightsError
-from alexnet.models import FullyConnected, Grouped, Summed
+from alexnet.models import Grouped, Summed
 from alexnet.nn import (
     NEURONS,
     CaffePool,
@@ -20,6 +20,7 @@ from alexnet.nn import (
     ContrastNorm,
     Convolution,
     Dropout,
+    FullyConnected,
     Grey,
     LocallyConnected,
     MaxPool,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from alexnet.errors import did_you_mean
 from alexnet.models.cuda_convnet.plan import LABELS, Layer, Plan, Shape, Source
 from alexnet.models.cuda_convnet.sections import Section
 from alexnet.models.cuda_convnet.windows import OF_WEIGHTS, first_weights
-from alexnet.models.wiring import FullyConnected, Summed
+from alexnet.models.wiring import Summed
 from alexnet.nn import (
     NEURONS,
     Combine,
     Concat,
     ContrastNorm,
     Dropout,
+    FullyConnected,
     Neuron,
     ResponseNorm,
     neuron_layer,
@@ -58,9 +58,8 @@ def fc(section: Section, plan: Plan) -> Layer:
     plan.afford(section, outputs * (sum(inputs) + 1), Shape(outputs))
 
     def make() -> nn.Module:
-        device = torch.get_default_device()
         made: list[nn.Module] = [
-            nn.utils.skip_init(FullyConnected, numbers, outputs, bias=index == 0, device=device)
+            FullyConnected(numbers, outputs, bias=index == 0)
             for index, numbers in enumerate(inputs)
         ]
         return made[0] if len(made) == 1 else Summed(made)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.errors import WeightsError
-from alexnet.models import FullyConnected, Grouped, Summed
+from alexnet.models import Grouped, Summed
 from alexnet.nn import (
     CaffePool,
     ChannelScale,
@@ -19,6 +19,7 @@ from alexnet.nn import (
     ContrastNorm,
     Convolution,
     Dropout,
+    FullyConnected,
     Grey,
     LocallyConnected,
     MaxPool,

@@ -1,0 +1,146 @@
+"""How fast training pictures leave a pack, and what of a training step that takes.
+
+    python benchmarks/loading.py                            the paper's network
+    python benchmarks/loading.py --model cifar_26pct        one of the CIFAR nets
+
+Contenders, in turns: crops as bytes, cut on every core, for a device that turns them into numbers
+itself; finished batches, made by one thread, for a processor; training steps that are fed; and
+training steps on one batch that lies ready. The last two tell what feeding costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from training import make_pictures
+from turns import Contender, compete, keep, rates, ratio, serve, table
+
+DISTINCT = 64
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="alexnet")
+    parser.add_argument("--pictures", type=int, default=2048)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
+    parser.add_argument("--only", nargs="*", help="names of contenders")
+    parser.add_argument("--role", help=argparse.SUPPRESS)
+    parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.role:
+        ROLES[asked.role](asked)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        run(asked, Path(scratch))
+
+
+def run(asked: argparse.Namespace, scratch: Path) -> None:
+    """Let the contenders compete and say what came out."""
+    import alexnet
+    from alexnet.models import build_model
+
+    image_px = build_model(asked.model, classes=10).image_px
+    folder = many_pictures(scratch / "pictures", asked.pictures, image_px)
+    alexnet.pack(folder, scratch / "pack", image_px=image_px)
+    own = ["--model", asked.model, "--batch", str(asked.batch), "--pack", str(scratch / "pack")]
+    contenders = [
+        Contender(role, [sys.executable, __file__, "--role", role, *own])
+        for role in ROLES
+        if not asked.only or role in asked.only
+    ]
+    compete(contenders, rounds=asked.rounds, seconds=asked.seconds)
+    print(table(contenders, contenders[-1]))
+    named = {each.name: each for each in contenders}
+    if "steps, fed" in named and "steps, ready" in named:
+        share = 1 - ratio(named["steps, fed"], named["steps, ready"])
+        print(f"feeding takes {100 * share:.1f} % of a step")
+    print(keep(f"loading {asked.model}", rates(contenders)))
+
+
+def many_pictures(folder: Path, count: int, image_px: int) -> Path:
+    """Make some pictures and give each of them many names."""
+    make_pictures(folder, DISTINCT, (image_px, image_px))
+    for path in list(folder.rglob("*.jpg")):
+        for copy in range(1, count // DISTINCT):
+            os.link(path, path.with_name(f"{path.stem}-{copy}.jpg"))
+    return folder
+
+
+def job(asked: argparse.Namespace) -> Any:
+    """Return a training from the pack, as `alexnet train` would prepare it."""
+    from alexnet.build import Packing, prepare
+    from alexnet.data import open_pack
+    from alexnet.devices import choose_device
+    from alexnet.recipes import choose_recipe
+
+    changes = {"model": asked.model, "batch": asked.batch, "lr": 1e-4, "schedule": "constant"}
+    recipe = choose_recipe(None, changes)
+    return prepare(open_pack(asked.pack), recipe, device=choose_device(), packing=Packing())
+
+
+def loader(asked: argparse.Namespace) -> Any:
+    """Return the loader of such a training; its method `epoch` is all that the training knows."""
+    return job(asked).training.batches.__self__
+
+
+def endless(batches: Any) -> Any:
+    """Yield the batches of all epochs."""
+    return itertools.chain.from_iterable(batches(epoch, 0) for epoch in itertools.count())
+
+
+def crops(asked: argparse.Namespace) -> None:
+    """Serve crops as bytes."""
+    from alexnet.devices import cores
+
+    stream = endless(loader(asked).crops)
+    serve(lambda: len(next(stream).labels), note=f"uint8, {cores()} threads")
+
+
+def numbers(asked: argparse.Namespace) -> None:
+    """Serve batches as a processor takes them."""
+    stream = endless(loader(asked).epoch)
+    serve(lambda: len(next(stream).labels), note="float32, one thread")
+
+
+def fed(asked: argparse.Namespace) -> None:
+    """Serve training steps on batches as they come."""
+    from alexnet.training import train_step
+
+    training = begun(asked)
+    stream = endless(training.batches)
+    serve(lambda: train_step(training, next(stream))[2], note=training.device.precision)
+
+
+def ready(asked: argparse.Namespace) -> None:
+    """Serve training steps on one batch again and again."""
+    from alexnet.training import train_step
+
+    training = begun(asked)
+    batch = next(iter(training.batches(0, 0)))
+    serve(lambda: train_step(training, batch)[2], note=training.device.precision)
+
+
+def begun(asked: argparse.Namespace) -> Any:
+    training = job(asked).training
+    training.network.train()
+    training.optimiser.prepare(0)
+    return training
+
+
+ROLES = {
+    "crops, bytes": crops,
+    "batches, numbers": numbers,
+    "steps, fed": fed,
+    "steps, ready": ready,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Crops out of stored pictures: compiled where numba is there, the same bits by numpy elsewhere.
+
+Legend: n pictures, S side of a stored picture, c side of a crop.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["cut_squares", "cut_to_numbers"]
+
+_WORTH_IT = 16
+"""Pictures from which on kernels are fetched: loading numba takes as long as a thousand crops."""
+
+
+def cut_squares(
+    pictures: NDArray[np.uint8],
+    top: NDArray[np.int64],
+    left: NDArray[np.int64],
+    mirror: NDArray[np.bool_],
+    crops: NDArray[np.uint8],
+) -> None:
+    """Copy one square of each picture, mirrored where that is asked for.
+
+    Args:
+        pictures: (n, S, S, 3) uint8.
+        top: (n,) first row of each crop.
+        left: (n,) first column of each crop.
+        mirror: (n,) whether left and right change places.
+        crops: (n, c, c, 3) uint8, written.
+    """
+    n, c = crops.shape[:2]
+    if n >= _WORTH_IT and (compiled := _kernels()) is not None:
+        compiled.cut_bytes(_rows(pictures), top, left, mirror, crops.reshape(n, c, 3 * c))
+        return
+    places = zip(top.tolist(), left.tolist(), mirror.tolist(), strict=True)
+    for crop, picture, (row, column, flip) in zip(crops, pictures, places, strict=True):
+        window = picture[row : row + c, column : column + c]
+        crop[...] = window[:, ::-1] if flip else window
+
+
+def cut_to_numbers(
+    pictures: NDArray[np.uint8],
+    top: NDArray[np.int64],
+    left: NDArray[np.int64],
+    mirror: NDArray[np.bool_],
+    crop_px: int,
+    *,
+    mean: NDArray[np.float32] | None,
+    mean_at_crop: bool,
+    shift: NDArray[np.float32] | None,
+    divisor: NDArray[np.float32] | None,
+) -> NDArray[np.float32] | None:
+    """Give (crop - mean + shift) / divisor in one pass; None where that must be done by numpy.
+
+    Args:
+        pictures: (n, S, S, 3) uint8.
+        top: (n,) first row of each crop.
+        left: (n,) first column of each crop.
+        mirror: (n,) whether left and right change places.
+        crop_px: c.
+        mean: (S, S, 3), (3,) or nothing.
+        mean_at_crop: whether a mean image is cut and mirrored with the crop, or always central.
+        shift: (n, 3) or nothing.
+        divisor: (3,) or nothing.
+
+    Returns:
+        (n, c, c, 3) float32.
+    """
+    n, side, c = len(pictures), pictures.shape[1], crop_px
+    if n < _WORTH_IT or (compiled := _kernels()) is None:
+        return None
+    moves = mean is not None and mean.ndim == 3 and mean_at_crop
+    middle = (side - c) // 2 if mean is not None and mean.ndim == 3 else 0
+    central = np.full(n, middle, dtype=np.int64)
+    if mean is None or mean.ndim == 1:
+        colour = np.zeros(3, dtype=np.float32) if mean is None else mean
+        rows = np.tile(colour, (1, c))
+    else:
+        rows = mean.reshape(side, 3 * side)
+    numbers = np.empty((n, c, c, 3), dtype=np.float32)
+    compiled.cut_numbers(
+        _rows(pictures),
+        top,
+        left,
+        mirror,
+        np.ascontiguousarray(rows),
+        top if moves else central,
+        left if moves else central,
+        moves,
+        int(len(rows) > 1),
+        np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift),
+        np.ones(3, dtype=np.float32) if divisor is None else divisor,
+        divisor is not None,
+        numbers.reshape(n, c, 3 * c),
+    )
+    return numbers
+
+
+def _rows(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    n, side = pictures.shape[:2]
+    return np.ascontiguousarray(pictures).reshape(n, side, 3 * side)
+
+
+@functools.cache
+def _kernels() -> Any:
+    """Return the module of compiled kernels, or None where numba is not installed."""
+    try:
+        from alexnet.images import cutting_kernels
+    except ImportError:
+        return None
+    return cutting_kernels

@@ -1,0 +1,151 @@
+"""Networks laid out for answers: the same bits in fp32, the same rounding in bf16."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from alexnet.errors import RecipeError
+from alexnet.models import build_model, for_inference, inference, network_geometry
+
+SIDES = {
+    "alexnet": 80,
+    "alexnet_bn": 80,
+    "cifar_18pct": None,
+    "cifar_11pct": None,
+    "mlp": None,
+}
+
+
+def network(name, **options):
+    side = SIDES[name]
+    built = build_model(name, classes=7, image_px=side, initialisation="he", **options)
+    return built.eval().to(memory_format=torch.channels_last)
+
+
+def pictures(net, count=3):
+    draw = torch.Generator().manual_seed(count)
+    x = 50 * torch.randn(count, 3, net.crop_px, net.crop_px, generator=draw)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture(scope="module", params=SIDES)
+def net(request):
+    return network(request.param)
+
+
+@torch.inference_mode()
+def test_fp32_has_the_bits_of_the_network_whatever_the_batch(net):
+    answer = for_inference(net)
+    for count in (3, 2, 3):
+        x = pictures(net, count)
+        assert torch.equal(answer(x), net(x))
+
+
+@torch.inference_mode()
+def test_a_single_picture_is_equal_within_rounding(net):  # torch takes another way for it
+    x = pictures(net, 1)
+    wanted = net(x)
+    torch.testing.assert_close(
+        for_inference(net)(x), wanted, rtol=1e-4, atol=3e-6 * wanted.abs().max()
+    )
+
+
+@torch.inference_mode()
+def test_bf16_is_what_autocast_makes(net):
+    x = pictures(net)
+    answer = for_inference(net, "bf16")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        wanted = net(x).float()
+    exact, scale = net(x), wanted.abs().max()
+    for _ in range(2):  # packed at the first call
+        assert (answer(x).float() - wanted).abs().max() < 0.01 * scale
+        assert (answer(x).float() - exact).abs().max() < 0.03 * scale
+
+
+@torch.inference_mode()
+def test_without_compiled_kernels_it_is_equal_within_rounding(net):
+    x = pictures(net)
+    wanted = net(x)
+    torch.testing.assert_close(
+        for_inference(net, compiled=False)(x), wanted, rtol=1e-4, atol=3e-6 * wanted.abs().max()
+    )
+
+
+def test_each_layer_can_be_the_last():
+    net = network("cifar_11pct")
+    x = pictures(net)
+    stages = net.stages(x)
+    for name, wanted in stages.items():
+        assert torch.equal(for_inference(net, until=name)(x), wanted)
+
+
+def test_weights_are_packed_for_each_shape_and_no_gradient_is_kept(monkeypatch):
+    packs = []
+    pack = torch._C._nn.mkldnn_reorder_conv2d_weight
+    monkeypatch.setattr(
+        torch._C._nn, "mkldnn_reorder_conv2d_weight", lambda *a: packs.append(1) or pack(*a)
+    )
+    net = network("cifar_11pct")
+    answer = for_inference(net)
+    assert not answer(pictures(net)).requires_grad
+    answer(pictures(net))
+    convolutions = sum(name.startswith("conv") for name, _ in net.named_children())
+    assert len(packs) == convolutions
+    answer(pictures(net, 2))
+    assert len(packs) == 2 * convolutions
+
+
+def test_where_torch_lacks_the_operators_the_network_answers_itself(monkeypatch):
+    net = network("cifar_11pct")
+    x = pictures(net)
+    wanted = for_inference(net)(x)
+    monkeypatch.setattr(inference, "_has_pointwise", lambda: False)
+    assert torch.equal(for_inference(net)(x), wanted)
+    assert torch.equal(for_inference(net, until="relu2")(x), net.stage(x, "relu2"))
+
+
+FORKED = {
+    "version": 1,
+    "name": "forked",
+    "classes": 3,
+    "nodes": [
+        {"name": "left", "op": "conv", "inputs": ["input"], "outputs": 4, "kernel": [3, 3]},
+        {"name": "right", "op": "conv", "inputs": ["input"], "outputs": 2, "kernel": [3, 3]},
+        {"name": "both", "op": "concat", "inputs": ["left", "right"], "axis": 1},
+        {"name": "relu", "op": "relu", "inputs": ["both"], "slope": 0.0},
+        {"name": "row", "op": "flatten", "inputs": ["relu"], "axis": 1, "end": 3},
+        {"name": "fc", "op": "linear", "inputs": ["row"], "outputs": 3, "bias": True},
+    ],
+}
+for _node in FORKED["nodes"][:2]:
+    _node |= {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1, "bias": True}
+
+
+@torch.inference_mode()
+def test_a_graph_answers_itself():
+    net = build_model("graph", graph=FORKED, classes=3, image_px=8, crop_px=8).eval()
+    x = pictures(net)
+    assert torch.equal(for_inference(net)(x), net(x))
+    assert torch.equal(for_inference(net, compiled=False)(x), net(x))
+    assert torch.equal(for_inference(net, until="both")(x), net.stage(x, "both"))
+    assert network_geometry(net).layers[-1].kind == "fully connected"
+
+
+def test_a_network_that_somebody_watches_is_left_alone():
+    net = network("cifar_11pct")
+    seen = []
+    handle = net.get_submodule("conv2").register_forward_hook(lambda *given: seen.append(1))
+    for_inference(net)(pictures(net))
+    handle.remove()
+    assert seen == [1]
+
+
+def test_what_cannot_be_is_said():
+    net = network("mlp")
+    with pytest.raises(RecipeError, match=r'precision must be "fp32" or "bf16"; got "fp8"\.'):
+        for_inference(net, "fp8")
+    with pytest.raises(RecipeError, match=r"mlp takes pictures of shape"):
+        for_inference(net)(torch.zeros(2, 3, 5, 5))
+    with pytest.raises(RecipeError, match=r'no layer "conv9"'):
+        for_inference(net, until="conv9")(pictures(net))
