@@ -16,7 +16,8 @@ from alexnet.errors import WeightsError
 from alexnet.models import ForeignNetwork
 from alexnet.nn import plain_layers
 from alexnet.weights.onnx.draft import Draft, Value
-from alexnet.weights.onnx.torch_rules import RULES, Call
+from alexnet.weights.onnx.torch_call import Call
+from alexnet.weights.onnx.torch_rules import RULES
 
 __all__ = ["write_traced"]
 
