@@ -24,6 +24,8 @@ from typing import Any
 from alexnet.devices import cores, processor
 from search import some_pictures
 
+Found = tuple[list[str], list[tuple[str, float | None]]]
+
 CALL = [sys.executable, "-c", "import sys; from alexnet.cli.main import main; sys.exit(main())"]
 
 
@@ -39,21 +41,16 @@ def main() -> None:
         _start(["1" if each == str(asked.trials) else each for each in words], asked.out / "warm")
     )  # the pack is made here
     print(f"{processor()}, {cores()} cores, {asked.trials} trials")
-    rows = [
-        _measure("one worker", words, asked.out / "one"),
-        _measure("two workers", [*words, "--workers", "2"], asked.out / "two"),
-        _measure("one of two killed", [*words, "--workers", "2"], asked.out / "killed", kill="one"),
-        _measure("all killed", [*words, "--workers", "2"], asked.out / "again", kill="all"),
-    ]
-    print(
+    head = (
         "| what | wall s | beside training, s a trial | ended | given back | same values, errors |"
     )
-    print("| --- | --- | --- | --- | --- | --- |")
-    for row in rows:
-        # Sums of one thread and of two round otherwise, so errors are held against one thread's.
-        same = [row["values"] == rows[0]["values"], row["errors"] == rows[1]["errors"]]
-        cells = (row[name] for name in ("what", "seconds", "beside", "ended", "given_back"))
-        print("| " + " | ".join(map(str, cells)) + f" | {same[0]}, {same[1]} |")
+    print(head, "| --- | --- | --- | --- | --- | --- |", sep="\n", flush=True)
+    two = [*words, "--workers", "2"]
+    alone = _measure("one worker", words, asked.out / "one")
+    pair = _measure("two workers", two, asked.out / "two", alone=alone)
+    # Sums of one thread and of two round otherwise, so errors are held against one thread's.
+    _measure("one of two killed", two, asked.out / "killed", kill="one", alone=alone, pair=pair)
+    _measure("all killed", two, asked.out / "again", kill="all", alone=alone, pair=pair)
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,7 +64,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(what: str, words: list[str], folder: Path, kill: str = "") -> dict[str, Any]:
+def _measure(
+    what: str,
+    words: list[str],
+    folder: Path,
+    *,
+    kill: str = "",
+    alone: Found | None = None,
+    pair: Found | None = None,
+) -> Found:
+    """Search, print a row of the table, and return the values and errors that were found."""
     started = time.monotonic()
     process = _start(words, folder)
     if kill:
@@ -78,18 +84,21 @@ def _measure(what: str, words: list[str], folder: Path, kill: str = "") -> dict[
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             process = _start(words, folder)
-    report = _finish(process)
-    trials = report["trials"]
+    trials = _finish(process)["trials"]
+    seconds = time.monotonic() - started
     beside = [e["seconds"] - e["training_seconds"] for e in trials if e["training_seconds"]]
-    return {
-        "what": what,
-        "seconds": round(time.monotonic() - started, 1),
-        "beside": round(statistics.median(beside), 2),
-        "ended": sum(each["state"] != "running" for each in trials),
-        "given_back": sum(each["retry_of"] is not None for each in trials),
-        "values": sorted(json.dumps(each["values"]) for each in trials),
-        "errors": sorted((json.dumps(each["values"]), each["error"]) for each in trials),
-    }
+    ended = sum(each["state"] != "running" for each in trials)
+    given_back = sum(each["retry_of"] is not None for each in trials)
+    values = sorted(json.dumps(each["values"]) for each in trials)
+    found = values, sorted((json.dumps(each["values"]), each["error"]) for each in trials)
+    same = f"{_yes(alone and alone[0], values)}, {_yes(pair and pair[1], found[1])}"
+    cells = what, f"{seconds:.1f}", f"{statistics.median(beside):.2f}", ended, given_back, same
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    return found
+
+
+def _yes(before: object, now: object) -> str:
+    return "" if before is None else "yes" if before == now else "no"
 
 
 def _start(words: list[str], folder: Path) -> subprocess.Popen[str]:

@@ -55,6 +55,7 @@ def main() -> None:
 def seconds(command: list[str], cache: Path | None) -> float:
     """Run a program to its end and return how long it took."""
     environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
     if cache is not None:
         environment |= {"ALEXNET_CACHE": str(cache), "NUMBA_CACHE_DIR": str(cache / "numba")}
     start = time.perf_counter()

@@ -14,7 +14,7 @@ FLOORS = (
     {  # no torch, no numpy
         *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
         *("kinds", "words", "files", "csv_files", "locks", "devices", "progress", "trust"),
-        *("compiling", "reading_ahead", "speed_records"),
+        *("compiling", "reading_ahead", "speed_records", "weights_names"),
     },
     {"nn", "images"},
     {"models", "data"},

@@ -26,7 +26,7 @@ from alexnet.data import (
 )
 from alexnet.devices import Device
 from alexnet.errors import RecipeError, SourceError
-from alexnet.evaluation import evaluate_pack, measure
+from alexnet.evaluation import BATCH, evaluate_pack, measure
 from alexnet.images import Preprocessing
 from alexnet.models import Network, build_model
 from alexnet.recipe import Recipe
@@ -44,7 +44,16 @@ from alexnet.training import (
 )
 from alexnet.weights import Weights
 
-__all__ = ["Job", "Packing", "Start", "examine", "final_results", "prepare", "snapshot"]
+__all__ = [
+    "Job",
+    "Packing",
+    "Start",
+    "examine",
+    "final_results",
+    "measured_on",
+    "prepare",
+    "snapshot",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -176,11 +185,26 @@ def final_results(
     """Measure weights on the held-out split; also return the (N, K) probabilities."""
     if job.held_out is None:
         return None
-    network = weights.network()
-    job.training.device.place(network)
     indices = job.splits[job.held_out]
-    found, labels = evaluate_pack(network, weights.preprocessing, job.pack, indices, crops=crops)
-    return measure(found, labels, job.pack.classes, crops=crops), found
+    return measured_on(weights, job.pack, indices, job.training.device, crops=crops)
+
+
+def measured_on(
+    weights: Weights,
+    pack: Pack,
+    indices: NDArray[np.int64],
+    device: Device,
+    *,
+    crops: int,
+    batch: int = BATCH,
+) -> tuple[Results, NDArray[np.float32]]:
+    """Measure weights on pictures of a pack, whose classes are theirs; return (N, K) as well."""
+    network = weights.network()
+    device.place(network)
+    found, labels = evaluate_pack(
+        network, weights.preprocessing, pack, indices, crops=crops, batch=batch
+    )
+    return measure(found, labels, pack.classes, crops=crops), found
 
 
 def examine(job: Job) -> list[Cause]:

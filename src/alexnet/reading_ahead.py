@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alexnet.weights_names import FILE_NAME
+
 __all__ = ["ReadAhead", "Stored", "read_ahead", "taken"]
 
 _MOST_HEADER = 100_000_000  # bytes; safetensors' own limit
@@ -74,7 +76,7 @@ def read_ahead(*paths: Path) -> None:
     """
     _under_way.clear()
     for path in paths:
-        file = path / "weights.safetensors" if path.is_dir() else path
+        file = path / FILE_NAME if path.is_dir() else path
         with suppress(OSError):
             _under_way[file] = _Reading(file)
             _under_way[file].start()

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 import alexnet
-from alexnet.cli.default_weights import SHIPPED, weights_and_pictures, weights_and_source
+from alexnet.cli.default_weights import weights_and_pictures, weights_and_source
 from alexnet.errors import WeightsError
-from alexnet.weights import DEFAULT, load_weights, shipped_file
+from alexnet.weights import load_weights, shipped_file, shipped_list
+from alexnet.weights_names import DEFAULT
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def photo(tmp_path) -> Path:
     return tmp_path / "photo.png"
 
 
-def test_both_names_are_one():
-    assert SHIPPED == DEFAULT
+def test_the_catalogue_has_what_is_used_where_nothing_is_named():
+    assert [each.name for each in shipped_list()] == [DEFAULT]
 
 
 def test_what_is_shipped_is_small_and_measured():
@@ -56,11 +57,11 @@ def test_features_and_their_source_alone(photo, tmp_path):
 def test_words_are_told_apart(photo, tmp_path):
     gone = tmp_path / "gone.safetensors"
     assert weights_and_pictures(gone, [photo]) == (gone, [photo])
-    assert weights_and_pictures("-", []) == (Path(SHIPPED), ["-"])
+    assert weights_and_pictures("-", []) == (Path(DEFAULT), ["-"])
     assert weights_and_pictures(tmp_path, [photo]) == (tmp_path, [photo])  # a run, or a sentence
     (tmp_path / "weights.safetensors").touch()
     assert weights_and_pictures(tmp_path, []) == (tmp_path, [])
-    assert weights_and_source("photos", None) == (Path(SHIPPED), Path("photos"))
+    assert weights_and_source("photos", None) == (Path(DEFAULT), Path("photos"))
 
 
 def test_a_copy_of_the_package_without_them_says_so(photo, tmp_path, monkeypatch):

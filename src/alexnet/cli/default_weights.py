@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet.cli.flags import Place
+from alexnet.weights_names import DEFAULT, FILE_NAME
 
 __all__ = ["weights_and_pictures", "weights_and_source"]
-
-SHIPPED = "small-200"  # as `alexnet.weights` calls it; not imported, since that loads torch
 
 _OF_WEIGHTS = {".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".caffemodel", ".onnx"}
 
 
 def weights_and_source(weights: Place, source: Place | None) -> tuple[Path, Path]:
     """Tell a call with weights and a source from one with a source alone."""
-    return (Path(SHIPPED), Path(weights)) if source is None else (Path(weights), Path(source))
+    return (Path(DEFAULT), Path(weights)) if source is None else (Path(weights), Path(source))
 
 
 def weights_and_pictures(weights: Place, pictures: Sequence[Place]) -> tuple[Path, list[Place]]:
@@ -26,8 +25,8 @@ def weights_and_pictures(weights: Place, pictures: Sequence[Place]) -> tuple[Pat
     named beside it, a folder without weights in it.
     """
     first = Path(weights)
-    alone = first.is_dir() and not pictures and not (first / "weights.safetensors").is_file()
+    alone = first.is_dir() and not pictures and not (first / FILE_NAME).is_file()
     picture = first.is_file() and first.suffix.lower() not in _OF_WEIGHTS
     if str(first) == "-" or alone or picture:
-        return Path(SHIPPED), [weights, *pictures]
+        return Path(DEFAULT), [weights, *pictures]
     return first, list(pictures)

@@ -82,6 +82,7 @@ def export(
     calibration = None
     if calibrate is not None:
         seen = choose_pictures(Path(calibrate), loaded.classes, most=pictures)
+        seen = replace(seen, doing="calibrating")
         calibration = partial(seen.pixels, loaded.preprocessing)
     request = ExportRequest(
         precision=precision,

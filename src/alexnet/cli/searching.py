@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.build import Job, Packing, prepare
+from alexnet.cli.run_names import RUNS, dated_name, new_folder
 from alexnet.cli.search_crew import Crew, Order
 from alexnet.cli.search_trials import Trials
 from alexnet.cli.session import Manner, conduct
@@ -311,14 +312,11 @@ def _plan(asked: Asked, recipe: Recipe, space: Space | None, job: Job) -> Plan:
 
 def _default_folder(source: Path, plan: Plan) -> Path:
     """Return the folder of the same study where there is one, else a new one with date and name."""
-    root = Path("runs")
-    for kept in sorted(root.glob("*/study.json"), key=lambda path: path.stat().st_mtime)[::-1]:
+    for kept in sorted(RUNS.glob("*/study.json"), key=lambda path: path.stat().st_mtime)[::-1]:
         try:
             if not Plan.from_json(read_json(kept)["plan"], str(kept)).differences(plan):
                 return kept.parent
         except (AlexNetError, LookupError, TypeError):
             continue  # not readable: it is another one's
-    name = source.resolve().name.split(".")[0] or "pictures"
-    base = f"{time.strftime('%Y-%m-%d')}-{name}-{plan.recipe.model}-search"
-    tries = (base if n == 1 else f"{base}-{n}" for n in range(1, 10_000))
-    return root / next(each for each in tries if not (root / each).exists())
+    name = f"{dated_name(source, plan.recipe.model)}-search"
+    return new_folder(name, lambda folder: not folder.exists())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 import statistics
 import sys
 import time
@@ -19,11 +18,12 @@ from numpy.typing import NDArray
 from alexnet.build import Job, examine, final_results, snapshot
 from alexnet.cli.evidence import run_evidence
 from alexnet.cli.machine import kept_device, machine_facts
+from alexnet.cli.run_names import RUNS, dated_name, new_folder
 from alexnet.data import write_skipped_csv, write_split_csv
 from alexnet.devices import Device, Precision, peak_memory_mb
 from alexnet.errors import Diverged, Interrupted
 from alexnet.files import read_json, write_json
-from alexnet.nn import ResponseNorm, normalisation_form
+from alexnet.nn import normalisation_in
 from alexnet.progress import track
 from alexnet.records import Epoch, Results, TrainReport
 from alexnet.reporting import write_report
@@ -154,7 +154,7 @@ class _Session:
             job.training.restore(checkpoint)
             _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
         device = job.training.device
-        form = _normalisation(job)
+        form = normalisation_in(job.network, job.training.device.kind)
         begin = {"step": job.training.state.step, "device": device.to_json(), "normalisation": form}
         run.write("begin", begin)
         _log.info("%s%s", _device_in_words(device), f"; normalisation: {form}" if form else "")
@@ -326,12 +326,6 @@ def _asked(source: Path, job: Job, manner: Manner) -> dict[str, Any]:
     }
 
 
-def _normalisation(job: Job) -> str | None:
-    """Return which form of the response normalisation runs; None where the network has none."""
-    has_it = any(isinstance(layer, ResponseNorm) for layer in job.network.modules())
-    return normalisation_form(job.training.device.kind) if has_it else None
-
-
 def _command() -> list[str]:
     """Return what makes this run again: the words after `alexnet`, or the program that called."""
     called = Path(sys.argv[0])
@@ -342,15 +336,8 @@ def _command() -> list[str]:
 
 def _default_folder(source: Path, job: Job, asked: dict[str, Any], *, anew: bool) -> Path:
     """Return the folder of the same run where there is one, else a new one with date and name."""
-    root = Path("runs")
-    found = None if anew else find_run(root, asked)
-    if found is not None:
-        return found
-    name = source.resolve().name.split(".")[0] or "pictures"
-    model = re.sub(r"[^\w.-]+", "-", Path(job.recipe.model.partition(",")[0]).name)
-    base = f"{time.strftime('%Y-%m-%d')}-{name}-{model.removesuffix('.cfg')}"
-    tries = (base if n == 1 else f"{base}-{n}" for n in range(1, 10_000))
-    return root / next(each for each in tries if is_free(root / each))
+    found = None if anew else find_run(RUNS, asked)
+    return found or new_folder(dated_name(source, job.recipe.model), is_free)
 
 
 def _reporter(job: Job, advance: Callable[..., None]) -> Callable[[int, float], None]:

@@ -18,6 +18,7 @@ from alexnet.cli.named_pictures import NamedPictures
 from alexnet.data import SPLITS, Pack, nothing_readable, open_source
 from alexnet.errors import SourceError
 from alexnet.evaluation import stored_pictures
+from alexnet.progress import track
 
 if TYPE_CHECKING:
     from alexnet.data import Source
@@ -39,6 +40,7 @@ class ShownPictures:
     pictures: Source | Pack | NamedPictures
     indices: NDArray[np.int64]
     positions: NDArray[np.int64] | None  # of the source's classes among the weights'; None: others
+    doing: str = "checking"  # what they are for, as a verb
 
     def batches(self, rule: Preprocessing) -> Iterator[tuple[NDArray[np.uint8], Labels]]:
         """Yield stored pictures, (n, S, S, 3) uint8, and (n,) their classes where they have some.
@@ -49,10 +51,12 @@ class ShownPictures:
             SourceError: nothing can be read.
         """
         failures: list[tuple[str, str]] = []
-        for stored in stored_pictures([rule], self.pictures, self.indices, batch=_BATCH):
-            failures += [(self.pictures.paths[index], why) for index, why in stored.failures]
-            if len(stored.indices):
-                yield stored.pictures[0], self._labels(stored.indices)
+        with track(self.doing, len(self.indices)) as advance:
+            for stored in stored_pictures([rule], self.pictures, self.indices, batch=_BATCH):
+                failures += [(self.pictures.paths[index], why) for index, why in stored.failures]
+                if len(stored.indices):
+                    yield stored.pictures[0], self._labels(stored.indices)
+                advance(len(stored.indices) + len(stored.failures))
         if failures and len(failures) == len(self.indices):
             raise nothing_readable(self.place, failures)
 

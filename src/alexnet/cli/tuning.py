@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alexnet.build import Job, Packing, prepare
 from alexnet.cli.rates import range_test_shown
+from alexnet.cli.run_names import RUNS, dated_name, source_name
 from alexnet.data import Cache, Unreadable, open_source
 from alexnet.devices import Precision, choose_device
 from alexnet.recipe import RecipeChanges
@@ -38,11 +39,10 @@ def conduct_tuning(
     packing = Packing(cache=cache, unreadable=unreadable)
     job = prepare(open_source(source), recipe, device=device, packing=packing)
     report = _report(range_test_shown(job), job, started)
-    title = source.resolve().name.split(".")[0] or "pictures"
-    page = out or Path("runs") / f"{time.strftime('%Y-%m-%d')}-{title}-{recipe.model}-lr.html"
+    page = out or RUNS / f"{dated_name(source, recipe.model)}-lr.html"
     words = ["alexnet", "train", str(source), "--lr", f"{report.lr:g}"]
     words += ["--recipe", name] if name else ["--model", recipe.model]
-    write_range_page(page, report, title, shlex.join(words))
+    write_range_page(page, report, source_name(source), shlex.join(words))
     return dataclasses.replace(report, page=str(page))
 
 

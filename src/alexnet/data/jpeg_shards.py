@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from alexnet.data.names import SPLITS
 from alexnet.data.random_access import RandomAccess
-from alexnet.data.shards import Shard, damaged_shard
+from alexnet.data.shards import Shard, damaged_shard, opened_shard
 from alexnet.devices import cores
+from alexnet.errors import SourceError
 from alexnet.images import UnreadablePicture, decode
 
 __all__ = ["END", "JpegShards", "two_members"]
@@ -83,7 +84,10 @@ class JpegShards:
         firsts = ends[self._starts]
         self._places = ends[:-1] - np.repeat(firsts[:-1], np.diff(self._starts)) + _BLOCK
         sizes: list[int] = (np.diff(firsts) + len(END)).tolist()
-        self._files = [self._open(each, size) for each, size in zip(shards, sizes, strict=True)]
+        self._files = [
+            opened_shard(folder, each, size, RandomAccess.open)
+            for each, size in zip(shards, sizes, strict=True)
+        ]
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (n, S, S, 3) pictures of one's own, decoded by all cores.
@@ -128,27 +132,18 @@ class JpegShards:
 
     def _file(self, index: int) -> bytes:
         """Return one JPEG file."""
-        home = int(np.searchsorted(self._starts, index, side="right")) - 1
+        file = self._files[self._home(index)]
         try:
-            data = self._files[home].read(int(self._places[index]), int(self._lengths[index]))
+            data = file.read(int(self._places[index]), int(self._lengths[index]))
         except OSError as cause:
             raise self._damaged(index, f"{cause.strerror or cause}".lower()) from cause
         if zlib.crc32(data) != self._checksums[index]:
             raise self._damaged(index, "its pictures are not those that were packed")
         return data
 
-    def _open(self, shard: Shard, wanted: int) -> RandomAccess:
-        path = self._folder / shard.name
-        try:
-            found = path.stat().st_size
-            if found != wanted:
-                what = f"it has {found:,} bytes instead of {wanted:,}"
-                raise damaged_shard(self._folder, shard, what)
-            return RandomAccess.open(path)
-        except OSError as cause:
-            what = f"{cause.strerror or cause}".lower()
-            raise damaged_shard(self._folder, shard, what) from cause
+    def _home(self, index: int) -> int:
+        """Return which shard holds a picture."""
+        return int(np.searchsorted(self._starts, index, side="right")) - 1
 
-    def _damaged(self, index: int, what: str) -> Exception:
-        home = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return damaged_shard(self._folder, self._shards[home], what)
+    def _damaged(self, index: int, what: str) -> SourceError:
+        return damaged_shard(self._folder, self._shards[self._home(index)], what)

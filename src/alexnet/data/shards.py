@@ -6,10 +6,10 @@ Legend: N pictures of the pack, n pictures asked for, S side of a picture.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,11 @@ __all__ = [
     "Pixels",
     "Shard",
     "damaged_shard",
+    "opened_shard",
     "pixel_checksums",
 ]
+
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -137,25 +140,35 @@ class MappedShards:
         wrong = indices[pixel_checksums(pictures) != self._checksums[indices]]
         if len(wrong):
             homes: list[int] = np.searchsorted(self._starts, wrong[:1], side="right").tolist()
-            raise self._damaged(
-                self._shards[homes[0] - 1], "its pixels are not those that were packed"
-            )
+            shard = self._shards[homes[0] - 1]
+            raise damaged_shard(self._folder, shard, "its pixels are not those that were packed")
         self._unseen[indices] = False
 
     def _map(self, shard: Shard) -> NDArray[np.uint8]:
-        path = self._folder / shard.name
         shape = (shard.pictures, self._image_px, self._image_px, 3)
-        wanted = shard.pictures * 3 * self._image_px**2
-        try:
-            found = path.stat().st_size
-            if found != wanted:
-                raise self._damaged(shard, f"it has {found:,} bytes instead of {wanted:,}")
-            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
-        except OSError as cause:
-            raise self._damaged(shard, f"{cause.strerror or cause}".lower()) from cause
 
-    def _damaged(self, shard: Shard, what: str) -> SourceError:
-        return damaged_shard(self._folder, shard, what)
+        def mapped(path: Path) -> NDArray[np.uint8]:
+            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
+
+        return opened_shard(self._folder, shard, shard.pictures * 3 * self._image_px**2, mapped)
+
+
+def opened_shard(
+    folder: Path, shard: Shard, wanted: int, opened: Callable[[Path], Opened]
+) -> Opened:
+    """Open the file of a shard, which must have as many bytes as its pictures take.
+
+    Raises:
+        SourceError: it is missing, of another length, or the disk refuses.
+    """
+    path = folder / shard.name
+    try:
+        found = path.stat().st_size
+        if found != wanted:
+            raise damaged_shard(folder, shard, f"it has {found:,} bytes instead of {wanted:,}")
+        return opened(path)
+    except OSError as cause:
+        raise damaged_shard(folder, shard, f"{cause.strerror or cause}".lower()) from cause
 
 
 def damaged_shard(folder: Path, shard: Shard, what: str) -> SourceError:

@@ -26,7 +26,8 @@ class Finisher:
     def __init__(self, rule: Preprocessing, device_kind: str) -> None:
         self._rule = rule
         self._device = torch.device(device_kind)
-        self._mean = None if rule.mean is None else self._sent(rule.mean)
+        mean = rule.mean_beneath
+        self._mean = None if mean is None else self._sent(mean)
 
     def __call__(
         self,
@@ -53,7 +54,7 @@ class Finisher:
         """
         numbers = self._sent(crops).to(torch.float32)
         if self._mean is not None:
-            numbers -= self._mean_beneath(top, left, mirror)
+            numbers -= self._beneath(self._mean, top, left, mirror)
         if shift is not None:
             numbers += self._sent(shift)[:, None, None, :]
         divisor = self._rule.divisor(divide)
@@ -63,17 +64,17 @@ class Finisher:
             numbers = numbers.flip(3)
         return numbers.permute(0, 3, 1, 2)
 
-    def _mean_beneath(
-        self, top: NDArray[np.int64], left: NDArray[np.int64], mirror: NDArray[np.bool_]
+    def _beneath(
+        self,
+        mean: Tensor,
+        top: NDArray[np.int64],
+        left: NDArray[np.int64],
+        mirror: NDArray[np.bool_],
     ) -> Tensor:
         """Return what of the mean lies under each crop; its shape stretches to (n, c, c, 3)."""
-        mean, c = self._mean, self._rule.crop_px
-        if mean is None or mean.ndim == 1:
-            return torch.zeros(3, device=self._device) if mean is None else mean
-        if self._rule.mean_at == "centre":
-            start = (self._rule.image_px - c) // 2
-            return mean[start : start + c, start : start + c]
-        steps = np.arange(c)
+        if mean.ndim == 1 or self._rule.mean_at == "centre":
+            return mean
+        steps = np.arange(self._rule.crop_px)
         rows = top[:, None] + steps
         columns = left[:, None] + np.where(mirror[:, None], steps[::-1], steps)
         return mean[self._sent(rows)[:, :, None], self._sent(columns)[:, None, :]]

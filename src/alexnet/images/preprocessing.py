@@ -204,13 +204,22 @@ class Preprocessing:
         return from_numpy(numbers).permute(0, 3, 1, 2)
 
     @property
+    def centre(self) -> int:
+        """First row and column of the crop in the centre."""
+        return (self.image_px - self.crop_px) // 2
+
+    @property
     def central_mean(self) -> NDArray[np.float32] | None:
         """What is taken from the crop in the centre: (3,), (c, c, 3), or nothing."""
         if self.mean is None or self.mean.ndim == 1:
             return self.mean
-        start = (self.image_px - self.crop_px) // 2
-        end = start + self.crop_px
-        return self.mean[start:end, start:end]
+        middle = slice(self.centre, self.centre + self.crop_px)
+        return self.mean[middle, middle]
+
+    @property
+    def mean_beneath(self) -> NDArray[np.float32] | None:
+        """What lies under the crops: one cut for all, or the mean image that each has a part of."""
+        return self.central_mean if self.mean_at == "centre" else self.mean
 
     def divisor(self, divide: float = 1.0) -> NDArray[np.float32] | None:
         """Return what R, G and B are divided by, (3,) float32; None: nothing.
@@ -284,14 +293,11 @@ class Preprocessing:
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
     ) -> None:
-        mean, c = self.mean, self.crop_px
+        mean, c = self.mean_beneath, self.crop_px
         if mean is None:
             return
-        if mean.ndim == 1:
+        if mean.ndim == 1 or self.mean_at == "centre":
             numbers -= mean
-        elif self.mean_at == "centre":
-            start = (self.image_px - c) // 2
-            numbers -= mean[start : start + c, start : start + c]
         else:
             places = zip(top.tolist(), left.tolist(), mirror.tolist(), strict=True)
             for image, (row, column, flip) in zip(numbers, places, strict=True):

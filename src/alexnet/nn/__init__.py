@@ -16,7 +16,7 @@ from alexnet.nn.offset_pool import OffsetPool, Pooling
 from alexnet.nn.plain import PlainLocal, PlainNorm, plain_layers
 from alexnet.nn.pooling import MaxPool, MeanPool
 from alexnet.nn.reshaping import Grey, Part, Reshape
-from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form
+from alexnet.nn.response_norm import Region, ResponseNorm, normalisation_form, normalisation_in
 from alexnet.nn.windows import Window
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "neuron_layer",
     "norm_and_pool",
     "normalisation_form",
+    "normalisation_in",
     "plain_layers",
     "uniform",
 ]

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from alexnet.errors import RecipeError, did_you_mean
 
-__all__ = ["Region", "ResponseNorm", "normalisation_form"]
+__all__ = ["Region", "ResponseNorm", "normalisation_form", "normalisation_in"]
 
 Region = Literal["channels", "spatial"]
 
@@ -154,6 +154,12 @@ def normalisation_form(device_kind: str) -> str:
     if fused_kernels() is None:
         return 'as a product with a banded matrix (pip install "alexnet[fast]" fuses it)'
     return "fused, compiled by numba"
+
+
+def normalisation_in(network: nn.Module, device_kind: str) -> str | None:
+    """Say which form runs in a network; None where it has no such layer."""
+    has_it = any(isinstance(layer, ResponseNorm) for layer in network.modules())
+    return normalisation_form(device_kind) if has_it else None
 
 
 class _Fused(torch.autograd.Function):

@@ -13,9 +13,7 @@ __all__ = ["Dot", "Plot", "Trace", "Upright", "draw_plot"]
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 52, 26, 14, 40
 _RUG = 14  # room for the marks under the x axis
-_WIDE = (
-    600  # px from which a plot is scrolled on a small screen, where it would be too small to read
-)
+_WIDE = 600  # px from which a plot is scrolled on a small screen, where it would be unreadable
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from alexnet.data import Source, open_source
 from alexnet.devices import Precision, choose_device, cores
 from alexnet.errors import RecipeError
 from alexnet.models import network_geometry
-from alexnet.nn import ResponseNorm, normalisation_form
+from alexnet.nn import normalisation_in
 from alexnet.recipes import choose_recipe
 from alexnet.speed import limits, work
 from alexnet.speed.advice import Situation, advice
@@ -81,7 +81,6 @@ def measure_speed(
         take_turns([*most, *done], rounds=rounds, seconds=seconds)
     found = {each.name: each for each in (*most, *done)}
     figures = [_figure(found[name], *limit) for name, limit in _limits(job, found).items()]
-    has_norm = any(isinstance(each, ResponseNorm) for each in job.network.modules())
     report = BenchReport(
         model=model,
         batch=batch,
@@ -94,7 +93,7 @@ def measure_speed(
         threads=device.threads,
         cores=cores(),
         torch=str(torch.__version__),
-        normalisation=normalisation_form(device.kind) if has_norm else None,
+        normalisation=normalisation_in(job.network, device.kind),
         limits=[_limit(each) for each in most],
         figures=figures,
         advice=[],

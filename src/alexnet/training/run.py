@@ -37,7 +37,8 @@ from alexnet.locks import locked
 from alexnet.training.checkpoint import Checkpoint, read_checkpoint, read_state, write_checkpoint
 from alexnet.training.question import differences, refuse_other
 from alexnet.training.saving import Saver
-from alexnet.weights import FILE_NAME, load_weights
+from alexnet.weights import load_weights
+from alexnet.weights_names import FILE_NAME
 from alexnet.words import some
 
 __all__ = ["Run", "WriteWeights", "find_run", "is_free", "open_run"]

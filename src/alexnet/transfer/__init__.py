@@ -10,7 +10,7 @@ from alexnet.transfer.finetune import (
     with_first_weights,
     with_new_head,
 )
-from alexnet.transfer.heads import Taught, head_from_source, measure_on, teach_head
+from alexnet.transfer.heads import Taught, head_from_source, teach_head
 from alexnet.transfer.vectors import write_vectors
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "head_from_source",
     "last_layer",
     "load_ensemble",
-    "measure_on",
     "scratch_recipe",
     "teach_head",
     "with_first_weights",

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from alexnet.devices import choose_device
 from alexnet.errors import AlexNetError, SourceError
 from alexnet.evaluation import BATCH, Ask, Crops, Exactness, Member, mean_over_views
-from alexnet.models import Network, bare, for_inference
+from alexnet.models import bare
 from alexnet.progress import track
+from alexnet.transfer.features import layer_numbers
 from alexnet.transfer.given_pictures import given_squares, is_pictures
-from alexnet.weights import DEFAULT, load_weights, weights_file
+from alexnet.weights import load_weights, weights_file
+from alexnet.weights_names import DEFAULT
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
@@ -213,7 +215,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("This classifier was fitted on features, not on pictures.")
         network = _member(self.weights, self.precision).network
         head.to(next(network.parameters()).device)
-        numbers = _numbers(network, layer, self.precision)
+        numbers = layer_numbers(network, layer, self.precision)
 
         def ask(x: torch.Tensor) -> torch.Tensor:
             return head(numbers(x)).softmax(dim=1)
@@ -238,13 +240,7 @@ def _features(
     estimator: AlexNetFeatures | AlexNetClassifier, given: Any, layer: str, crops: int
 ) -> NDArray[np.float32]:
     network = _member(estimator.weights, estimator.precision).network
-    return _asked(estimator, given, _numbers(network, layer, estimator.precision), crops)
-
-
-def _numbers(network: Network, layer: str, precision: Exactness) -> Ask:
-    """Return what makes one row of numbers of each picture."""
-    made = for_inference(network, precision, until=layer)
-    return lambda x: made(x).float().flatten(1)
+    return _asked(estimator, given, layer_numbers(network, layer, estimator.precision), crops)
 
 
 def _asked(

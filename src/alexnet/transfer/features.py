@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from alexnet.data import SPLITS, Pack, Readable, Source, nothing_readable, open_source
 from alexnet.evaluation import (
     BATCH,
+    Ask,
     Exactness,
     Member,
     choose_split,
     mean_over_views,
     stored_pictures,
 )
-from alexnet.models import for_inference
+from alexnet.models import Network, for_inference
 from alexnet.progress import track
 from alexnet.records import FeaturesReport
 from alexnet.transfer.ensemble import load_ensemble
 from alexnet.transfer.feature_files import FeatureRows, feature_writer
 
-__all__ = ["Features", "extract_features", "layer_features"]
+__all__ = ["Features", "extract_features", "layer_features", "layer_numbers"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class Features:
     indices: NDArray[np.int64]  # (n,) of the pictures that could be read
     numbers: NDArray[np.float32]  # (n, D)
     failures: list[tuple[int, str]]  # index and reason of those that could not
+
+
+def layer_numbers(network: Network, layer: str, precision: Exactness) -> Ask:
+    """Return what makes a layer's output of pictures, laid out flat: a row of numbers of each.
+
+    Raises:
+        RecipeError: the network has no layer of this name.
+    """
+    made = for_inference(network, precision, until=layer)
+    return lambda x: made(x).float().flatten(1)
 
 
 def layer_features(
@@ -57,11 +68,9 @@ def layer_features(
     Raises:
         RecipeError: the network has no layer of this name.
     """
-    made = for_inference(member.network, precision, until=layer)
+    ask = layer_numbers(member.network, layer, precision)
     for stored in stored_pictures([member.preprocessing], pictures, indices, batch=batch):
-        numbers = mean_over_views(
-            member, stored.pictures[0], lambda x: made(x).float().flatten(1), crops=crops
-        )
+        numbers = mean_over_views(member, stored.pictures[0], ask, crops=crops)
         yield Features(stored.indices, numbers, stored.failures)
 
 

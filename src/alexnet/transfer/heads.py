@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.build import measured_on
 from alexnet.data import Cache, Pack, assign_splits, open_source, pack_of
 from alexnet.devices import Device, choose_device
 from alexnet.errors import RecipeError
-from alexnet.evaluation import BATCH, Exactness, Member, evaluate_pack, measure
+from alexnet.evaluation import BATCH, Exactness, Member
 from alexnet.models import HeadedNetwork, bare
 from alexnet.progress import track
-from alexnet.records import Results
 from alexnet.transfer.features import layer_features
 from alexnet.transfer_records import HeadReport
 from alexnet.weights import Weights, current_versions, load_weights, save_weights
@@ -25,7 +25,7 @@ from alexnet.weights import Weights, current_versions, load_weights, save_weight
 if TYPE_CHECKING:
     from alexnet.transfer.head_search import FoundHead, HeadKind
 
-__all__ = ["Taught", "head_from_source", "measure_on", "teach_head"]
+__all__ = ["Taught", "head_from_source", "teach_head"]
 
 _VAL_FRACTION = 0.1  # as in a training that is told nothing else
 _SEED = 0
@@ -108,7 +108,9 @@ def head_from_source(
     split = next((each for each in ("test", "val") if each in splits), None)
     results = None
     if split is not None:
-        results = measure_on(taught.weights, pack, splits[split], device, crops=crops, batch=batch)
+        results, _ = measured_on(
+            taught.weights, pack, splits[split], device, crops=crops, batch=batch
+        )
     kept = replace(taught.weights, results=results.to_json() if results else None)
     save_weights(out, kept)
     found, settings = taught.found, kept.arguments["head"]
@@ -193,21 +195,3 @@ def teach_head(
         versions=current_versions(),
     )
     return Taught(weights, found, time.perf_counter() - started)
-
-
-def measure_on(
-    weights: Weights,
-    pack: Pack,
-    indices: NDArray[np.int64],
-    device: Device,
-    *,
-    crops: int,
-    batch: int = BATCH,
-) -> Results:
-    """Measure weights on pictures of a pack, whose classes are theirs."""
-    network = weights.network()
-    device.place(network)
-    found, labels = evaluate_pack(
-        network, weights.preprocessing, pack, indices, crops=crops, batch=batch
-    )
-    return measure(found, labels, pack.classes, crops=crops)

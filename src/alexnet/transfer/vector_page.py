@@ -28,7 +28,7 @@ def page(weights: Weights, request: ExportRequest, count: int) -> str:
         count: pictures beside it.
     """
     rule = weights.preprocessing
-    names = {"S": rule.image_px, "c": rule.crop_px, "start": (rule.image_px - rule.crop_px) // 2}
+    names = {"S": rule.image_px, "c": rule.crop_px, "start": rule.centre}
     names["end"] = names["start"] + rule.crop_px
     parts = [
         _HEAD.format(model=weights.model, digest=weights.digest, count=counted(count, "picture")),

@@ -14,18 +14,16 @@ from alexnet.weights.exporting import (
     takes_in_words,
     write_safetensors,
 )
-from alexnet.weights.file import FILE_NAME, Storage, load_weights, save_weights, weights_file
+from alexnet.weights.file import Storage, load_weights, save_weights, weights_file
 from alexnet.weights.importing import Imported, ImportRequest
 from alexnet.weights.onnx import open_onnx, write_onnx
 from alexnet.weights.openvino_file import open_openvino, write_openvino
 from alexnet.weights.published import PUBLISHED, get_weights
-from alexnet.weights.shipped import DEFAULT, shipped_file, shipped_list
+from alexnet.weights.shipped import shipped_file, shipped_list
 from alexnet.weights.torchscript import open_torchscript, write_torchscript
 from alexnet.weights.weights import Weights, current_versions
 
 __all__ = [
-    "DEFAULT",
-    "FILE_NAME",
     "PUBLISHED",
     "ExportRequest",
     "ImportRequest",

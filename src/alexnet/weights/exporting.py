@@ -96,7 +96,7 @@ def handed_over(
     """Return stored pictures, (n, S, S, 3) uint8, as a file takes them."""
     if takes == "picture":
         return pictures
-    start, c = (rule.image_px - rule.crop_px) // 2, rule.crop_px
+    start, c = rule.centre, rule.crop_px
     crops = np.ascontiguousarray(pictures[:, start : start + c, start : start + c])
     if takes == "crop":
         return crops

@@ -18,10 +18,10 @@ from alexnet.reading_ahead import ReadAhead, taken
 from alexnet.weights.header import KEY, digest_of, read_header, write_header
 from alexnet.weights.shipped import shipped_file
 from alexnet.weights.weights import Weights
+from alexnet.weights_names import FILE_NAME
 
-__all__ = ["FILE_NAME", "Storage", "load_weights", "save_weights", "weights_file"]
+__all__ = ["Storage", "load_weights", "save_weights", "weights_file"]
 
-FILE_NAME = "weights.safetensors"
 """Name of the best weights inside a run folder."""
 
 Storage = Literal["float32", "float16", "bfloat16"]

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from alexnet.errors import WeightsError
 from alexnet.records import PublishedWeights
+from alexnet.weights_names import DEFAULT
 
-__all__ = ["DEFAULT", "FOLDER", "shipped_file", "shipped_list"]
-
-DEFAULT = "small-200"
-"""What is used where no weights are named."""
+__all__ = ["FOLDER", "shipped_file", "shipped_list"]
 
 FOLDER = Path(__file__).with_name("shipped")
 """Where they lie."""

@@ -41,7 +41,7 @@ class _Whole(nn.Module):
         self.request = request
         self.turned = rule.order == "BGR"
         self.side = rule.crop_px
-        self.start = (rule.image_px - rule.crop_px) // 2 if request.takes == "picture" else 0
+        self.start = rule.centre if request.takes == "picture" else 0
         mean = rule.central_mean
         self.register_buffer("mean", None if mean is None else torch.tensor(mean))
         self.register_buffer("scale", None if rule.scale is None else torch.tensor(rule.scale))

@@ -111,6 +111,10 @@ def choosing(classes):
     return Odd(classes, lambda x: x if x.sum() > 0 else -x)
 
 
+def tokens(classes):
+    return Odd(classes, lambda x: x + torch.ones(1, 3).expand(x.shape[0], -1))
+
+
 def whole(classes):
     return Odd(classes, lambda x: x.to(torch.int32).float())
 '''
@@ -150,6 +154,7 @@ def test_a_torch_module_answers_as_it_does_here(theirs, hold, weigh, name):
     [
         ("strange", r'No rule says how "aten.cumsum.default" of the layer "cumsum"'),
         ("together", "takes pictures together|mixes pictures"),
+        ("tokens", "expand.* mixes pictures with something else"),
         ("choosing", "cannot be taken apart into operators"),
         ("whole", r"it makes torch.int32 of its input"),
     ],

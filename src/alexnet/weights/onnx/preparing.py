@@ -28,7 +28,7 @@ def write_preprocessing(draft: Draft, taken: str, rule: Preprocessing, takes: Ta
         return draft.narrow(taken, "input")
     x, c = taken, rule.crop_px
     if takes == "picture" and c < rule.image_px:
-        start = (rule.image_px - c) // 2
+        start = rule.centre
         x = part(draft, "crop", x, (1, 2), (start,) * 2, (start + c,) * 2)
     x = draft.cast_picture(x, "bytes")
     mean = rule.central_mean

@@ -16,9 +16,13 @@ from alexnet.errors import WeightsError
 from alexnet.models import ForeignNetwork
 from alexnet.nn import plain_layers
 from alexnet.weights.onnx.draft import Draft, Value
-from alexnet.weights.onnx.torch_rules import RULES, Call
+from alexnet.weights.onnx.torch_call import Call
+from alexnet.weights.onnx.torch_rules import RULES
 
 __all__ = ["write_traced"]
+
+_SIZE = object()
+"""Stands for what depends on the number of pictures alone, and for assertions."""
 
 _PART = "<built-in function getitem>"
 
@@ -70,15 +74,17 @@ def _made(draft: Draft, node: Any, made: dict[Any, Any]) -> Any:
     if str(node.target) == _PART:
         return made[node.args[0]][node.args[1]]
     found = node.meta.get("val")
-    if not isinstance(found, Tensor | tuple | list):  # a size, or an assertion
-        return None
+    if not isinstance(found, Tensor | tuple | list):
+        return _SIZE
     schema = node.target._schema.arguments
     given = {each.name: each.default_value for each in schema if each.has_default_value()}
     given |= dict(zip((each.name for each in schema), node.args, strict=False)) | node.kwargs
     given = {key: _argument(each, made) for key, each in given.items()}
-    if not any(isinstance(each, Value) for each in _flat(given.values())):
-        return node.target(**given)
     operator = str(node.target)
+    if not any(isinstance(each, Value) for each in _flat(given.values())):
+        if any(each is _SIZE for each in _flat(given.values())):
+            raise _mixed(operator)
+        return node.target(**given)
     if operator not in RULES:
         raise WeightsError(
             f'No rule says how "{operator}" of the layer "{_name(node)}" is written as ONNX. '
@@ -111,8 +117,12 @@ def _shape(found: Any, operator: str) -> tuple[int, ...]:
     tensor = found if isinstance(found, Tensor) else found[0]
     batch, *rest = tensor.shape
     if isinstance(batch, int) or not all(isinstance(each, int) for each in rest):
-        raise WeightsError(
-            f'"{operator}" mixes pictures with something else, which cannot be written as ONNX. '
-            "Choose --to torchscript."
-        )
+        raise _mixed(operator)
     return tuple(rest)
+
+
+def _mixed(operator: str) -> WeightsError:
+    return WeightsError(
+        f'"{operator}" mixes pictures with something else, which cannot be written as ONNX. '
+        "Choose --to torchscript."
+    )
