@@ -56,7 +56,8 @@ def test_nothing_held_out_is_nothing_to_compare_on(alexnet, trained, tmp_path):
     words = ("--run", tmp_path / "run", *WORDS, "--val-fraction", 0, "--compare")
     said = alexnet("finetune", trained.run, trained.pictures, *words)
     assert said.code == 2
-    assert "Nothing was held out, so there is nothing to compare on" in said.err
+    assert "Nothing is held out, so there is nothing to compare on" in said.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_from_scratch_that_stands_still_is_a_row_with_a_remark(

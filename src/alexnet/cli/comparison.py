@@ -18,12 +18,25 @@ from alexnet.transfer import scratch_recipe, teach_head, with_first_weights
 from alexnet.transfer_records import Compared
 from alexnet.weights import Weights, load_weights, save_weights
 
-__all__ = ["compare_ways"]
+__all__ = ["compare_ways", "refuse_nothing_held_out"]
 
 _log = logging.getLogger(__name__)
 
 _KEPT = "comparison.json"
 _FOLDER = "compared"
+
+
+def refuse_nothing_held_out(job: Job) -> None:
+    """Raise where no ways could be compared, before any is taken.
+
+    Raises:
+        RunError: no pictures are held out.
+    """
+    if job.held_out is None:
+        raise RunError(
+            "Nothing is held out, so there is nothing to compare on. Bring a folder val or test, "
+            "or give --val-fraction above 0."
+        )
 
 
 def compare_ways(
@@ -43,22 +56,14 @@ def compare_ways(
 
     Args:
         report: of the fine-tuning.
-        job: its training, with the pictures and their split.
+        job: its training, with the pictures and their split; some are held out.
         base: the weights that it began with.
         source: as the user named it.
         crops: views of each picture.
         precision: as the fine-tuning was asked for.
         threads: likewise.
-
-    Raises:
-        RunError: no pictures were held out, so that nothing can be compared.
     """
     run = Path(report.run)
-    if job.held_out is None:
-        raise RunError(
-            "Nothing was held out, so there is nothing to compare on. Bring a folder val or test, "
-            "or give --val-fraction above 0."
-        )
     asked = {"crops": crops, "weights": load_weights(Path(report.weights)).digest}
     if (run / _KEPT).is_file():
         kept = read_json(run / _KEPT)
@@ -148,5 +153,5 @@ def _features_and_logistic(run: Path, job: Job, base: Weights, crops: int) -> Co
 
 def _measured(weights: Weights, job: Job, crops: int) -> Results:
     found = final_results(job, weights, crops)
-    assert found is not None, "compare_ways refuses what holds nothing out"
+    assert found is not None, "refused before"
     return found[0]

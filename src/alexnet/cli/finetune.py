@@ -75,6 +75,7 @@ def finetune(
         AlexNetError: as for `train`.
     """
     from alexnet.build import Packing, prepare
+    from alexnet.cli.comparison import compare_ways, refuse_nothing_held_out
     from alexnet.cli.session import conduct
     from alexnet.data import open_source
     from alexnet.devices import choose_device
@@ -102,6 +103,8 @@ def finetune(
         )
         device = choose_device(precision, threads)
         jobs.append(prepare(pictures, recipe, device=device, packing=packing, start=start))
+        if compare:
+            refuse_nothing_held_out(jobs[-1])
         return jobs[-1]
 
     report = conduct(
@@ -115,8 +118,6 @@ def finetune(
     )
     compared: list[Compared] = []
     if compare:
-        from alexnet.cli.comparison import compare_ways
-
         compared = compare_ways(
             report,
             jobs[-1],
