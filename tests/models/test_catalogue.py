@@ -13,8 +13,8 @@ from alexnet.models.assembly import Options, sizes
 from alexnet.nn import Convolution
 
 WANTED = (
-    "alexnet alexnet_program alexnet_caffe caffenet one_column one_gpu alexnet_bn cifar_26pct "
-    "cifar_18pct cifar_13pct cifar_11pct alexnet_small mlp"
+    "alexnet alexnet_program alexnet_caffe caffenet one_column one_gpu alexnet_bn "
+    "alexnet_sixth_conv cifar_26pct cifar_18pct cifar_13pct cifar_11pct alexnet_small mlp"
 )
 
 

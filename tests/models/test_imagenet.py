@@ -23,6 +23,7 @@ ORDERS = {
     "alexnet": PRINTED_ORDER,
     "alexnet_program": PROGRAM_ORDER,
     "one_gpu": PROGRAM_ORDER,
+    "alexnet_sixth_conv": PROGRAM_ORDER.replace("relu5", "relu5 conv6 relu_conv6"),
     "alexnet_caffe": PRINTED_ORDER,
     "caffenet": PRINTED_ORDER.replace("norm1 pool1", "pool1 norm1").replace(
         "norm2 pool2", "pool2 norm2"
@@ -42,6 +43,7 @@ PARAMETERS = {
     "alexnet_caffe": 60_965_224,
     "caffenet": 60_965_224,
     "one_gpu": 59_798_312,
+    "alexnet_sixth_conv": 60_965_224 + 256 * (256 * 9 + 1),
     "one_column": 61_100_840,
     # without towers 62,378,344; here the 1,376 biases give way to a gain and an offset for each map
     "alexnet_bn": 62_378_344 + 1_376,
@@ -57,6 +59,7 @@ FIRST_WEIGHTS = {
     "alexnet": PAPER,
     "alexnet_program": PROGRAM,
     "one_gpu": PROGRAM,
+    "alexnet_sixth_conv": PROGRAM | {"conv6": (0.03, 1)},
     "alexnet_caffe": CAFFE,
     "caffenet": CAFFENET,
 }
@@ -154,7 +157,8 @@ def test_each_reading_of_the_normalisation(weightless):
         "norm2": (5, 1e-4, 0.75, 2.0, True, 2, "channels"),
         "norm2_spatial": (5, 1e-3, 0.75, 1.0, True, 1, "spatial"),
     }
-    assert norm_settings(weightless("alexnet_program")) == program
+    for model in ("alexnet_program", "alexnet_sixth_conv"):
+        assert norm_settings(weightless(model)) == program
     one = {k: v if k == "norm2_spatial" else (*v[:5], 1, v[6]) for k, v in program.items()}
     assert norm_settings(weightless("one_gpu")) == one
     caffe = (5, 1e-4, 0.75, 1.0, True, 1, "channels")
@@ -170,6 +174,7 @@ def test_each_reading_of_the_normalisation(weightless):
         ("alexnet", False),
         ("alexnet_program", False),
         ("one_gpu", False),
+        ("alexnet_sixth_conv", False),
         ("alexnet_caffe", True),
         ("caffenet", True),
         ("one_column", True),

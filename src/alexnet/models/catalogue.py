@@ -24,6 +24,7 @@ _BUILDERS = (
     imagenet.caffenet,
     imagenet.one_column,
     imagenet.one_gpu,
+    imagenet.alexnet_sixth_conv,
     imagenet.alexnet_bn,
     cifar.cifar_26pct,
     cifar.cifar_18pct,

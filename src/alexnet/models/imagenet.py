@@ -13,6 +13,7 @@ __all__ = [
     "alexnet_bn",
     "alexnet_caffe",
     "alexnet_program",
+    "alexnet_sixth_conv",
     "caffenet",
     "one_column",
     "one_gpu",
@@ -67,6 +68,20 @@ def alexnet_program(options: Options) -> Network:
     """
     a = Assembly("alexnet_program", options, image_px=256, crop_px=224)
     _program(a, maps=(96, 256, 384, 384, 256), towers=2)
+    return a.network()
+
+
+def alexnet_sixth_conv(options: Options) -> Network:
+    """Configuration 146, the paper's 1 CNN*: a sixth convolution over the last pooling.
+
+    Its authors trained it on all of ImageNet of 2011 and fine-tuned it on the 1,000 classes of 2012
+    (section 6). conv6 sees both towers; fc6 and what follows are as without it.
+    """
+    a = Assembly("alexnet_sixth_conv", options, image_px=256, crop_px=224)
+    _program_convolutions(a, maps=(96, 256, 384, 384, 256), towers=2)
+    a.conv("conv6", 256, kernel=3, padding=1, draw=normal(0.03, 1))
+    a.act("relu_conv6")
+    _head(a, _Head(hidden_std=0.01, hidden_bias=1))
     return a.network()
 
 
@@ -168,6 +183,14 @@ def _head(a: Assembly, head: _Head) -> None:
 
 def _program(a: Assembly, *, maps: tuple[int, int, int, int, int], towers: int) -> None:
     """Append configuration 145 (`layers-145.cfg`, `layer-params-145.cfg`)."""
+    _program_convolutions(a, maps=maps, towers=towers)
+    _head(a, _Head(hidden_std=0.01, hidden_bias=1))
+
+
+def _program_convolutions(
+    a: Assembly, *, maps: tuple[int, int, int, int, int], towers: int
+) -> None:
+    """Append what stands below its fully connected layers."""
     across = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0, "divide": True, "towers": towers}
     a.conv("conv1", maps[0], kernel=11, stride=4, ceiling=True, draw=normal(0.01))
     a.norm("norm1", **across)
@@ -185,7 +208,6 @@ def _program(a: Assembly, *, maps: tuple[int, int, int, int, int], towers: int) 
     a.conv("conv5", maps[4], kernel=3, padding=1, towers=towers, draw=normal(0.03, 1))
     a.pool("pool5")
     a.act("relu5")
-    _head(a, _Head(hidden_std=0.01, hidden_bias=1))
 
 
 def _caffe(a: Assembly, *, bias: float, pool_first: bool) -> None:

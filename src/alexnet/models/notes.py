@@ -15,6 +15,7 @@ MODEL_LINES: Mapping[str, str] = {
     "caffenet": "Caffe's bvlc_reference_caffenet: pooling, then norm",
     "one_column": "torchvision's alexnet: one tower, no norm",
     "one_gpu": "configuration 145-half, the paper's net for one GPU",
+    "alexnet_sixth_conv": "configuration 146, a sixth convolution (1 CNN*)",
     "alexnet_bn": "the paper's shapes in one column, batch norm (ours)",
     "cifar_26pct": "CIFAR-10, 26 % error in 80 s of 2011: 3 convolutions",
     "cifar_18pct": "CIFAR-10, 18 %: 3 convolutions, norm inside each map",
@@ -78,6 +79,12 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
     "one_gpu": _sentences(f"""
         Configuration 145-half, the paper's net for one GPU (section 3.2): one tower of half the
         maps; conv5, fc6 and fc7 are not halved.
+
+        {_PROGRAM}
+    """),
+    "alexnet_sixth_conv": _sentences(f"""
+        Configuration 146, the paper's 1 CNN* (section 6): as alexnet_program, with conv6, 3 x 3
+        over all 256 maps behind pool5; fc6 is still a fully connected layer.
 
         {_PROGRAM}
     """),

@@ -27,7 +27,12 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
     "digits": digits,
 }
 
-_OF_MODEL = {"alexnet": "paper", "alexnet_program": "program", "one_gpu": "program"}
+_OF_MODEL = {
+    "alexnet": "paper",
+    "alexnet_program": "program",
+    "alexnet_sixth_conv": "program",
+    "one_gpu": "program",
+}
 
 
 def choose_recipe(name: str | None, changes: RecipeChanges) -> Recipe:
