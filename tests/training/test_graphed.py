@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alexnet.devices import Device
+from alexnet.devices import Device, choose_device
 from alexnet.errors import Diverged, Interrupted
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
@@ -33,13 +33,14 @@ from alexnet.training import (
     train_epochs,
 )
 from alexnet.training.checkpoint import read_checkpoint, write_checkpoint
+from alexnet.training.graphed import cuda_graph
 
 STEPS, BATCH, LAST = 4, 6, 3  # the last batch of an epoch is short
 PIXELS = {"cifar_26pct": 16, "alexnet_small": 24}
 
 
-def device(precision="fp32"):
-    return Device(kind="cpu", processor="test", precision=precision, threads=1, reason="test")
+def device(precision="fp32", kind="cpu"):
+    return Device(kind=kind, processor="test", precision=precision, threads=1, reason="test")
 
 
 @dataclass
@@ -133,6 +134,7 @@ def training(
     model="cifar_26pct",
     on_device=False,
     precision="fp32",
+    kind="cpu",
     weighted=False,
     **fields,
 ):
@@ -140,7 +142,8 @@ def training(
     network = build_model(
         model, classes=4, image_px=side + 4, crop_px=side, initialisation="he", seed=1
     )
-    device(precision).place(network)
+    place = device(precision, kind)
+    place.place(network)
     recipe = Recipe(
         **{"epochs": 2, "lr": 0.02, "schedule": "cosine", "bias_lr_ratio": 2.0, **fields}
     )
@@ -158,7 +161,7 @@ def training(
         optimiser=PaperMomentum(network, recipe, rates_on_device=on_device),
         schedule=Schedule(recipe, STEPS),
         batches=Loader(side),
-        device=device(precision),
+        device=place,
         seed=5,
         validate=validate,
         capture=capture,
@@ -403,6 +406,25 @@ def test_a_range_test_sees_the_same_losses(twin):
 
 def test_who_gets_graphs_and_who_is_told_why_not():
     assert capture_for(device(), own=True) == (None, "only GPUs have graphs")
-    gpu = Device(kind="cuda", processor="card", precision="fp32", threads=1, reason="test")
-    assert capture_for(gpu, own=True)[0] is not None
-    assert capture_for(gpu, own=False) == (None, "the network is the code of others")
+    assert capture_for(device(kind="cuda"), own=True)[0] is not None
+    assert capture_for(device(kind="cuda"), own=False) == (
+        None,
+        "the network is the code of others",
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("model", PIXELS)
+def test_on_a_card_a_cuda_graph_trains_as_its_operators_do(model, precision):
+    choose_device(precision)
+    options = {"model": model, "precision": precision, "kind": "cuda", "on_device": None}
+    counting = Counting(cuda_graph)
+    plain, graphed = training(**options, epochs=3), training(counting, **options, epochs=3)
+    found, wanted = run(graphed), run(plain)
+    assert graphed.stepper.form == "the step as one CUDA graph"
+    assert counting.count == 1
+    assert [each[3] for each in found] == pytest.approx([each[3] for each in wanted], rel=0.02)
+    again = training(Counting(cuda_graph), **options, epochs=3)
+    assert run(again) == found
+    assert_same(again, graphed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -252,5 +253,5 @@ def _difference(
 
 def _length(x: Tensor) -> float:
     exact = x if x.is_floating_point() else x.double()
-    length: Tensor = torch.linalg.vector_norm(exact, dtype=torch.float64)
-    return length.item()
+    linalg: Any = torch.linalg  # untyped
+    return float(linalg.vector_norm(exact, dtype=torch.float64))
