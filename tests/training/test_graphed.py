@@ -406,8 +406,9 @@ def test_a_range_test_sees_the_same_losses(twin):
 
 def test_who_gets_graphs_and_who_is_told_why_not():
     assert capture_for(device(), own=True) == (None, "only GPUs have graphs")
-    assert capture_for(device(kind="cuda"), own=True)[0] is not None
-    assert capture_for(device(kind="cuda"), own=False) == (
+    card = device(kind="cuda")
+    assert capture_for(card, own=True)[0] is cuda_graph
+    assert capture_for(card, own=False) == (
         None,
         "the network is the code of others",
     )
