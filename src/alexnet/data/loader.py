@@ -5,8 +5,9 @@ Legend: N pictures of an epoch, n pictures of a batch, c side of the crop.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,17 +165,25 @@ class TrainLoader:
             yield Batch(images, torch.from_numpy(self._pack.labels[indices]), indices)
 
     def _crops(self, epoch: int, start_step: int) -> Iterator[Crops]:
-        """Yield batches of bytes, each cut by several threads."""
-        c, threads = self._preprocessing.crop_px, cores()
-        with ThreadPoolExecutor(threads, thread_name_prefix="crops") as pool:
+        """Yield batches of bytes, each cut by several threads while the next one is drawn."""
+        under_way: deque[tuple[Crops, list[Future[None]]]] = deque()
+        with ThreadPoolExecutor(cores(), thread_name_prefix="crops") as pool:
             for indices, draw in self._parts(epoch, start_step):
-                crops = np.empty((len(indices), c, c, 3), dtype=np.uint8)
-                step = -(-len(indices) // threads)
-                parts = [slice(i, i + step) for i in range(0, len(indices), step)]
-                tasks = [pool.submit(self._cut, indices, draw, part, crops) for part in parts]
-                for task in tasks:
-                    task.result()
-                yield Crops(crops, draw, self._pack.labels[indices], indices)
+                under_way.append(self._cut_by(pool, indices, draw))
+                if len(under_way) > 1:
+                    yield _done(*under_way.popleft())
+            while under_way:
+                yield _done(*under_way.popleft())
+
+    def _cut_by(
+        self, pool: ThreadPoolExecutor, indices: NDArray[np.int64], draw: Draw
+    ) -> tuple[Crops, list[Future[None]]]:
+        c = self._preprocessing.crop_px
+        crops = np.empty((len(indices), c, c, 3), dtype=np.uint8)
+        step = -(-len(indices) // cores())
+        parts = [slice(i, i + step) for i in range(0, len(indices), step)]
+        tasks = [pool.submit(self._cut, indices, draw, part, crops) for part in parts]
+        return Crops(crops, draw, self._pack.labels[indices], indices), tasks
 
     def _cut(
         self, indices: NDArray[np.int64], draw: Draw, part: slice, crops: NDArray[np.uint8]
@@ -202,3 +211,10 @@ class TrainLoader:
                 divide=draw.divide,
             )
             yield Batch(images, torch.from_numpy(found.labels), found.indices)
+
+
+def _done(crops: Crops, tasks: list[Future[None]]) -> Crops:
+    """Return crops when they are cut."""
+    for task in tasks:
+        task.result()
+    return crops
