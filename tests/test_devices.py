@@ -85,6 +85,23 @@ def test_bf16_is_for_products_and_parameters_stay_fp32():
     assert layer.weight.dtype == torch.float32
 
 
+def test_on_a_gpu_fp32_is_fp32_and_sums_are_made_in_a_fixed_order(monkeypatch):
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = (cudnn.deterministic, cudnn.benchmark, cuda.allow_bf16_reduced_precision_reduction)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    try:
+        cudnn.allow_tf32 = cudnn.benchmark = True
+        assert choose_device("fp32", threads=1).kind == "cuda"
+        assert not cuda.allow_tf32
+        assert not cudnn.allow_tf32
+        assert not cuda.allow_bf16_reduced_precision_reduction
+        assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
+    finally:
+        cudnn.deterministic, cudnn.benchmark, cuda.allow_bf16_reduced_precision_reduction = before
+        cudnn.allow_tf32 = True
+
+
 def test_networks_are_placed_channels_last():
     layer = choose_device("fp32", threads=1).place(torch.nn.Conv2d(3, 8, 3))
     weight = next(layer.parameters())

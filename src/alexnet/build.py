@@ -28,7 +28,7 @@ from alexnet.devices import Device
 from alexnet.errors import RecipeError, SourceError
 from alexnet.evaluation import BATCH, evaluate_pack, measure
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model
+from alexnet.models import Network, build_model, is_foreign
 from alexnet.recipe import Recipe
 from alexnet.records import Results
 from alexnet.training import (
@@ -37,6 +37,7 @@ from alexnet.training import (
     Schedule,
     Training,
     Validation,
+    capture_for,
     causes_of_standstill,
     class_weights,
     label_entropy,
@@ -151,6 +152,7 @@ def prepare(
     )
     labels = pack.labels[splits["train"]]
     weights = class_weights(labels, len(pack.classes)) if recipe.class_weights == "auto" else None
+    capture, why_no_graph = capture_for(device, own=not is_foreign(network.model))
     training = Training(
         network=network,
         objective=make_objective(recipe.loss, weights, smoothing=recipe.label_smoothing),
@@ -160,6 +162,8 @@ def prepare(
         device=device,
         seed=recipe.seed,
         validate=lambda: _validate(network, preprocessing, pack, splits.get("val")),
+        capture=capture,
+        why_no_graph=why_no_graph,
     )
     words = dict(source.class_words)
     origin = start.origin if start else None

@@ -89,6 +89,8 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
     _keep_freed_memory()
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     name = torch.cuda.get_device_name() if kind == "cuda" else processor()
+    if kind == "cuda":
+        _compute_exactly()
     if precision != "auto":
         return Device(
             kind=kind, processor=name, precision=precision, threads=threads, reason="as asked"
@@ -201,6 +203,23 @@ def _speeds(kind: str) -> dict[str, float]:
         for name, dtype in dtypes.items():
             best[name] = min(best[name], seconds(dtype))
     return {name: flops / each / 1e9 for name, each in best.items()}
+
+
+def _compute_exactly() -> None:
+    """Let a GPU's fp32 be fp32, and its sums be made in the same order each time.
+
+    By default torch multiplies in TF32 inside convolutions (10 bits of a fraction for 23), adds
+    parts of bf16 products in bf16, and takes convolutions that add in any order.
+    """
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = (
+        False  # a stopwatch would choose another one in another process
+    )
 
 
 def _keep_freed_memory() -> None:

@@ -18,14 +18,14 @@ from PIL import Image
 
 from alexnet.build import Job, Packing, prepare
 from alexnet.cli.evidence import first_filters
-from alexnet.cli.session import conduct
+from alexnet.cli.session import Manner, conduct
 from alexnet.data import open_source
 from alexnet.devices import Device
 from alexnet.errors import Diverged, Interrupted, RunError
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
 from alexnet.reporting.kept import load_evidence
-from alexnet.training import checkpoint
+from alexnet.training import Stepper, checkpoint
 from alexnet.weights import load_weights
 
 DEVICE = Device(kind="cpu", processor="a machine", precision="fp32", threads=1, reason="as asked")
@@ -114,8 +114,27 @@ def test_a_run_leaves_everything_that_its_folder_promises(whole):
     }
     events = [line["event"] for line in lines(run)]
     assert events == ["begin", "epoch", "epoch", "epoch", "end"]
+    assert lines(run)[0]["form"] == "the step operator by operator (only GPUs have graphs)"
     assert json.loads((run / "run.json").read_text())["command"][0] == "alexnet"
     assert "torn.png" in (run / "skipped.csv").read_text()
+
+
+def test_the_journal_says_when_a_step_is_no_graph_any_more(pictures, tmp_path):
+    def refuse(function):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    def make() -> Job:
+        job = prepare(open_source(pictures), RECIPE, device=DEVICE, packing=Packing(cache="none"))
+        own = job.training
+        own.stepper = Stepper(job.network, own.objective, own.optimiser, refuse)
+        return job
+
+    conduct(make, pictures, tmp_path / "run", manner=Manner(measured=False))
+    found = lines(tmp_path / "run")
+    events = [line["event"] for line in found]
+    assert events == ["begin", "form", "epoch", "epoch", "epoch", "end"]
+    assert found[0]["form"] == "the step as one CUDA graph"
+    assert found[1]["form"].startswith("the step operator by operator (capturing it failed: oper")
 
 
 def test_the_report_of_a_run_is_its_results_twice(whole):

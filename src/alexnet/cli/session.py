@@ -118,6 +118,7 @@ class _Session:
         self.manner = manner
         self.saved_at = time.monotonic()
         self.told = False  # how large a checkpoint is
+        self.form = ""  # of the step, as the journal has it
 
     def run(self) -> TrainReport:
         """Continue or begin, train to the end, measure, report."""
@@ -155,9 +156,12 @@ class _Session:
             _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
         device = job.training.device
         form = normalisation_in(job.network, job.training.device.kind)
-        begin = {"step": job.training.state.step, "device": device.to_json(), "normalisation": form}
-        run.write("begin", begin)
-        _log.info("%s%s", _device_in_words(device), f"; normalisation: {form}" if form else "")
+        self.form = job.training.stepper.form
+        step = {"step": job.training.state.step, "form": self.form}
+        run.write("begin", {**step, "device": device.to_json(), "normalisation": form})
+        also = [f"normalisation: {form}"] if form else []
+        also += [self.form] if device.kind != "cpu" else []
+        _log.info("%s", "; ".join([_device_in_words(device), *also]))
         sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
         _log.info("%s; run folder %s", _sizes_in_words(sizes), run.folder)
         return checkpoint is not None
@@ -180,6 +184,9 @@ class _Session:
 
     def _take(self, epoch: Epoch) -> None:
         """Write an epoch into the journal, save, say it, and stop where the run is stuck."""
+        if self.form != self.job.training.stepper.form:  # a graph was given up, and that was logged
+            self.form = self.job.training.stepper.form
+            self.folder.write("form", {"step": epoch.step, "form": self.form})
         self.folder.write("epoch", epoch.to_json())
         self._save(best=epoch.best)
         if self.manner.on_epoch is not None:

@@ -12,8 +12,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from alexnet.build import Job
 from alexnet.errors import Diverged
 from alexnet.training import BatchLike, Rates
@@ -140,14 +138,7 @@ def _batches(job: Job) -> Iterator[BatchLike]:
 
 def _step(job: Job, batch: BatchLike, rate: float, step: int) -> float:
     """Make one step of training at that rate; return the batch's mean loss."""
-    training, device = job.training, job.training.device
-    torch.manual_seed((training.seed << 20) + step)
-    images = batch.images.to(device.kind)
-    labels = batch.labels.to(device.kind)
-    with device.autocast():
-        logits = training.network(images)
-    loss = training.objective(logits.float(), labels)
-    loss.backward()
-    training.optimiser.step(Rates(rate, rate * job.recipe.bias_lr_ratio, epoch=0))
-    training.network.zero_grad(set_to_none=True)
-    return float(loss.detach())
+    training = job.training
+    rates = Rates(rate, rate * job.recipe.bias_lr_ratio, epoch=0)
+    loss, _ = training.stepper(batch, rates, (training.seed << 20) + step, training.device)
+    return float(loss)

@@ -11,8 +11,8 @@ from alexnet.training.diagnosis import (
     label_entropy,
     stuck_error,
 )
+from alexnet.training.graphed import Capture, capture_for
 from alexnet.training.loop import (
-    BatchLike,
     State,
     Training,
     Validation,
@@ -24,10 +24,12 @@ from alexnet.training.optimiser import PaperMomentum, Rates
 from alexnet.training.run import Run, find_run, is_free, open_run
 from alexnet.training.saving import SaveEvery
 from alexnet.training.schedule import Schedule
+from alexnet.training.step import BatchLike, Stepper
 from alexnet.training.stopping import StopRequest, stop_on_signals
 
 __all__ = [
     "BatchLike",
+    "Capture",
     "Cause",
     "Checkpoint",
     "Objective",
@@ -37,9 +39,11 @@ __all__ = [
     "SaveEvery",
     "Schedule",
     "State",
+    "Stepper",
     "StopRequest",
     "Training",
     "Validation",
+    "capture_for",
     "causes_of_standstill",
     "class_weights",
     "find_run",

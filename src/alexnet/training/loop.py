@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,23 +15,16 @@ from alexnet.devices import Device
 from alexnet.errors import Diverged, Interrupted, RunError
 from alexnet.records import Epoch
 from alexnet.training.checkpoint import Checkpoint
+from alexnet.training.graphed import Capture
 from alexnet.training.objective import Objective
 from alexnet.training.optimiser import PaperMomentum
 from alexnet.training.schedule import Schedule
+from alexnet.training.step import BatchLike, Stepper
 from alexnet.training.stopping import StopRequest
 
-__all__ = ["BatchLike", "State", "Training", "Validation", "train_epochs", "train_step"]
+__all__ = ["State", "Training", "Validation", "train_epochs", "train_step"]
 
 _LOOK_EVERY = 50  # steps between two looks at the loss: looking waits for the device
-
-
-class BatchLike(Protocol):
-    """What a loader yields: images (N, 3, H, W) float32, labels (N,) int64."""
-
-    @property
-    def images(self) -> Tensor: ...  # noqa: D102
-    @property
-    def labels(self) -> Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,10 @@ class State:
 
 @dataclass
 class Training:
-    """Everything the loop uses. `batches(epoch, start_step)` yields the rest of an epoch."""
+    """Everything the loop uses. `batches(epoch, start_step)` yields the rest of an epoch.
+
+    Where `capture` is given, steps are made by graphs; else `why_no_graph` says why not.
+    """
 
     network: nn.Module
     objective: Objective
@@ -71,6 +67,14 @@ class Training:
     seed: int
     validate: Callable[[], Validation | None]
     state: State = field(default_factory=State)
+    capture: Capture | None = None
+    why_no_graph: str = ""
+    stepper: Stepper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stepper = Stepper(
+            self.network, self.objective, self.optimiser, self.capture, self.why_no_graph
+        )
 
     def checkpoint(self) -> Checkpoint:
         """Return all that shapes the rest of the run; tensors are not copied."""
@@ -131,7 +135,7 @@ def train_epochs(
         training.optimiser.prepare(state.epoch)
         tally = _Tally(training)
         for batch in training.batches(state.epoch, state.step_in_epoch):
-            tally.add(*train_step(training, batch))
+            train_step(training, batch)
             on_step(len(batch.labels), state.loss_sum / max(state.seen, 1))
             stopping = bool(stop)  # asked once: a signal may come at any moment
             saving = stopping or save_due()
@@ -159,21 +163,17 @@ def _stopped(stop: StopRequest, state: State) -> Interrupted:
 
 
 def train_step(training: Training, batch: BatchLike) -> tuple[Tensor, Tensor, int]:
-    """Make one step; return the batch's mean loss, its wrong answers, and its pictures."""
+    """Make one step; return the batch's mean loss, its wrong answers, and its pictures.
+
+    The two tensors hold until the next step.
+    """
     state = training.state
-    torch.manual_seed(_dropout_seed(training.seed, state.step))
-    images = batch.images.to(training.device.kind, non_blocking=True)
-    labels = batch.labels.to(training.device.kind, non_blocking=True)
-    with training.device.autocast():
-        logits = training.network(images)
-    logits = logits.float()
-    loss = training.objective(logits, labels)
-    loss.backward()
-    training.optimiser.step(training.schedule.rates(state.step))
-    training.network.zero_grad(set_to_none=True)
+    rates, seed = training.schedule.rates(state.step), _dropout_seed(training.seed, state.step)
+    loss, wrong = training.stepper(batch, rates, seed, training.device)
     state.step += 1
     state.step_in_epoch += 1
-    return loss.detach(), (logits.detach().argmax(dim=1) != labels).sum(), len(labels)
+    state.seen += len(batch.labels)
+    return loss, wrong, len(batch.labels)
 
 
 class _Tally:
@@ -184,20 +184,14 @@ class _Tally:
         self.rate = training.schedule.rates(self.state.step).weights
         self.since = self.state.step
         self.mean = self.state.loss_sum / max(self.state.seen, 1)
-        self.sums = torch.tensor(
-            [self.state.loss_sum, self.state.wrong],
-            dtype=torch.float64,
-            device=training.device.kind,
-        )
+        self.sums = training.stepper.sums
+        so_far = [self.state.loss_sum, self.state.wrong]
+        self.sums.copy_(torch.tensor(so_far, dtype=torch.float64))
         self.go_on()
 
     def go_on(self) -> None:
         """Count the time from now on."""
         self.started = time.perf_counter()
-
-    def add(self, loss: Tensor, wrong: Tensor, pictures: int) -> None:
-        self.sums += torch.stack([loss.double() * pictures, wrong.double()])
-        self.state.seen += pictures
 
     def settle(self) -> None:
         """Fetch the sums, account for the time, and stop where the loss is not finite."""

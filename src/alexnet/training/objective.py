@@ -33,6 +33,7 @@ def make_objective(
     by_class = None if weights is None else torch.from_numpy(weights)  # type: ignore[reportUnknownMemberType]
 
     def objective(logits: Tensor, labels: Tensor) -> Tensor:
+        nonlocal by_class
         if loss == "softmax":
             each = functional.cross_entropy(
                 logits, labels, reduction="none", label_smoothing=smoothing
@@ -41,7 +42,8 @@ def make_objective(
             truth = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
             each = 0.5 * (logits - truth).square().sum(dim=1)
         if by_class is not None:
-            each = each * by_class.to(each.device)[labels]
+            by_class = by_class.to(each.device)  # moved once: a copy would stop a graph
+            each = each * by_class[labels]
         return each.mean()
 
     return objective

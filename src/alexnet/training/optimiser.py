@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.recipe import LayerSetting, Recipe
+from alexnet.training.device_momentum import DeviceRate, move_together
 
 __all__ = ["PaperMomentum", "Rates"]
 
@@ -52,6 +53,38 @@ class _Slot:
         return max(begun, key=lambda each: each.from_epoch).value if begun else 1.0
 
 
+@dataclass
+class _Group:
+    """Parameters with the same momentum, decay and rate."""
+
+    slots: list[_Slot]
+    on_device: DeviceRate | None  # where the rate must be a number in memory
+    rate: float = 0.0
+
+    def take(self, rates: Rates) -> None:
+        first = self.slots[0]
+        base = rates.biases if first.is_bias else rates.weights
+        self.rate = base * first.multiple(rates.epoch)
+        if self.on_device is not None:
+            self.on_device.take(self.rate)
+
+    def move(self) -> None:
+        if self.rate == 0:
+            return
+        if self.on_device is None:
+            for slot in self.slots:
+                _move(slot, self.rate)
+            return
+        asked = [slot for slot in self.slots if slot.parameter.grad is not None]
+        move_together(
+            [slot.parameter for slot in asked],
+            [slot.velocity for slot in asked],
+            [slot.parameter.grad for slot in asked if slot.parameter.grad is not None],
+            self.slots[0].momentum,
+            self.on_device,
+        )
+
+
 class PaperMomentum:
     """Momentum as printed, over the named parameters of a network.
 
@@ -60,13 +93,20 @@ class PaperMomentum:
         recipe: momentum, decay, bias_decay, layer_lr, layer_decay and layer_momentum are read from
             it; these name layers, or single tensors such as "conv1.bias".
         published_decay: each layer's decay by its authors, used where `recipe.decay` is None.
+        rates_on_device: whether rates are numbers in the device's memory, as a graph of a step
+            needs; None: on everything but a processor.
 
     Raises:
         RecipeError: layer_lr or layer_decay names a layer that the network does not have.
     """
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, published_decay: dict[str, float] | None = None
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        published_decay: dict[str, float] | None = None,
+        *,
+        rates_on_device: bool | None = None,
     ) -> None:
         names = [name for name, _ in network.named_parameters()]
         rates = _settings(recipe.layer_lr, "layer_lr", names)
@@ -87,6 +127,7 @@ class PaperMomentum:
                 decay if recipe.bias_decay or not is_bias else 0.0,
                 tuple(each for each in rates if _holds_for(each, name)),
             )
+        self._groups = _grouped(list(self.slots.values()), rates_on_device)
 
     def prepare(self, epoch: int) -> None:
         """Switch the gradients of frozen layers off before an epoch, and of the others on.
@@ -101,23 +142,26 @@ class PaperMomentum:
             if isinstance(layer, _BATCH_NORMS) and own and not any(p.requires_grad for p in own):
                 layer.eval()
 
-    @torch.no_grad()
     def step(self, rates: Rates) -> None:
         """Change every parameter that has a gradient; a rate of zero leaves it out entirely."""
-        for slot in self.slots.values():
-            rate = (rates.biases if slot.is_bias else rates.weights) * slot.multiple(rates.epoch)
-            gradient = slot.parameter.grad
-            if rate == 0 or gradient is None:
-                continue
-            tensors = (slot.parameter, slot.velocity, gradient)
-            if (kernels := _fused_momentum()) and kernels.can_move(*tensors):
-                kernels.move(*tensors, slot.momentum, slot.decay, rate)
-                continue
-            velocity = slot.velocity.mul_(slot.momentum)
-            if slot.decay:
-                velocity.add_(slot.parameter, alpha=-slot.decay * rate)
-            velocity.add_(gradient, alpha=-rate)
-            slot.parameter.add_(velocity)
+        self.take(rates)
+        self.move()
+
+    def take(self, rates: Rates) -> None:
+        """Set the rates of the moves to come."""
+        for group in self._groups:
+            group.take(rates)
+
+    @torch.no_grad()
+    def move(self) -> None:
+        """Change every parameter that has a gradient, by the rates that were taken last."""
+        for group in self._groups:
+            group.move()
+
+    def plan(self) -> tuple[bool, ...]:
+        """Return what of the rates shapes the operators of a step: who moves, who has gradients."""
+        moving = [group.rate != 0 for group in self._groups]
+        return (*moving, *(slot.parameter.requires_grad for slot in self.slots.values()))
 
     def state(self) -> dict[str, Tensor]:
         """Return the velocities by parameter name; the tensors themselves, not copies."""
@@ -127,6 +171,36 @@ class PaperMomentum:
         """Copy velocities back in; the names and shapes are those of `state()`."""
         for name, slot in self.slots.items():
             slot.velocity.copy_(velocities[name])
+
+
+def _grouped(slots: list[_Slot], rates_on_device: bool | None) -> list[_Group]:
+    """Put together what always has the same momentum, decay and rate."""
+    groups: dict[Any, _Group] = {}
+    for slot in slots:
+        own = slot.parameter
+        settings = (slot.is_bias, slot.multiples, slot.momentum, slot.decay)
+        key = (*settings, own.dtype, own.device)
+        if key not in groups:
+            wanted = own.device.type != "cpu" if rates_on_device is None else rates_on_device
+            groups[key] = _Group([], DeviceRate(own, slot.decay) if wanted else None)
+        groups[key].slots.append(slot)
+    return list(groups.values())
+
+
+def _move(slot: _Slot, rate: float) -> None:
+    """Change one parameter, where it has a gradient."""
+    gradient = slot.parameter.grad
+    if gradient is None:
+        return
+    tensors = (slot.parameter, slot.velocity, gradient)
+    if (kernels := _fused_momentum()) and kernels.can_move(*tensors):
+        kernels.move(*tensors, slot.momentum, slot.decay, rate)
+        return
+    velocity = slot.velocity.mul_(slot.momentum)
+    if slot.decay:
+        velocity.add_(slot.parameter, alpha=-slot.decay * rate)
+    velocity.add_(gradient, alpha=-rate)
+    slot.parameter.add_(velocity)
 
 
 @functools.cache

@@ -1,0 +1,127 @@
+"""One step of training: forward, loss, backward, update and the epoch's sums, all on the device."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.devices import Device
+from alexnet.training.graphed import Answer, Capture, GraphedStep
+from alexnet.training.objective import Objective
+from alexnet.training.optimiser import PaperMomentum, Rates
+
+__all__ = ["BatchLike", "Stepper"]
+
+_TOLERANCES = {"fp32": 1e-4, "bf16": 1e-2}
+"""How far a graph's first step may be from the same step by operators: the precision's rounding."""
+
+
+class BatchLike(Protocol):
+    """What a loader yields: images (N, 3, H, W) float32, labels (N,) int64."""
+
+    @property
+    def images(self) -> Tensor: ...  # noqa: D102
+    @property
+    def labels(self) -> Tensor: ...  # noqa: D102
+
+
+class Stepper:
+    """Makes steps: their operators one by one, or all of them as one graph.
+
+    Args:
+        network: on its device.
+        objective: what is made small.
+        optimiser: over the parameters of the network.
+        capture: makes graphs; None: there are none.
+        why_no_graph: for people, where there are none.
+
+    Attributes:
+        sums: (2,) float64 on the device: loss and wrong answers, summed over pictures; whoever
+            begins an epoch sets them.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective,
+        optimiser: PaperMomentum,
+        capture: Capture | None = None,
+        why_no_graph: str = "",
+    ) -> None:
+        self._network, self._objective, self._optimiser = network, objective, optimiser
+        device = next(network.parameters()).device
+        self.sums = torch.zeros(2, dtype=torch.float64, device=device)
+        self._changing = self._tensors()
+        self._graphed = None if capture is None else GraphedStep(capture, self._changing)
+        self._why_no_graph = why_no_graph
+
+    @property
+    def form(self) -> str:
+        """How a step is made, for people; may change with the first one."""
+        if self._graphed is not None and self._graphed.failure is None:
+            return "the step as one CUDA graph"
+        why = self._graphed.failure if self._graphed is not None else self._why_no_graph
+        return f"the step operator by operator ({why})" if why else "the step operator by operator"
+
+    def __call__(self, batch: BatchLike, rates: Rates, seed: int, device: Device) -> Answer:
+        """Make one step, and add to the sums.
+
+        Args:
+            batch: on any device.
+            rates: of this step.
+            seed: of its dropout.
+            device: where the network is, and the precision of its forward pass.
+
+        Returns:
+            Mean loss and number of wrong answers, both (); they hold until the next step.
+        """
+        self._optimiser.take(rates)
+        if self._graphed is not None:
+            answer = self._graphed(
+                lambda images, labels: self._learn(images, labels, device),
+                batch.images,
+                batch.labels,
+                seed=seed,
+                frame=self._frame(device),
+                tolerance=_TOLERANCES[device.precision],
+            )
+            if answer is not None:
+                return answer
+        torch.manual_seed(seed)
+        images = batch.images.to(device.kind, non_blocking=True)
+        labels = batch.labels.to(device.kind, non_blocking=True)
+        return self._learn(images, labels, device)
+
+    def _learn(self, images: Tensor, labels: Tensor, device: Device) -> Answer:
+        """Do all that is done on the device; nothing is looked at, so a graph can repeat it."""
+        try:
+            with device.autocast():
+                logits = self._network(images)
+            logits = logits.float()
+            loss = self._objective(logits, labels)
+            loss.backward()
+            self._optimiser.move()
+        finally:
+            self._network.zero_grad(set_to_none=True)
+        loss, wrong = loss.detach(), (logits.detach().argmax(dim=1) != labels).sum()
+        self.sums += torch.stack([loss.double() * len(labels), wrong.double()])
+        return loss, wrong
+
+    def _frame(self, device: Device) -> Hashable:
+        """Return what a graph is made for: which operators run, and on which memory."""
+        places = tuple(each.data_ptr() for each in self._changing.values())
+        return device.precision, self._network.training, self._optimiser.plan(), places
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that a step changes."""
+        own = itertools.chain(self._network.named_parameters(), self._network.named_buffers())
+        velocities = self._optimiser.state().items()
+        return {
+            **dict(own),
+            **{f"velocity of {name}": each for name, each in velocities},
+            "sums": self.sums,
+        }
