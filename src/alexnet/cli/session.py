@@ -154,10 +154,13 @@ class _Session:
             job.training.restore(checkpoint)
             _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
         device = job.training.device
-        form = normalisation_in(job.network, job.training.device.kind)
-        begin = {"step": job.training.state.step, "device": device.to_json(), "normalisation": form}
-        run.write("begin", begin)
-        _log.info("%s%s", _device_in_words(device), f"; normalisation: {form}" if form else "")
+        form = normalisation_in(job.network, device.kind)
+        feeding = job.loader.open()
+        begin = {"step": job.training.state.step, "device": device.to_json()}
+        run.write("begin", {**begin, "normalisation": form, "feeding": feeding})
+        also = [f"normalisation: {form}"] if form else []
+        also += [feeding] if device.kind != "cpu" else []
+        _log.info("%s", "; ".join([_device_in_words(device), *also]))
         sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
         _log.info("%s; run folder %s", _sizes_in_words(sizes), run.folder)
         return checkpoint is not None
