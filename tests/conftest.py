@@ -12,6 +12,9 @@ import pytest
 # Before torch is imported: workers that share cores and spin while they wait for each other are
 # slower by an order of magnitude than workers of one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before Triton is imported: where there is no GPU its interpreter runs our kernels on a processor.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 _ASKED = {
     "slow": "takes long: run it with --slow",
@@ -27,9 +30,9 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     for item in items:
         for name, reason in _ASKED.items():
-            if name in item.keywords and not config.getoption(f"--{name}"):
+            if item.get_closest_marker(name) and not config.getoption(f"--{name}"):
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if "gpu" in item.keywords and not _has_accelerator():
+        if item.get_closest_marker("gpu") and not _has_accelerator():
             item.add_marker(pytest.mark.skip(reason="needs an accelerator, and there is none"))
 
 

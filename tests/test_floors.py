@@ -15,6 +15,7 @@ FLOORS = (
         *("errors", "records", "transfer_records", "search_records", "findings", "recipe"),
         *("kinds", "words", "files", "csv_files", "locks", "devices", "progress", "trust"),
         *("compiling", "reading_ahead", "speed_records", "weights_names"),
+        *("accelerator", "proofs"),
     },
     {"nn", "images"},
     {"models", "data"},

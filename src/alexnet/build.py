@@ -80,6 +80,7 @@ class Job:
     class_words: dict[str, str]
     training: Training
     origin: str | None  # digest of the weights that it starts from; None: the model's first ones
+    loader: TrainLoader  # where the training's batches come from
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -167,7 +168,7 @@ def prepare(
     )
     words = dict(source.class_words)
     origin = start.origin if start else None
-    return Job(recipe, network, pack, splits, preprocessing, words, training, origin)
+    return Job(recipe, network, pack, splits, preprocessing, words, training, origin, loader)
 
 
 def snapshot(job: Job, state: dict[str, Tensor]) -> Weights:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from alexnet.accelerator import accelerator_name, finish
 from alexnet.errors import AlexNetError, RecipeError
 from alexnet.files import cache_folder, read_json, write_json
 from alexnet.records import Record
@@ -87,8 +88,8 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
     threads = threads or _asked_threads() or cores()
     torch.set_num_threads(threads)
     _keep_freed_memory()
-    kind = "cuda" if torch.cuda.is_available() else "cpu"
-    name = torch.cuda.get_device_name() if kind == "cuda" else processor()
+    found = accelerator_name()
+    kind, name = ("cpu", processor()) if found is None else ("cuda", found)
     if kind == "cuda":
         _compute_exactly()
     if precision != "auto":
@@ -190,8 +191,7 @@ def _speeds(kind: str) -> dict[str, float]:
         with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
             y = layer(x)
         y.backward(torch.ones_like(y))
-        if kind == "cuda":
-            torch.cuda.synchronize()
+        finish(kind)
         return time.perf_counter() - start
 
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -52,6 +52,7 @@ class BenchReport(Record):
     cores: int
     torch: str
     normalisation: str | None  # which form of it runs; None: the model has none
+    feeding: str  # where the batches of training are cut
     limits: list[MachineLimit]
     figures: list[SpeedFigure]
     advice: list[str]

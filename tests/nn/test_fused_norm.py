@@ -110,7 +110,7 @@ def test_without_numba_the_plain_form_runs_and_says_so(monkeypatch):
     x = pictures(7).float()
     fused = ResponseNorm(5)(x)
     assert normalisation_form("cpu") == "fused, compiled by numba"
-    monkeypatch.setattr(response_norm, "fused_kernels", lambda: None)
+    monkeypatch.setattr(response_norm, "kernels_of", lambda kind: None)
     assert not ResponseNorm(5).fuses(x)
     assert ResponseNorm(5)(x).numpy() == pytest.approx(fused.numpy(), rel=1e-6)
     assert 'pip install "alexnet[fast]"' in normalisation_form("cpu")

@@ -155,12 +155,12 @@ class _Session:
             job.training.restore(checkpoint)
             _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
         device = job.training.device
-        form = normalisation_in(job.network, job.training.device.kind)
+        form, feeding = normalisation_in(job.network, device.kind), job.loader.open()
         self.form = job.training.stepper.form
-        step = {"step": job.training.state.step, "form": self.form}
-        run.write("begin", {**step, "device": device.to_json(), "normalisation": form})
+        begin = {"step": job.training.state.step, "form": self.form, "device": device.to_json()}
+        run.write("begin", {**begin, "normalisation": form, "feeding": feeding})
         also = [f"normalisation: {form}"] if form else []
-        also += [self.form] if device.kind != "cpu" else []
+        also += [feeding, self.form] if device.kind != "cpu" else []
         _log.info("%s", "; ".join([_device_in_words(device), *also]))
         sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
         _log.info("%s; run folder %s", _sizes_in_words(sizes), run.folder)

@@ -17,7 +17,8 @@ _THOUSAND = 1000
 def render(report: BenchReport, console: Console) -> None:
     """Print the machine, its limits, what is reached, and what to do."""
     console.print(Text(f"{report.processor}: {report.precision}, {_how(report)}."))
-    console.print(Text(f"{report.reason}."[:1].upper() + f"{report.reason}."[1:]))
+    for said in (report.reason, report.feeding):
+        console.print(Text(f"{said[:1].upper()}{said[1:]}."))
     console.print()
     most = Table("this machine, at most", box=None, pad_edge=False)
     most.add_column("", justify="right")

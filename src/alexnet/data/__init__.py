@@ -2,6 +2,7 @@
 
 from alexnet.data.archive import list_archive
 from alexnet.data.augmentation import Augmentation, Draw
+from alexnet.data.batches import Batch
 from alexnet.data.cache import Cache, pack_of
 from alexnet.data.cache_entries import cached_packs, clear_cache, packs_folder
 from alexnet.data.checking import check_source
@@ -9,7 +10,7 @@ from alexnet.data.decoding import Readable, decoded
 from alexnet.data.exclusion import Exclusion, leave_out, read_exclusion
 from alexnet.data.folder import list_folder
 from alexnet.data.listing import Listing
-from alexnet.data.loader import Batch, TrainLoader
+from alexnet.data.loader import TrainLoader
 from alexnet.data.names import SPLITS, looks_like_picture, natural_key
 from alexnet.data.pack import Pack, is_pack, open_pack
 from alexnet.data.packing import write_pack

@@ -1,87 +1,132 @@
-"""Crops become numbers on the device that trains on them: bytes travel, a quarter of the size.
+"""Pictures become numbers on the device that trains on them: bytes travel, a quarter of the size.
 
-Legend: n pictures, S side of a stored picture, c side of a crop.
+On a GPU one kernel does it all where Triton is there; torch's operators do the same elsewhere, with
+the same bits, and so they do on a processor.
+
+Legend: N pictures on the device, n pictures of a batch, S side of a picture, c side of a crop.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor
 
 from alexnet.images.preprocessing import Preprocessing
+from alexnet.proofs import proven
 
 __all__ = ["Finisher"]
 
 
 class Finisher:
-    """Does on a device what `Preprocessing.to_tensor` does here, in the same order of arithmetic.
+    """Does on a device what `Preprocessing` does here, in the same order of arithmetic.
 
     Args:
-        rule: from crops to numbers.
+        rule: from pictures to numbers.
         device_kind: "cpu" or "cuda".
+        fused: whether a kernel does it where there is one.
     """
 
-    def __init__(self, rule: Preprocessing, device_kind: str) -> None:
+    def __init__(self, rule: Preprocessing, device_kind: str, *, fused: bool = True) -> None:
         self._rule = rule
         self._device = torch.device(device_kind)
+        self._kernels: Any = kernels_of(device_kind) if fused else None
         mean = rule.mean_beneath
-        self._mean = None if mean is None else self._sent(mean)
+        self._mean = None if mean is None else self._there(mean)
+        self._divisors: dict[float, Tensor | None] = {}
 
-    def __call__(
+    @property
+    def form(self) -> str:
+        """How it is done, in words."""
+        return "torch's operators" if self._kernels is None else "one kernel of Triton"
+
+    def numbers(
         self,
-        crops: NDArray[np.uint8],
-        top: NDArray[np.int64],
-        left: NDArray[np.int64],
-        mirror: NDArray[np.bool_],
+        pixels: Tensor,
+        places: Tensor,
         *,
-        shift: NDArray[np.float32] | None = None,
+        cut: bool,
+        shift: Tensor | None = None,
         divide: float = 1.0,
     ) -> Tensor:
-        """Send crops to the device and finish them there.
+        """Turn pixels on the device into what the network takes: (crop - mean + shift) / scale.
 
         Args:
-            crops: (n, c, c, 3) uint8.
-            top: (n,) as they were cut.
-            left: (n,) as they were cut.
-            mirror: (n,) as they were cut.
+            pixels: (N, S, S, 3) uint8 pictures, each of which may be cut; or (n, c, c, 3) crops as
+                `Preprocessing.cut` gives them.
+            places: (4, n) int64: number of the picture, first row and first column of its crop,
+                and 1 where it is mirrored.
+            cut: whether `pixels` are whole pictures.
             shift: (n, 3) grey levels added to R, G, B; None: nothing.
             divide: what everything is divided by besides the scale.
 
         Returns:
             (n, 3, c, c) float32 on the device, channels last in memory.
         """
-        numbers = self._sent(crops).to(torch.float32)
-        if self._mean is not None:
-            numbers -= self._beneath(self._mean, top, left, mirror)
-        if shift is not None:
-            numbers += self._sent(shift)[:, None, None, :]
-        divisor = self._rule.divisor(divide)
-        if divisor is not None:
-            numbers /= self._sent(divisor)
-        if self._rule.order == "BGR":
-            numbers = numbers.flip(3)
-        return numbers.permute(0, 3, 1, 2)
+        beneath = self.beneath(divide)
+        if self._kernels is None:
+            crops = self.crops(pixels, places) if cut else pixels
+            found = self._plain(crops, places, shift=shift, **beneath)
+        else:
+            found = self._kernels.run(pixels, places, self._rule, shift=shift, cut=cut, **beneath)
+        return found.permute(0, 3, 1, 2)
 
-    def _beneath(
+    def beneath(self, divide: float) -> dict[str, Tensor | None]:
+        """Return what a crop is brought to numbers with: `mean` and `divisor`, on the device."""
+        if divide not in self._divisors:
+            divisor = self._rule.divisor(divide)
+            self._divisors[divide] = None if divisor is None else self._there(divisor)
+        return {"mean": self._mean, "divisor": self._divisors[divide]}
+
+    def crops(self, pictures: Tensor, places: Tensor) -> Tensor:
+        """Return (n, c, c, 3) uint8 by torch's operators: cut and mirrored."""
+        rows, columns = self._windows(places)
+        return pictures[places[0][:, None, None], rows[:, :, None], columns[:, None, :]]
+
+    def _plain(
         self,
-        mean: Tensor,
-        top: NDArray[np.int64],
-        left: NDArray[np.int64],
-        mirror: NDArray[np.bool_],
+        crops: Tensor,
+        places: Tensor,
+        *,
+        mean: Tensor | None,
+        shift: Tensor | None,
+        divisor: Tensor | None,
     ) -> Tensor:
-        """Return what of the mean lies under each crop; its shape stretches to (n, c, c, 3)."""
-        if mean.ndim == 1 or self._rule.mean_at == "centre":
-            return mean
-        steps = np.arange(self._rule.crop_px)
-        rows = top[:, None] + steps
-        columns = left[:, None] + np.where(mirror[:, None], steps[::-1], steps)
-        return mean[self._sent(rows)[:, :, None], self._sent(columns)[:, None, :]]
+        """Return (n, c, c, 3) float32 by torch's operators."""
+        numbers = crops.to(torch.float32)
+        if mean is not None:
+            if mean.ndim == 3 and self._rule.mean_at == "crop":
+                rows, columns = self._windows(places)
+                mean = mean[rows[:, :, None], columns[:, None, :]]
+            numbers -= mean
+        if shift is not None:
+            numbers += shift[:, None, None, :]
+        if divisor is not None:
+            numbers /= divisor
+        return numbers.flip(3) if self._rule.order == "BGR" else numbers
 
-    def _sent(self, numbers: NDArray[np.generic]) -> Tensor:
-        """Copy to the device; from pinned memory the copy waits for nothing and nothing for it."""
-        found = from_numpy(np.ascontiguousarray(numbers))
-        if self._device.type == "cuda":
-            found = found.pin_memory()
-        return found.to(self._device, non_blocking=True)
+    def _windows(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rows and columns of each crop in its picture, (n, c) each."""
+        _, top, left, mirrored = places[:4, :, None].unbind()
+        steps = torch.arange(self._rule.crop_px, device=places.device)
+        return top + steps, left + torch.where(mirrored != 0, steps.flip(0), steps)
+
+    def _there(self, numbers: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(numbers)).to(self._device)  # pyright: ignore[reportUnknownMemberType]
+
+
+@functools.cache
+def kernels_of(device_kind: str) -> Any:
+    """Return the module of kernels for a device; None where torch's operators do the work."""
+    if device_kind != "cuda":
+        return None
+    return proven(
+        "cutting pictures",
+        lambda: importlib.import_module("alexnet.images.triton_cutting"),
+        lambda kernels: kernels.wrong(device_kind),
+    )

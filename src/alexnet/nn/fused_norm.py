@@ -16,10 +16,11 @@ window: N pictures, H and W positions, C channels.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from alexnet.nn.compiled import (
     as_array,
@@ -33,7 +34,10 @@ from alexnet.nn.compiled import (
     threads,
 )
 
-__all__ = ["FAST", "find_roots", "run", "turn_back"]
+if TYPE_CHECKING:
+    from alexnet.nn.response_norm import ResponseNorm
+
+__all__ = ["FAST", "find_roots", "run", "takes", "turn_back"]
 
 FAST = {"contract", "nsz", "arcp", "reassoc"}  # not: that nothing is infinite or not a number
 _FIRST_GUESS = np.uint32(1331181520)  # bits of s ** -0.25 are about this less a quarter of s's
@@ -41,32 +45,24 @@ _QUARTER = np.float32(0.25)
 _ONE_AND_A_QUARTER = np.float32(1.25)
 
 
-def run(
-    region: str,
-    tensors: list[torch.Tensor],
-    size: int,
-    scale: float,
-    k: float,
-    towers: int,
-    *,
-    rectify: bool,
-) -> None:
+def takes(norm: ResponseNorm, x: Tensor) -> bool:
+    """Whether the kernels do this normalisation of (N, C, H, W), channels last."""
+    return x.dtype in (torch.float32, torch.bfloat16) and norm.beta == 0.75
+
+
+def run(norm: ResponseNorm, tensors: list[Tensor], *, rectify: bool) -> None:
     """Normalise, or turn gradients round; the last tensor is written.
 
     Args:
-        region: "channels" or "spatial".
+        norm: the settings.
         tensors: x and y for the forward pass; x, g and dx for the backward pass. All are
-            (N, C, H, W), channels last in memory, float32 or bfloat16.
-        size: of the window.
-        scale: what the plain sum of squares is multiplied by.
-        k: added to it.
-        towers: groups of channels that do not see each other.
+            (N, C, H, W), channels last in memory, of a type that `takes` allows.
         rectify: x goes through a ReLU first, and its gradient back through it.
     """
-    settings: tuple[Any, ...] = (size, np.float32(scale), np.float32(k), rectify)
-    if region == "channels":
+    settings: tuple[Any, ...] = (norm.size, np.float32(norm.scale), np.float32(norm.k), rectify)
+    if norm.region == "channels":
         kernel = across_forward if len(tensors) == 2 else across_backward
-        arrays = [as_array(each).reshape(-1, each.shape[1] // towers) for each in tensors]
+        arrays = [as_array(each).reshape(-1, each.shape[1] // norm.towers) for each in tensors]
         settings = (*settings, threads())
     else:
         kernel = spatial_forward if len(tensors) == 2 else spatial_backward

@@ -13,6 +13,7 @@ Legend: N pictures, C channels, H and W positions.
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any, Literal
 
 import torch
@@ -21,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alexnet.errors import RecipeError, did_you_mean
+from alexnet.proofs import has_triton, proven
 
 __all__ = ["Region", "ResponseNorm", "normalisation_form", "normalisation_in"]
 
@@ -109,15 +111,11 @@ class ResponseNorm(nn.Module):
             )
 
     def fuses(self, x: Tensor) -> bool:
-        """Whether the compiled kernels take this input."""
-        return (
-            x.device.type == "cpu"
-            and x.dtype in (torch.float32, torch.bfloat16)
-            and self.beta == 0.75
-            and x.numel() > 0
-            and x.is_contiguous(memory_format=torch.channels_last)
-            and fused_kernels() is not None
-        )
+        """Whether compiled kernels take this input."""
+        if not x.numel() or not x.is_contiguous(memory_format=torch.channels_last):
+            return False
+        kernels = kernels_of(x.device.type)
+        return kernels is not None and kernels.takes(self, x)
 
     def window_sum(self, x: Tensor, *, transposed: bool = False) -> Tensor:
         """Return the sum of (N, C, H, W) float32 over each window, or over those that hold it."""
@@ -138,28 +136,44 @@ class ResponseNorm(nn.Module):
 
 
 @functools.cache
-def fused_kernels() -> Any:
-    """Return the module of compiled kernels, or None where numba is not installed."""
-    try:
-        from alexnet.nn import fused_norm
-    except ImportError:
+def kernels_of(device_kind: str) -> Any:
+    """Return the module of compiled kernels for "cpu" or "cuda"; None where there is none.
+
+    numba's are for a processor, Triton's for a GPU, where they have passed on it.
+    """
+    if device_kind == "cpu":
+        try:
+            from alexnet.nn import fused_norm
+        except ImportError:
+            return None
+        return fused_norm
+    if device_kind != "cuda":
         return None
-    return fused_norm
+    return proven(
+        "normalisation",
+        lambda: importlib.import_module("alexnet.nn.triton_norm"),
+        lambda kernels: kernels.wrong(device_kind),
+    )
 
 
 def normalisation_form(device_kind: str) -> str:
-    """Say which form of the normalisation runs on "cpu" or "cuda"."""
-    if device_kind != "cpu":
-        return "as a product with a banded matrix"
-    if fused_kernels() is None:
-        return 'as a product with a banded matrix (pip install "alexnet[fast]" fuses it)'
-    return "fused, compiled by numba"
+    """Say which form of the normalisation across maps runs on "cpu" or "cuda"."""
+    banded, fused = "as a product with a banded matrix", kernels_of(device_kind) is not None
+    if device_kind == "cpu":
+        install = ' (pip install "alexnet[fast]" fuses it)'
+        return "fused, compiled by numba" if fused else banded + install
+    if fused:
+        return "fused, compiled by Triton"
+    return banded if has_triton() else f"{banded} (pip install triton fuses it)"
 
 
 def normalisation_in(network: nn.Module, device_kind: str) -> str | None:
     """Say which form runs in a network; None where it has no such layer."""
-    has_it = any(isinstance(layer, ResponseNorm) for layer in network.modules())
-    return normalisation_form(device_kind) if has_it else None
+    regions = {each.region for each in network.modules() if isinstance(each, ResponseNorm)}
+    if device_kind == "cpu" or "spatial" not in regions:
+        return normalisation_form(device_kind) if regions else None
+    inside = "inside maps by torch's pooling"
+    return inside if len(regions) == 1 else f"{normalisation_form(device_kind)}; {inside}"
 
 
 class _Fused(torch.autograd.Function):
@@ -168,10 +182,9 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, norm: ResponseNorm, rectify: bool) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.settings = (norm.size, norm.scale, norm.k, norm.towers)
-        ctx.region, ctx.rectify = norm.region, rectify
+        ctx.norm, ctx.rectify = norm, rectify
         y = torch.empty_like(x)
-        fused_kernels().run(ctx.region, [x, y], *ctx.settings, rectify=rectify)
+        kernels_of(x.device.type).run(norm, [x, y], rectify=rectify)
         return y
 
     @staticmethod
@@ -180,7 +193,7 @@ class _Fused(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.empty_like(x)
-        fused_kernels().run(ctx.region, [x, g, dx], *ctx.settings, rectify=ctx.rectify)
+        kernels_of(x.device.type).run(ctx.norm, [x, g, dx], rectify=ctx.rectify)
         return dx, None, None
 
 

@@ -118,12 +118,11 @@ def _feeding(situation: Situation) -> Iterator[str]:
     taken = 1 - fed.value / step.value
     if taken <= _UNNOTICED or _busy(situation):  # others take turns of their own
         return
-    where = "the processor's cores" if situation.report.kind == "cuda" else "one thread"
     yield (
-        f"Feeding takes {100 * taken:.0f} % of a training step: {where} can load "
-        f"{situation.figure(work.LOADING).value:,.0f} images/s. Train from a pack of pixels "
-        "(alexnet pack --store pixels) on a disk that memory can hold, and leave other programs "
-        "fewer cores."
+        f"Feeding takes {100 * taken:.0f} % of a training step: alone it gives "
+        f"{situation.figure(work.LOADING).value:,.0f} images/s ({situation.report.feeding}). Train "
+        "from a pack of pixels (alexnet pack --store pixels) on a disk that memory can hold, and "
+        "leave other programs fewer cores."
     )
 
 

@@ -94,6 +94,7 @@ def measure_speed(
         cores=cores(),
         torch=str(torch.__version__),
         normalisation=normalisation_in(job.network, device.kind),
+        feeding=job.loader.open(),
         limits=[_limit(each) for each in most],
         figures=figures,
         advice=[],
@@ -118,13 +119,14 @@ def _limits(job: Job, found: dict[str, Turns]) -> dict[str, tuple[float | None, 
     numbers = 3 * job.network.crop_px**2
     bandwidth = found[limits.COPYING].most * 1e9
     made = 1 + (4 if job.training.device.kind == "cpu" else 1)  # bytes a number, read and written
+    there = job.loader.on_device  # and no memory of the processor's is copied
     at_once = found[answered_by].most / forward if forward else None
     reading = bandwidth / (4 * geometry.parameters) if geometry.parameters else None
     one = min((each for each in (at_once, reading) if each), default=None)
     return {
         work.STEP: (found[fed_by].most / step if step else None, fed_by),
         work.FED: (found[work.STEP].median, work.STEP),
-        work.LOADING: (bandwidth / (numbers * made), limits.COPYING),
+        work.LOADING: (None if there else bandwidth / (numbers * made), limits.COPYING),
         work.PACKING: (found[limits.DECODING].most, limits.DECODING),
         work.PREDICTING: (at_once, answered_by),
         work.ONE: (one, limits.COPYING if one == reading else answered_by),

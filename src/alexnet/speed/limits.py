@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from alexnet.accelerator import finish
 from alexnet.devices import cores
 from alexnet.images import decode
 from alexnet.speed.turns import Turns
 
-__all__ = ["COPYING", "DECODING", "PRODUCTS", "copying", "decoding", "finish", "products"]
+__all__ = ["COPYING", "DECODING", "PRODUCTS", "copying", "decoding", "products"]
 
 PRODUCTS = {"fp32": "products in fp32", "bf16": "products in bf16"}
 COPYING = "copying memory"
@@ -22,12 +23,6 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _ENOUGH_S = 0.02  # of one product, so that starting it does not count
 _LEAST_SIDE, _MOST_SIDE = 256, 8192
 _COPIED = 16 << 20  # numbers: 64 MiB, more than caches hold
-
-
-def finish(kind: str) -> None:
-    """Wait for what a device was asked to do."""
-    if kind == "cuda":
-        torch.cuda.synchronize()
 
 
 def products(precision: str, kind: str) -> Turns:

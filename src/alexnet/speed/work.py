@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from alexnet.accelerator import finish
 from alexnet.build import Job
 from alexnet.data import Source, decoded
 from alexnet.images import read_picture
 from alexnet.models import for_inference
-from alexnet.speed.limits import finish
 from alexnet.speed.turns import Turns
 from alexnet.training import BatchLike, train_step
 
