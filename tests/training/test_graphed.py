@@ -208,11 +208,12 @@ def test_graphs_train_to_the_same_bits(twin, model):
         (1, {"schedule": "plateau", "patience": 1, "max_cuts": 2, "epochs": 6}),
         (1, {"schedule": "steps", "cuts": (1, 2), "bias_cuts": 1, "epochs": 3}),
         (2, {"layer_lr": ("conv1=0", "conv2@1=0", "conv3@1=0.1"), "epochs": 3}),
+        (2, {"layer_lr": ("bn1=0", "bn2@1=0"), "model": "alexnet_small"}),
         (1, {"bias_lr_ratio": 0.0}),
         (1, {"weighted": True, "layer_momentum": ("conv2=0.5",), "bias_decay": False}),
         (1, {"precision": "bf16"}),
     ],
-    ids=["plateau", "steps", "frozen", "biases stay", "weighted", "bf16"],
+    ids=["plateau", "steps", "frozen", "frozen norms", "biases stay", "weighted", "bf16"],
 )
 def test_whatever_the_recipe_says_the_bits_are_the_same(twin, captures, fields):
     assert_trains_alike(twin, captures=captures, **fields)

@@ -56,6 +56,7 @@ class Stepper:
         device = next(network.parameters()).device
         self.sums = torch.zeros(2, dtype=torch.float64, device=device)
         self._changing = self._tensors()
+        self._layers = list(network.modules())
         self._graphed = None if capture is None else GraphedStep(capture, self._changing)
         self._why_no_graph = why_no_graph
 
@@ -114,7 +115,8 @@ class Stepper:
     def _frame(self, device: Device) -> Hashable:
         """Return what a graph is made for: which operators run, and on which memory."""
         places = tuple(each.data_ptr() for each in self._changing.values())
-        return device.precision, self._network.training, self._optimiser.plan(), places
+        modes = tuple(layer.training for layer in self._layers)
+        return device.precision, modes, self._optimiser.plan(), places
 
     def _tensors(self) -> dict[str, Tensor]:
         """Return every tensor that a step changes."""
