@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from alexnet.devices import share_cores
 from training import make_pictures
 from turns import Contender, compete, keep, rates, ratio, serve, table
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
+        share_cores()  # as the command line does
         ROLES[asked.role](asked)
         return
     with tempfile.TemporaryDirectory() as scratch:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from alexnet.devices import share_cores
 from training import make_pictures
 from turns import Contender, compete, keep, rates, serve, table
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
+        share_cores()  # as the command line does
         role(asked)
         return
     with tempfile.TemporaryDirectory() as scratch:

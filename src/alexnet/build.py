@@ -103,7 +103,7 @@ class Start:
 
     network: Network
     preprocessing: Preprocessing
-    origin: str  # digest of the weights that it was made of
+    origin: str | None  # digest of the weights that it was made of; None: of none
 
 
 def prepare(

@@ -99,14 +99,16 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
 
 
 def share_cores() -> None:
-    """Let threads that wait give their core away soon; works only before torch is imported.
+    """Settle how threads wait and where memory comes from, before torch is imported.
 
-    By default they look some hundred thousand times whether there is work, and hold a core that
-    another program, or another thread of this one, would use: beside one busy program training was
-    several times slower. What the environment says about it is left as it is.
+    Threads that wait give their core away soon. By default they look some hundred thousand times
+    whether there is work, and hold a core that another program, or another thread of this one,
+    would use: beside one busy program training was several times slower. What the environment says
+    about it is left as it is.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    _keep_freed_memory()
 
 
 def cores() -> int:
@@ -202,12 +204,18 @@ def _speeds(kind: str) -> dict[str, float]:
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc to keep large freed blocks: a step frees and takes the same ones again."""
+    """Tell glibc to keep large freed blocks: a step frees and takes the same ones again.
+
+    All threads take theirs from one place: one of their own would hold 64 MiB, less than a batch,
+    and the system would hand out and clear its memory again for each. Threads that ended before
+    this was said leave theirs to the next one.
+    """
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
-        m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3
+        m_trim_threshold, m_top_pad, m_mmap_threshold, m_arena_max = -1, -2, -3, -8
+        libc.mallopt(m_arena_max, 1)
         libc.mallopt(m_mmap_threshold, 1 << 30)
         libc.mallopt(m_trim_threshold, (1 << 31) - 1)
         libc.mallopt(m_top_pad, 256 << 20)

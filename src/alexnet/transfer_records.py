@@ -48,9 +48,20 @@ class Compared(Record):
     """One way to a classifier, measured on the same pictures and crops as the others."""
 
     name: str  # in words, such as "fine-tuned"
-    weights: str  # its file
-    results: Results
+    weights: str | None  # its file; None: it came to none
+    results: Results | None
     seconds: float  # of teaching it
+    remark: str | None = None  # a sentence where it went wrong
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Compared:
+        """Read what `to_json` gave."""
+        results = values["results"]
+        fields: dict[str, Any] = {
+            **values,
+            "results": Results.from_json(results) if results else None,
+        }
+        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,14 @@ from torch import nn
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.models import MODELS, build_model
 from alexnet.training import PaperMomentum, Rates
-from alexnet.transfer import finetuning_recipe, last_layer, with_new_head
+from alexnet.transfer import (
+    finetuning_recipe,
+    last_layer,
+    scratch_recipe,
+    with_first_weights,
+    with_new_head,
+)
+from alexnet.transfer.finetune import frozen_layers
 from alexnet.weights import load_weights
 
 SMALL = {"cifar_26pct": "fc5", "cifar_13pct": "fc5", "mlp": "fc3", "alexnet_small": "fc7"}
@@ -91,7 +98,7 @@ def multiples(network, recipe) -> dict[str, float]:
 @pytest.mark.parametrize(("new", "old"), [(0.01, 0.001), (0.02, 0.02), (0.003, 0.0), (1e-3, 1e-2)])
 def test_each_layer_learns_at_its_own_rate(weights, new, old):
     start = with_new_head(weights, 2)
-    recipe = finetuning_recipe(start, lr_new=new, lr_old=old, changes={})
+    recipe = finetuning_recipe(start, lr_new=new, lr_old=old, changes={}, head_epochs=0)
     head = SMALL[weights.model]
     for name, moved in multiples(start.network, recipe).items():
         wanted = new if name.startswith(f"{head}.") else old
@@ -165,3 +172,100 @@ def test_a_head_is_left_behind(saved, pictures):
     assert type(start.network) is type(build_model("cifar_26pct", classes=2))
     assert start.network.classes == 4
     assert torch.equal(start.network.state_dict()["conv1.weight"], weights.state["conv1.weight"])
+
+
+SMALL_LAYERS = ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "conv4", "bn4", "conv5", "bn5"]
+
+
+@pytest.mark.parametrize(
+    ("freeze", "wanted"),
+    [
+        ((), []),
+        (("conv1",), ["conv1", "bn1"]),
+        (("conv1..conv3",), SMALL_LAYERS[:6]),
+        (("conv2..conv2", "bn5"), ["conv2", "bn2", "bn5"]),
+        (("conv1..fc6",), [*SMALL_LAYERS, "fc6"]),
+    ],
+)
+def test_layers_are_frozen_by_name_and_by_range(freeze, wanted):
+    network = build_model("alexnet_small", classes=2)
+    assert sorted(frozen_layers(network, freeze)) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("freeze", "sentence"),
+    [
+        ("conv9", r'layer "conv9", which has no weights here\. Did you mean .* Layers: conv1, bn1'),
+        ("relu1", r'layer "relu1", which has no weights here'),
+        ("conv1..", r'layer "", which has no weights here'),
+        ("fc7", "fc7 cannot be frozen: it is the new last layer"),
+        ("conv1..fc7", "fc7 cannot be frozen"),
+        ("conv3..conv1", r'freeze: "conv3\.\.conv1" leads back; write conv1\.\.conv3\.'),
+    ],
+)
+def test_what_cannot_be_frozen_is_a_sentence(freeze, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        frozen_layers(build_model("alexnet_small", classes=2), [freeze])
+
+
+def test_first_the_head_then_all_but_the_frozen(weights):
+    start, head = with_new_head(weights, 2), SMALL[weights.model]
+    first = "fc1" if weights.model == "mlp" else "conv1"
+    changes = {"epochs": 20}
+    recipe = finetuning_recipe(
+        start, lr_new=0.01, lr_old=0.001, changes=changes, freeze=[first], head_epochs=5
+    )
+    optimiser = PaperMomentum(start.network, recipe)
+
+    def learning(epoch: int) -> set[str]:
+        optimiser.prepare(epoch)
+        named = start.network.named_parameters()
+        return {name.split(".")[0] for name, each in named if each.requires_grad}
+
+    every = {name.split(".")[0] for name, _ in start.network.named_parameters()}
+    assert learning(0) == learning(4) == {head}
+    assert learning(5) == learning(19) == every - {first, "bn1"}
+
+
+@pytest.mark.parametrize(("epochs", "alone"), [(1, 0), (9, 0), (20, 2), (35, 3)])
+def test_a_tenth_of_the_epochs_is_the_heads(weights, epochs, alone):
+    start = with_new_head(weights, 2)
+    recipe = finetuning_recipe(start, lr_new=0.1, lr_old=0.01, changes={"epochs": epochs})
+    begun = {text.partition("@")[2].partition("=")[0] for text in recipe.layer_lr if "@" in text}
+    assert begun == ({str(alone)} if alone else set())
+
+
+def test_no_epoch_for_the_old_layers_is_a_sentence(weights):
+    start, rates = with_new_head(weights, 2), {"lr_new": 0.01, "lr_old": 0.001}
+    for alone in (-1, 5, 6):
+        with pytest.raises(RecipeError, match=rf"leave some of 5 epochs for .*; got {alone}\."):
+            finetuning_recipe(start, **rates, changes={"epochs": 5}, head_epochs=alone)
+    frozen = finetuning_recipe(start, lr_new=0.01, lr_old=0, changes={"epochs": 5}, head_epochs=5)
+    assert all(text.endswith("=0") for text in frozen.layer_lr)
+
+
+def test_small_sets_are_seen_to_by_the_recipe(saved):
+    start = with_new_head(load_weights(saved("w")), 2)
+    recipe = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes={})
+    assert (recipe.class_weights, recipe.early_stop) == ("auto", 8)
+    assert (recipe.mean, recipe.crop_area) == ("image", 1)  # which no box can follow
+    plain = replace(start.preprocessing, mean=None)
+    recipe = finetuning_recipe(replace(start, preprocessing=plain), lr_new=1, lr_old=1, changes={})
+    assert recipe.crop_area == 0.35
+
+
+def test_from_scratch_is_on_the_same_terms(weights):
+    start = with_new_head(weights, 2)
+    changes = {"seed": 3, "val_fraction": 0.3, "batch": 16, "epochs": 30}
+    tuned = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes=changes)
+    fresh = with_first_weights(weights, tuned, 2)
+    recipe = scratch_recipe(fresh, tuned)
+    assert fresh.origin is None
+    assert fresh.preprocessing == weights.preprocessing
+    for name in (*changes, "model", "image_px", "crop_px", "fit", "mean", "class_weights"):
+        if name != "epochs":
+            assert getattr(recipe, name) == getattr(tuned, name), name
+    assert recipe.epochs >= 60
+    assert recipe.layer_lr == ()
+    known = build_model(weights.model, **{**weights.arguments, "classes": 2}, seed=3).state_dict()
+    assert all(torch.equal(known[name], each) for name, each in fresh.network.state_dict().items())

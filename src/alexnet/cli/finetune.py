@@ -8,7 +8,7 @@ from alexnet.cli.default_weights import weights_and_source
 from alexnet.cli.flags import Place, optional_path, recipe_flags
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
-from alexnet.records import TrainReport
+from alexnet.transfer_records import Compared, FinetuneReport
 
 if TYPE_CHECKING:
     from alexnet.build import Job
@@ -23,6 +23,10 @@ def finetune(
     *,
     lr_new: float = 0.01,
     lr_old: float = 0.001,
+    freeze: tuple[str, ...] = (),
+    head_epochs: int | None = None,
+    compare: bool = False,
+    crops: Literal[1, 5, 10] = 1,
     run: Place | None = None,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
@@ -32,11 +36,11 @@ def finetune(
     save_every: float | str = 10.0,
     anew: bool = False,
     **changes: Unpack[RecipeChanges],
-) -> TrainReport:
+) -> FinetuneReport:
     """Go on from trained weights on the pictures and classes of another source.
 
-    The last layer is replaced by a new one for the source's classes; all others are kept and learn
-    slowly. The preprocessing of the weights is kept.
+    The last layer is replaced by a new one for the source's classes, which learns alone at first;
+    all others are kept and learn slowly then. The preprocessing of the weights is kept.
 
     Args:
         weights: weights file, or the run folder that holds one; left out: small-200, which comes
@@ -44,6 +48,11 @@ def finetune(
         source: labelled pictures, as for train.
         lr_new: learning rate of the new last layer.
         lr_old: learning rate of the layers that are kept; 0 freezes them.
+        freeze: layers that stay as they are: names, or ranges such as conv1..conv3.
+        head_epochs: epochs, of all, in which the new last layer learns alone; none: a tenth.
+        compare: also train the same network from scratch, and a logistic head on its features, and
+            measure the three on the same held-out pictures.
+        crops: with --compare: views of each picture whose answers are averaged.
         run: run folder; none: runs/<date>-<source>-<model>.
         cache: auto keeps the decoded pictures in the cache folder, none in memory.
         unreadable: skip names unreadable pictures in a list, fail stops at the first one.
@@ -58,7 +67,7 @@ def finetune(
         **changes: any field of the recipe.
 
     Returns:
-        The report, as `train` gives it.
+        The report, as `train` gives it, and what it was compared with.
 
     Raises:
         WeightsError: the weights cannot be read.
@@ -66,6 +75,7 @@ def finetune(
         AlexNetError: as for `train`.
     """
     from alexnet.build import Packing, prepare
+    from alexnet.cli.comparison import compare_ways, refuse_nothing_held_out
     from alexnet.cli.session import conduct
     from alexnet.data import open_source
     from alexnet.devices import choose_device
@@ -77,16 +87,27 @@ def finetune(
         raise RecipeError(f"lr_new must be above 0 and lr_old at least 0; got {lr_new}, {lr_old}.")
     chosen, place = weights_and_source(weights, source)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
+    jobs: list[Job] = []
 
     def make() -> Job:
         pictures = open_source(place)
         seed = changes.get("seed", 0)
         start = with_new_head(load_weights(chosen), len(pictures.classes), seed=seed)
-        recipe = finetuning_recipe(start, lr_new=lr_new, lr_old=lr_old, changes=changes)
+        recipe = finetuning_recipe(
+            start,
+            lr_new=lr_new,
+            lr_old=lr_old,
+            changes=changes,
+            freeze=freeze,
+            head_epochs=head_epochs,
+        )
         device = choose_device(precision, threads)
-        return prepare(pictures, recipe, device=device, packing=packing, start=start)
+        jobs.append(prepare(pictures, recipe, device=device, packing=packing, start=start))
+        if compare:
+            refuse_nothing_held_out(jobs[-1])
+        return jobs[-1]
 
-    return conduct(
+    report = conduct(
         make,
         place,
         optional_path(run),
@@ -95,3 +116,15 @@ def finetune(
         precision=precision,
         threads=threads,
     )
+    compared: list[Compared] = []
+    if compare:
+        compared = compare_ways(
+            report,
+            jobs[-1],
+            load_weights(chosen),
+            place,
+            crops=crops,
+            precision=precision,
+            threads=threads,
+        )
+    return FinetuneReport(**vars(report), compared=compared)

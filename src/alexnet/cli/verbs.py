@@ -59,7 +59,7 @@ _VERBS = (
     Verb(
         "finetune",
         "Go on from trained weights on the pictures and classes of another source.",
-        "alexnet.cli.show_train:render",
+        "alexnet.cli.show_finetune:render",
     ),
     Verb(
         "search",

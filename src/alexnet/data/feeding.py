@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -23,15 +22,15 @@ from torch import Tensor
 
 from alexnet.accelerator import Lane, finish, free_bytes, mark, pinned, reach
 from alexnet.data.augmentation import Draw
-from alexnet.data.batches import Batch, Crops, Part
+from alexnet.data.batches import Batch, Part
+from alexnet.data.crops import crops_by_cores
 from alexnet.data.pack import Pack
 from alexnet.data.prefetch import prefetched
-from alexnet.devices import cores
 from alexnet.images import Finisher, Preprocessing
 from alexnet.progress import track
 from alexnet.words import bytes_in_words
 
-__all__ = ["AHEAD", "Feeder", "crops_by_cores"]
+__all__ = ["AHEAD", "Feeder"]
 
 AHEAD = 2
 """Batches prepared before they are asked for."""
@@ -182,38 +181,3 @@ class Feeder:
             )
             return None
         return found
-
-
-def crops_by_cores(
-    pack: Pack, rule: Preprocessing, parts: Iterator[Part], device_kind: str = "cpu"
-) -> Generator[Crops]:
-    """Yield batches of bytes, each cut by several threads.
-
-    Args:
-        pack: where the stored pictures lie.
-        rule: says the sizes.
-        parts: what the batches are made of.
-        device_kind: where they are going to be copied: pinned memory for "cuda".
-    """
-    c, threads = rule.crop_px, cores()
-
-    def cut(indices: NDArray[np.int64], draw: Draw, part: slice, crops: NDArray[np.uint8]) -> None:
-        rule.cut(
-            pack.read(indices[part]),
-            draw.top[part],
-            draw.left[part],
-            draw.mirror[part],
-            None if draw.boxes is None else draw.boxes[part],
-            into=crops[part],
-        )
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="crops") as pool:
-        for indices, draw in parts:
-            found = pinned((len(indices), c, c, 3), torch.uint8, device_kind)
-            crops: NDArray[np.uint8] = found.numpy()
-            step = -(-len(indices) // threads)
-            pieces = [slice(i, i + step) for i in range(0, len(indices), step)]
-            tasks = [pool.submit(cut, indices, draw, piece, crops) for piece in pieces]
-            for task in tasks:
-                task.result()
-            yield Crops(found, draw, pack.labels[indices], indices)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from alexnet.errors import SourceError
-from alexnet.images.claims import absurd_claim, absurd_tags
+from alexnet.images.claims import absurd_claim, absurd_tags, exif_of_jpeg
 from alexnet.images.converting import rgb
 from alexnet.images.silence import silence_libraries
 
@@ -223,7 +223,7 @@ def _plain_jpeg(data: bytes, name: str, least_px: int | None, passing: bool) -> 
             )
     except ValueError:  # damaged, or merely odd: Pillow tells the two apart
         return None
-    orientation = _orientation_of_jpeg(data) if b"Exif\x00\x00" in data[:65536] else 1
+    orientation = _orientation_of_jpeg(data) if exif_of_jpeg(data) else 1
     return Decoded(pixels, (height, width), factor, orientation)
 
 

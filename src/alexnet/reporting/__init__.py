@@ -9,12 +9,13 @@ from alexnet.reporting.evidence import PictureOf, ReportEvidence
 from alexnet.reporting.range_page import write_range_page
 from alexnet.reporting.steps import preprocessing_in_words
 from alexnet.reporting.study_write import write_study_report
-from alexnet.reporting.write import redraw_report, write_report
+from alexnet.reporting.write import add_comparison, redraw_report, write_report
 from alexnet.reporting.write_check import refuse_other, write_check
 
 __all__ = [
     "PictureOf",
     "ReportEvidence",
+    "add_comparison",
     "preprocessing_in_words",
     "redraw_report",
     "refuse_other",

@@ -48,6 +48,8 @@ class ReportEvidence:
         split_sizes: pictures in each split.
         skipped: pictures that could not be read: path and reason.
         notes: sentences worth reading before the figures are believed.
+        compared: other ways to a classifier, as plain values (`Compared.to_json()`), this one first
+            or last; may be empty.
 
     Raises:
         RunError: the lengths and shapes do not fit together.
@@ -72,6 +74,7 @@ class ReportEvidence:
     split_sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     skipped: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
+    compared: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         n, k = len(self.paths), len(self.classes)

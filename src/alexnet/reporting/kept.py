@@ -41,6 +41,7 @@ def keep_evidence(folder: Path, evidence: ReportEvidence, album: Album) -> None:
         "paths": list(evidence.paths),
         "epochs": [each.to_json() for each in evidence.epochs],
         "results": evidence.results.to_json(),
+        "compared": list(evidence.compared),
     }
     items = sorted(album.encoded)
     arrays: dict[str, NDArray[Any]] = {
@@ -95,6 +96,7 @@ def _evidence(
     evidence = ReportEvidence(
         **plain,
         paths=words["paths"],
+        compared=words.get("compared", []),
         epochs=[_epoch(each) for each in words["epochs"]],
         results=Results.from_json(words["results"]),
         labels=arrays["labels"],

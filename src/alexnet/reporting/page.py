@@ -19,6 +19,7 @@ from alexnet.reporting.sections import (
     repeat,
     what_was_done,
 )
+from alexnet.reporting.ways import draw_ways
 
 __all__ = ["draw_page"]
 
@@ -50,6 +51,7 @@ def _sections(
         else element("p", "No training was recorded here.", class_="empty")
     )
     return [
+        *_ways(evidence),
         Section(
             "curves",
             "Training",
@@ -91,3 +93,12 @@ def _sections(
             "repeat", "Once more", "The same command makes the same run.", repeat(evidence, files)
         ),
     ]
+
+
+def _ways(evidence: ReportEvidence) -> list[Section]:
+    if not evidence.compared:
+        return []
+    crops = next((each["results"]["crops"] for each in evidence.compared if each["results"]), 1)
+    views = "the centre crop" if crops == 1 else f"the mean of {crops} crops"
+    explanation = f"The same pictures, the same split, {views} of each held-out picture."
+    return [Section("ways", "Other ways", explanation, draw_ways(evidence.compared))]

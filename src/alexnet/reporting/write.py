@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from alexnet.errors import AlexNetError, RunError
 from alexnet.files import replace_file
@@ -15,7 +18,7 @@ from alexnet.reporting.kept import keep_evidence, load_evidence
 from alexnet.reporting.page import draw_page
 from alexnet.reporting.tables import write_tables
 
-__all__ = ["redraw_report", "write_report"]
+__all__ = ["add_comparison", "redraw_report", "write_report"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,25 @@ def redraw_report(run_folder: Path) -> Path:
     if not run_folder.is_dir():
         raise RunError(f"There is no run folder {run_folder}. Name the folder that train made.")
     evidence, album = load_evidence(run_folder / "report")
+    return _draw(run_folder / "report", evidence, album)
+
+
+def add_comparison(run_folder: Path, compared: Sequence[Mapping[str, Any]]) -> Path:
+    """Put other ways to a classifier on the page of a run, and keep them with its evidence.
+
+    Args:
+        run_folder: a run with a report.
+        compared: as plain values (`Compared.to_json()`), in order.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunError: nothing was kept, it is damaged, or the disk refuses.
+    """
+    evidence, album = load_evidence(run_folder / "report")
+    evidence = dataclasses.replace(evidence, compared=compared)
+    keep_evidence(run_folder / "report", evidence, album)
     return _draw(run_folder / "report", evidence, album)
 
 

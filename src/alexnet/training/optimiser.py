@@ -23,6 +23,9 @@ from alexnet.recipe import LayerSetting, Recipe
 __all__ = ["PaperMomentum", "Rates"]
 
 
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
 @dataclass(frozen=True)
 class Rates:
     """The learning rates of one step, before a layer's own multiple."""
@@ -70,6 +73,7 @@ class PaperMomentum:
         decays = _settings(recipe.layer_decay, "layer_decay", names)
         momenta = _settings(recipe.layer_momentum, "layer_momentum", names)
         self.slots: dict[str, _Slot] = {}
+        self._network = network
         for name, parameter in network.named_parameters():
             layer, _, kind = name.rpartition(".")
             is_bias = kind == "bias" or parameter.dim() <= 1
@@ -85,9 +89,17 @@ class PaperMomentum:
             )
 
     def prepare(self, epoch: int) -> None:
-        """Switch the gradients of frozen layers off before an epoch, and of the others on."""
+        """Switch the gradients of frozen layers off before an epoch, and of the others on.
+
+        A frozen batch normalisation goes by the mean and deviation that it knows, and learns none
+        from the batches: call this after the network was set to train.
+        """
         for slot in self.slots.values():
             slot.parameter.requires_grad_(slot.multiple(epoch) > 0)
+        for layer in self._network.modules():
+            own = [*layer.parameters(recurse=False)]
+            if isinstance(layer, _BATCH_NORMS) and own and not any(p.requires_grad for p in own):
+                layer.eval()
 
     @torch.no_grad()
     def step(self, rates: Rates) -> None:
