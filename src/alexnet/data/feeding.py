@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -23,15 +22,15 @@ from torch import Tensor
 
 from alexnet.accelerator import Lane, finish, free_bytes, mark, pinned, reach
 from alexnet.data.augmentation import Draw
-from alexnet.data.batches import Batch, Crops, Part
+from alexnet.data.batches import Batch, Part
+from alexnet.data.crops import crops_by_cores
 from alexnet.data.pack import Pack
 from alexnet.data.prefetch import prefetched
-from alexnet.devices import cores
 from alexnet.images import Finisher, Preprocessing
 from alexnet.progress import track
 from alexnet.words import bytes_in_words
 
-__all__ = ["AHEAD", "Feeder", "crops_by_cores"]
+__all__ = ["AHEAD", "Feeder"]
 
 AHEAD = 2
 """Batches prepared before they are asked for."""
@@ -182,55 +181,3 @@ class Feeder:
             )
             return None
         return found
-
-
-def crops_by_cores(
-    pack: Pack, rule: Preprocessing, parts: Iterator[Part], device_kind: str = "cpu"
-) -> Generator[Crops]:
-    """Yield batches of bytes, each cut by several threads while the next one is drawn.
-
-    Args:
-        pack: where the stored pictures lie.
-        rule: says the sizes.
-        parts: what the batches are made of.
-        device_kind: where they are going to be copied: pinned memory for "cuda".
-    """
-    under_way: deque[tuple[Crops, list[Future[None]]]] = deque()
-    with ThreadPoolExecutor(cores(), thread_name_prefix="crops") as pool:
-        for part in parts:
-            under_way.append(_under_way(pool, pack, rule, part, device_kind))
-            if len(under_way) > 1:
-                yield _done(*under_way.popleft())
-        while under_way:
-            yield _done(*under_way.popleft())
-
-
-def _under_way(
-    pool: ThreadPoolExecutor, pack: Pack, rule: Preprocessing, part: Part, device_kind: str
-) -> tuple[Crops, list[Future[None]]]:
-    """Let the pool cut a batch; return it with what is waited for."""
-    indices, draw = part
-    n, c = len(indices), rule.crop_px
-    found = pinned((n, c, c, 3), torch.uint8, device_kind)
-    crops: NDArray[np.uint8] = found.numpy()
-
-    def cut(piece: slice) -> None:
-        rule.cut(
-            pack.read(indices[piece]),
-            draw.top[piece],
-            draw.left[piece],
-            draw.mirror[piece],
-            None if draw.boxes is None else draw.boxes[piece],
-            into=crops[piece],
-        )
-
-    step = -(-n // cores())
-    tasks = [pool.submit(cut, slice(i, i + step)) for i in range(0, n, step)]
-    return Crops(found, draw, pack.labels[indices], indices), tasks
-
-
-def _done(crops: Crops, tasks: list[Future[None]]) -> Crops:
-    """Return crops when they are cut."""
-    for task in tasks:
-        task.result()
-    return crops

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from alexnet.data.augmentation import Augmentation
 from alexnet.data.batches import Batch, Crops, Part
-from alexnet.data.feeding import AHEAD, Feeder, crops_by_cores
+from alexnet.data.crops import crops_by_cores
+from alexnet.data.feeding import AHEAD, Feeder
 from alexnet.data.pack import Pack
 from alexnet.data.prefetch import prefetched
 from alexnet.data.sampling import EpochOrder, balanced, shuffled
