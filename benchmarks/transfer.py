@@ -21,12 +21,13 @@ from collections import Counter
 from pathlib import Path
 
 from alexnet import features, finetune
-from alexnet.devices import cores, processor
+from alexnet.devices import cores, processor, share_cores
 from alexnet.transfer_records import FinetuneReport
 from turns import keep
 
 
 def main() -> None:
+    share_cores()  # as the command line does
     asked = _arguments()
     source = asked.source
     if asked.per_class:
