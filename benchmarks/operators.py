@@ -46,13 +46,13 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
     asked.pack = scratch / "pack"
     alexnet.pack(folder, asked.pack, image_px=image_px)
     training = begun(asked)
-    update: Any = training.optimiser.step
+    update: Any = training.optimiser.move
 
-    def named_update(rates: Any) -> None:
+    def named_update() -> None:
         with record_function("update of the weights"):
-            update(rates)
+            update()
 
-    training.optimiser.step = named_update
+    training.optimiser.move = named_update
     batches = endless(training.batches)
     for _ in range(3):
         train_step(training, next(batches))
