@@ -84,6 +84,8 @@ def test_from_scratch_that_stands_still_is_a_row_with_a_remark(
         (["--freeze", "fc3"], "fc3 cannot be frozen: it is the new last layer"),
         (["--head-epochs", "2"], "leave some of 2 epochs for the other layers; got 2."),
         (["--lr-old", "-1"], "lr_old at least 0; got 0.01, -1.0."),
+        (["--lr", "0.1"], "lr is two rates here: --lr-new of the new last layer and --lr-old"),
+        (["--crops", "10"], "crops is for --compare."),
     ],
 )
 def test_mistakes_are_sentences(alexnet, trained, tmp_path, words, sentence):
@@ -104,3 +106,15 @@ def test_frozen_layers_keep_their_bits(trained, tmp_path):
     before, after = load_weights(trained.run).state, load_weights(report.weights).state
     assert (before["fc1.weight"] == after["fc1.weight"]).all()
     assert (before["fc2.weight"] != after["fc2.weight"]).any()
+
+
+def test_what_ships_is_not_got(alexnet):
+    said = alexnet("weights", "get", "small-200")
+    assert (said.code, said.out) == (2, "")
+    assert 'The weights "small-200" come with the package: there is nothing to get.' in said.err
+
+
+def test_a_picture_that_is_not_there_is_not_taken_for_weights(alexnet, tmp_path):
+    said = alexnet("predict", tmp_path / "photo.jpg")
+    assert (said.code, said.out) == (2, "")
+    assert "photo.jpg is not there. Look at the name of the picture." in said.err

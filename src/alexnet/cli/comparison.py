@@ -17,6 +17,7 @@ from alexnet.reporting import add_comparison
 from alexnet.transfer import scratch_recipe, teach_head, with_first_weights
 from alexnet.transfer_records import Compared
 from alexnet.weights import Weights, load_weights, save_weights
+from alexnet.words import counted
 
 __all__ = ["compare_ways", "refuse_nothing_held_out"]
 
@@ -69,7 +70,6 @@ def compare_ways(
         kept = read_json(run / _KEPT)
         if kept["asked"] == asked:
             return [Compared.from_json(each) for each in kept["compared"]]
-    _log.info("Comparing: the same network from scratch.")
     scratch = _from_scratch(run, job, base, source, crops, precision, threads)
     _log.info("Comparing: a logistic head on the features.")
     compared = [
@@ -101,6 +101,7 @@ def _from_scratch(
     """Train the network with its first weights, in a run of its own that can be continued."""
     classes = len(job.pack.classes)
     recipe = scratch_recipe(with_first_weights(base, job.recipe, classes), job.recipe)
+    _log.info("Comparing: the same network from scratch, for %s.", counted(recipe.epochs, "epoch"))
 
     def make() -> Job:
         start = with_first_weights(base, recipe, classes)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet.cli.flags import Place
+from alexnet.errors import SourceError
 from alexnet.weights_names import DEFAULT, FILE_NAME
 
 __all__ = ["weights_and_pictures", "weights_and_source"]
@@ -23,10 +24,16 @@ def weights_and_pictures(weights: Place, pictures: Sequence[Place]) -> tuple[Pat
 
     Pictures are: "-", a file that is not called as weights are anywhere, and, where no picture is
     named beside it, a folder without weights in it.
+
+    Raises:
+        SourceError: the one word names a file that is not there, and not as weights are called.
     """
     first = Path(weights)
     alone = first.is_dir() and not pictures and not (first / FILE_NAME).is_file()
-    picture = first.is_file() and first.suffix.lower() not in _OF_WEIGHTS
+    named = first.suffix.lower() in _OF_WEIGHTS
+    picture = first.is_file() and not named
+    if not pictures and not first.exists() and first.suffix and not named:
+        raise SourceError(f"{first} is not there. Look at the name of the picture.")
     if str(first) == "-" or alone or picture:
         return Path(DEFAULT), [weights, *pictures]
     return first, list(pictures)

@@ -85,6 +85,15 @@ def finetune(
 
     if lr_new <= 0 or lr_old < 0:
         raise RecipeError(f"lr_new must be above 0 and lr_old at least 0; got {lr_new}, {lr_old}.")
+    if "lr" in changes:
+        raise RecipeError(
+            "lr is two rates here: --lr-new of the new last layer and --lr-old of the others."
+        )
+    if crops > 1 and not compare:
+        raise RecipeError(
+            "crops is for --compare. To measure fine-tuned weights on more crops write: alexnet "
+            "evaluate RUN SOURCE --crops 10"
+        )
     chosen, place = weights_and_source(weights, source)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     jobs: list[Job] = []

@@ -179,7 +179,8 @@ def frozen_layers(network: Network, freeze: Sequence[str]) -> set[str]:
             if name not in layers:
                 raise RecipeError(
                     f'freeze names the layer "{name}", which has no weights here.'
-                    f"{did_you_mean(name, layers)} Layers: {', '.join(layers)}."
+                    f"{did_you_mean(name, layers)} Layers: {', '.join(layers)}; "
+                    f"{last} is the new last one, which cannot be frozen."
                 )
         start, stop = map(layers.index, ends)
         if stop < start:

@@ -250,10 +250,13 @@ class _Fetching:
         return f"nothing came for {self.wanted.timeout_s:g} s"
 
     def _offline(self, reason: object) -> WeightsError:
-        host = urlsplit(self.url).hostname
+        host, published = urlsplit(self.url).hostname, self.wanted.url
+        advice = f"name a mirror in {MIRROR}"
+        if self.url != published:
+            advice = f"name another mirror in {MIRROR}, or none"
         return WeightsError(
-            f"There is no connection to {host} ({reason}). Connect to the network; or name a "
-            f"mirror in {MIRROR}; or fetch {self.url} elsewhere and put it here as {self.path}."
+            f"There is no connection to {host} ({reason}). Connect to the network; or {advice}; or "
+            f"fetch {published} elsewhere and put it here as {self.path}."
         )
 
     def _have(self) -> int:

@@ -175,7 +175,8 @@ def _read_tensors(
     except (SafetensorError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise WeightsError(
             f"{file} is not a whole safetensors file ({error}): it was cut, damaged, or is "
-            "something else. Copy it again, or train it again."
+            "something else. Copy it again, or train it again; other programs' files come in by: "
+            "alexnet import."
         ) from error
 
 

@@ -8,6 +8,7 @@ from alexnet.errors import WeightsError, did_you_mean
 from alexnet.files import cache_folder
 from alexnet.records import PublishedWeights, WeightsDownload
 from alexnet.weights.download import Wanted, download
+from alexnet.weights.shipped import shipped_file
 
 __all__ = ["PUBLISHED", "get_weights"]
 
@@ -44,6 +45,11 @@ def get_weights(name: str, folder: Path | None = None) -> WeightsDownload:
             published.
         RunError: the disk refuses.
     """
+    if shipped_file(name) is not None:
+        raise WeightsError(
+            f'The weights "{name}" come with the package: there is nothing to get. Name them where '
+            f"weights are asked for, as in: alexnet predict {name} photo.jpg"
+        )
     if name not in PUBLISHED:
         raise WeightsError(
             f'There are no published weights "{name}".{did_you_mean(name, PUBLISHED)} '
