@@ -133,7 +133,8 @@ def keep(name: str, facts: dict[str, Any]) -> Path:
     path = RESULTS / f"{datetime.date.today().isoformat()}-{slug}.json"
     path.parent.mkdir(exist_ok=True)
     kept = json.loads(path.read_text()) if path.is_file() else {}
-    kept[name] = {"command": [Path(sys.argv[0]).name, *sys.argv[1:]], **facts}
+    words = [Path(each).name if os.sep in each else each for each in sys.argv]
+    kept[name] = {"command": words, **facts}
     path.write_text(json.dumps(kept, indent=2) + "\n")
     return path
 
