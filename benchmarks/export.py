@@ -66,7 +66,7 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
                 pictures=asked.pictures,
             )
             name = f"{form} {precision}"
-            facts[name] = told.to_json()
+            facts[name] = {**told.to_json(), "out": out.name}
             share = ["" if x is None else f"{x:.2%}" for x in (told.top1_after, told.top1_before)]
             print(
                 f"| {name} | {told.bytes / 1e6:.2f} | {share[0]} | {share[1]} | "
