@@ -19,19 +19,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from turns import Contender, compete, keep, rates, ratio, serve, table
+from steps import begun, endless, prepared
+from turns import Contender, arguments, compete, keep, rates, ratio, serve, table
 
 SETTLED = 20  # steps between two waits: a program may be ahead of its card, but not without end
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__, seconds=12.0)
     parser.add_argument("source", type=Path, help="JPEG files in one folder per class")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of each turn")
-    parser.add_argument("--only", nargs="*", help="names of contenders")
-    parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     import torch
@@ -101,26 +98,15 @@ def settled(step: Callable[[], int]) -> Callable[[], int]:
 
 def ours(asked: argparse.Namespace, *, there: bool = True) -> None:
     """Serve whole steps of our training, from a pack."""
-    from alexnet.build import Packing, prepare
     from alexnet.data import feeding, open_pack
-    from alexnet.devices import choose_device
     from alexnet.nn import normalisation_in
-    from alexnet.recipes import choose_recipe
     from alexnet.training import train_step
 
     if not there:
         feeding.free_bytes = lambda kind: 0
-    device = choose_device()
-    changes = {"model": "alexnet", "batch": asked.batch, "lr": 1e-4, "schedule": "constant"}
-    recipe = choose_recipe(None, changes)
-    job = prepare(open_pack(asked.pack), recipe, device=device, packing=Packing())
-    feeding_form = job.loader.open()
-    training = job.training
-    training.network.train()
-    training.optimiser.prepare(0)
-    batches = itertools.chain.from_iterable(
-        training.batches(epoch, 0) for epoch in itertools.count()
-    )
+    job = prepared(open_pack(asked.pack), "alexnet", asked.batch)
+    feeding_form, training = job.loader.open(), begun(job)
+    device, batches = training.device, endless(training.batches)
     form = normalisation_in(training.network, device.kind)
     serve(
         settled(lambda: train_step(training, next(batches))[2]),

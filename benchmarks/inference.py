@@ -11,7 +11,6 @@ medians and ratios and keeps them in benchmarks/results.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from turns import Contender, compete, keep, rates, ratio, serve, table
+from turns import Contender, arguments, compete, keep, rates, ratio, serve, table
 
 Answer = Callable[[], Any]
 _NEEDS = {
@@ -30,12 +29,8 @@ _NEEDS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__, seconds=3.0, rounds=7)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
-    parser.add_argument("--only", nargs="*", help="names of contenders")
-    parser.add_argument("--role", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
         role(asked.role, asked.batch)

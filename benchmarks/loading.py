@@ -11,7 +11,6 @@ training steps on one batch that lies ready. The last two tell what feeding cost
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import sys
 import tempfile
@@ -19,21 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.devices import share_cores
+from steps import begun, endless, prepared
 from training import make_pictures
-from turns import Contender, compete, keep, rates, ratio, serve, table
+from turns import Contender, arguments, compete, keep, rates, ratio, serve, table
 
 DISTINCT = 64
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__, seconds=5.0)
     parser.add_argument("--model", default="alexnet")
     parser.add_argument("--pictures", type=int, default=2048)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
-    parser.add_argument("--only", nargs="*", help="names of contenders")
-    parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
@@ -77,38 +73,23 @@ def many_pictures(folder: Path, count: int, image_px: int) -> Path:
 
 
 def job(asked: argparse.Namespace) -> Any:
-    """Return a training from the pack, as `alexnet train` would prepare it."""
-    from alexnet.build import Packing, prepare
+    """Return a training from the pack."""
     from alexnet.data import open_pack
-    from alexnet.devices import choose_device
-    from alexnet.recipes import choose_recipe
 
-    changes = {"model": asked.model, "batch": asked.batch, "lr": 1e-4, "schedule": "constant"}
-    recipe = choose_recipe(None, changes)
-    return prepare(open_pack(asked.pack), recipe, device=choose_device(), packing=Packing())
-
-
-def loader(asked: argparse.Namespace) -> Any:
-    """Return the loader of such a training; its method `epoch` is all that the training knows."""
-    return job(asked).training.batches.__self__
-
-
-def endless(batches: Any) -> Any:
-    """Yield the batches of all epochs."""
-    return itertools.chain.from_iterable(batches(epoch, 0) for epoch in itertools.count())
+    return prepared(open_pack(asked.pack), asked.model, asked.batch)
 
 
 def crops(asked: argparse.Namespace) -> None:
     """Serve crops as bytes."""
     from alexnet.devices import cores
 
-    stream = endless(loader(asked).crops)
+    stream = endless(job(asked).loader.crops)
     serve(lambda: len(next(stream).labels), note=f"uint8, {cores()} threads")
 
 
 def numbers(asked: argparse.Namespace) -> None:
     """Serve batches as a processor takes them."""
-    stream = endless(loader(asked).epoch)
+    stream = endless(job(asked).loader.epoch)
     serve(lambda: len(next(stream).labels), note="float32, one thread")
 
 
@@ -116,7 +97,7 @@ def fed(asked: argparse.Namespace) -> None:
     """Serve training steps on batches as they come."""
     from alexnet.training import train_step
 
-    training = begun(asked)
+    training = begun(job(asked))
     stream = endless(training.batches)
     serve(lambda: train_step(training, next(stream))[2], note=training.device.precision)
 
@@ -125,16 +106,9 @@ def ready(asked: argparse.Namespace) -> None:
     """Serve training steps on one batch again and again."""
     from alexnet.training import train_step
 
-    training = begun(asked)
+    training = begun(job(asked))
     batch = next(iter(training.batches(0, 0)))
     serve(lambda: train_step(training, batch)[2], note=training.device.precision)
-
-
-def begun(asked: argparse.Namespace) -> Any:
-    training = job(asked).training
-    training.network.train()
-    training.optimiser.prepare(0)
-    return training
 
 
 ROLES = {

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from loading import begun, endless, many_pictures
+from loading import job, many_pictures
+from steps import begun, endless
 from turns import keep
 
 
@@ -45,7 +46,7 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
     folder = many_pictures(scratch / "pictures", asked.pictures, image_px)
     asked.pack = scratch / "pack"
     alexnet.pack(folder, asked.pack, image_px=image_px)
-    training = begun(asked)
+    training = begun(job(asked))
     update: Any = training.optimiser.move
 
     def named_update() -> None:

@@ -11,29 +11,25 @@ peers/plain.py. Prints medians and ratios and keeps them in benchmarks/results.
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from turns import Contender, compete, keep, rates, ratio, serve, table
+from steps import begun, endless, prepared
+from turns import Contender, arguments, compete, keep, rates, ratio, serve, table
 
 PLAIN = Path(__file__).resolve().parent / "peers" / "plain.py"
 _SIZES = {"alexnet": (500, 375)}  # of the pictures that are made where no source is named
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__, seconds=12.0)
     parser.add_argument("--model", default="alexnet")
     parser.add_argument("--source", type=Path, help="JPEG files in one folder per class")
     parser.add_argument("--pictures", type=int, default=1024, help="made where no source is named")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of each turn")
-    parser.add_argument("--only", nargs="*", help="names of contenders")
-    parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
@@ -91,28 +87,18 @@ def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -
     """Serve whole steps of our training."""
     from torch import nn
 
-    from alexnet.build import Packing, prepare
     from alexnet.data import open_pack, open_source
-    from alexnet.devices import choose_device
     from alexnet.nn import ResponseNorm, normalisation_form
-    from alexnet.recipes import choose_recipe
     from alexnet.training import train_step
 
-    device = choose_device()
     source = open_pack(asked.pack) if packed else open_source(asked.source)
-    changes = {"model": asked.model, "batch": asked.batch, "lr": 1e-4, "schedule": "constant"}
-    recipe = choose_recipe(None, changes)
-    job = prepare(source, recipe, device=device, packing=Packing())
+    job = prepared(source, asked.model, asked.batch)
     if not norm:
         for name, layer in list(job.network.named_children()):
             if isinstance(layer, ResponseNorm):
                 setattr(job.network, name, nn.Identity())
-    training = job.training
-    training.network.train()
-    training.optimiser.prepare(0)
-    batches = itertools.chain.from_iterable(
-        training.batches(epoch, 0) for epoch in itertools.count()
-    )
+    training = begun(job)
+    device, batches = training.device, endless(training.batches)
 
     def step() -> int:
         return train_step(training, next(batches))[2]

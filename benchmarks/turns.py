@@ -9,6 +9,7 @@ A contender is a program that calls `serve` with a function that does one step.
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import os
@@ -23,6 +24,24 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def arguments(
+    description: str | None, *, seconds: float, rounds: int = 5
+) -> argparse.ArgumentParser:
+    """Return a parser that knows what every benchmark in turns is asked.
+
+    Args:
+        description: of the benchmark.
+        seconds: of each turn, where nothing is said.
+        rounds: likewise.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--seconds", type=float, default=seconds, help="of each turn")
+    parser.add_argument("--only", nargs="*", help="names of contenders")
+    parser.add_argument("--role", help=argparse.SUPPRESS)
+    return parser
 
 
 def serve(step: Callable[[], int], *, note: str = "") -> None:

@@ -1,0 +1,31 @@
+"""Our training as the contenders of several benchmarks use it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+
+def prepared(source: Any, model: str, batch: int) -> Any:
+    """Return the job of a training on a source or a pack, as `alexnet train` would prepare it."""
+    from alexnet.build import Packing, prepare
+    from alexnet.devices import choose_device
+    from alexnet.recipes import choose_recipe
+
+    changes = {"model": model, "batch": batch, "lr": 1e-4, "schedule": "constant"}
+    recipe = choose_recipe(None, changes)
+    return prepare(source, recipe, device=choose_device(), packing=Packing())
+
+
+def begun(job: Any) -> Any:
+    """Return the training of a job, ready for its first step."""
+    training = job.training
+    training.network.train()
+    training.optimiser.prepare(0)
+    return training
+
+
+def endless(batches: Callable[[int, int], Iterable[Any]]) -> Iterator[Any]:
+    """Yield the batches of all epochs."""
+    return itertools.chain.from_iterable(batches(epoch, 0) for epoch in itertools.count())
