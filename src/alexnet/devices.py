@@ -217,9 +217,8 @@ def _compute_exactly() -> None:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.benchmark = (
-        False  # a stopwatch would choose another one in another process
-    )
+    # by a stopwatch another process would choose another one
+    torch.backends.cudnn.benchmark = False
 
 
 def _keep_freed_memory() -> None:

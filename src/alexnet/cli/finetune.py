@@ -75,7 +75,7 @@ def finetune(
         AlexNetError: as for `train`.
     """
     from alexnet.build import Packing, prepare
-    from alexnet.cli.comparison import compare_ways, refuse_nothing_held_out
+    from alexnet.cli.comparison import Comparison, refuse_nothing_held_out
     from alexnet.cli.session import conduct
     from alexnet.data import open_source
     from alexnet.devices import choose_device
@@ -127,13 +127,8 @@ def finetune(
     )
     compared: list[Compared] = []
     if compare:
-        compared = compare_ways(
-            report,
-            jobs[-1],
-            load_weights(chosen),
-            place,
-            crops=crops,
-            precision=precision,
-            threads=threads,
-        )
+        base = load_weights(chosen)
+        compared = Comparison(
+            report, jobs[-1], base, place, crops=crops, precision=precision, threads=threads
+        ).ways()
     return FinetuneReport(**vars(report), compared=compared)

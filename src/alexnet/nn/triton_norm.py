@@ -72,6 +72,16 @@ def run(norm: ResponseNorm, tensors: list[Tensor], *, rectify: bool) -> None:
 
 
 @triton.jit
+def _places(total, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
+    """Return where this program's numbers lie, their channels in the tower, and which are there."""
+    first = tl.program_id(0).to(tl.int64) * BLOCK
+    steps = tl.arange(0, BLOCK)
+    at = first + steps
+    channel = ((first % WIDTH).to(tl.int32) + steps) % WIDTH
+    return at, channel, at < total
+
+
+@triton.jit
 def _read(x, at, channel, there, SHIFT: tl.constexpr, WIDTH: tl.constexpr, RECTIFY: tl.constexpr):
     """Return the float32 numbers SHIFT channels further; zero beyond the tower."""
     place = channel + SHIFT
@@ -131,11 +141,7 @@ def _forward(
     BLOCK: tl.constexpr,
 ):
     """Write y = x * s ** -beta; all of them hold `total` numbers, the channels last."""
-    first = tl.program_id(0).to(tl.int64) * BLOCK
-    steps = tl.arange(0, BLOCK)
-    at = first + steps
-    channel = ((first % WIDTH).to(tl.int32) + steps) % WIDTH
-    there = at < total
+    at, channel, there = _places(total, WIDTH, BLOCK)
     s = _energy(x, at, channel, there, scale, k, 0, WIDTH, SIZE, RECTIFY)
     value = _read(x, at, channel, there, 0, WIDTH, RECTIFY)
     tl.store(y + at, value * _power(s, beta, THREE_QUARTERS), mask=there)
@@ -157,11 +163,7 @@ def _backward(
     BLOCK: tl.constexpr,
 ):
     """Write dx = g p - 2 scale beta x * (sum of g x p / s over the windows that hold x)."""
-    first = tl.program_id(0).to(tl.int64) * BLOCK
-    steps = tl.arange(0, BLOCK)
-    at = first + steps
-    channel = ((first % WIDTH).to(tl.int32) + steps) % WIDTH
-    there = at < total
+    at, channel, there = _places(total, WIDTH, BLOCK)
     after: tl.constexpr = SIZE - SIZE // 2 - 1
     shares = tl.zeros((BLOCK,), dtype=tl.float32)
     for j in tl.static_range(SIZE):
