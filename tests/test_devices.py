@@ -85,6 +85,14 @@ def test_bf16_is_for_products_and_parameters_stay_fp32():
     assert layer.weight.dtype == torch.float32
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_bf16_without_instructions_for_it_is_said_to_be_slow(monkeypatch, able):
+    monkeypatch.setattr(devices, "multiplies_bf16", lambda: able)
+    reason = devices.choose_device("bf16").reason
+    assert ("no instructions for bf16" in reason) is not able
+    assert "no instructions" not in devices.choose_device("fp32").reason
+
+
 def test_on_a_gpu_fp32_is_fp32_and_sums_are_made_in_a_fixed_order(monkeypatch):
     cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = (cudnn.deterministic, cudnn.benchmark, cuda.allow_bf16_reduced_precision_reduction)

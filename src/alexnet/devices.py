@@ -32,6 +32,7 @@ __all__ = [
     "Precision",
     "choose_device",
     "cores",
+    "multiplies_bf16",
     "peak_memory_mb",
     "processor",
     "share_cores",
@@ -93,8 +94,11 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
     if kind == "cuda":
         _compute_exactly()
     if precision != "auto":
+        reason = "as asked"
+        if kind == "cpu" and precision == "bf16" and not multiplies_bf16():
+            reason += "; this processor has no instructions for bf16 and takes many times as long"
         return Device(
-            kind=kind, processor=name, precision=precision, threads=threads, reason="as asked"
+            kind=kind, processor=name, precision=precision, threads=threads, reason=reason
         )
     chosen, reason = _measured_precision(kind, name, threads)
     return Device(kind=kind, processor=name, precision=chosen, threads=threads, reason=reason)
@@ -146,11 +150,21 @@ def peak_memory_mb() -> float | None:
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
+def multiplies_bf16() -> bool:
+    """Whether this processor's instructions are enough for bf16, fast or not."""
+    import torch
+
+    operators: Any = torch.ops.mkldnn
+    return torch.backends.mkldnn.is_available() and bool(operators._is_mkldnn_bf16_supported())
+
+
 def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
     """Return the faster precision and a sentence with both speeds, measured or remembered."""
     import torch
 
-    slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}-{threads}-torch-{torch.__version__}")
+    # A virtual machine may hide some of a processor's instructions, and another one not.
+    able = torch.backends.cpu.get_cpu_capability()
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}-{able}-{threads}-torch-{torch.__version__}")
     kept = cache_folder() / "measured" / f"{slug}.json"
     speeds: dict[str, float] = {}
     with contextlib.suppress(AlexNetError, TypeError, ValueError, KeyError):

@@ -100,7 +100,7 @@ def test_where_torch_lacks_the_operators_the_network_answers_itself(monkeypatch)
     net = network("cifar_11pct")
     x = pictures(net)
     wanted = for_inference(net)(x)
-    monkeypatch.setattr(inference, "_has_pointwise", lambda: False)
+    monkeypatch.setattr(inference, "_has_pointwise", lambda dtype: False)
     assert torch.equal(for_inference(net)(x), wanted)
     assert torch.equal(for_inference(net, until="relu2")(x), net.stage(x, "relu2"))
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alexnet.devices import multiplies_bf16
 from alexnet.errors import RecipeError
 from alexnet.models.fusing import fused_step, watched
 from alexnet.models.network import Network
@@ -83,7 +84,7 @@ def _steps(
     names = [name for name, _ in network.named_children()]
     plain = type(network) is Network and (until is None or until in names)
     seen = any(watched(each) for each in network.modules())  # by a hook, that would see nothing
-    if not plain or seen or device.type != "cpu" or not _has_pointwise():
+    if not plain or seen or device.type != "cpu" or not _has_pointwise(dtype):
         return [network if until is None else lambda x: network.stage(x, until)]
     last = len(names) if until is None else names.index(until) + 1
     waiting = list(network.children())[:last]
@@ -115,14 +116,18 @@ def _first(layers: list[nn.Module], dtype: torch.dtype, compiled: bool) -> tuple
             return step, count
 
 
-def _has_pointwise() -> bool:
-    """Whether this torch has oneDNN's convolutions with what follows them in one pass."""
+def _has_pointwise(dtype: torch.dtype) -> bool:
+    """Whether oneDNN's convolutions, with what follows them in one pass, can be had here.
+
+    In bf16 its packing of weights refuses a processor that has too narrow vectors.
+    """
     operators: Any = torch.ops.mkldnn
     return (
         torch.backends.mkldnn.is_available()
         and hasattr(operators, "_convolution_pointwise")
         and hasattr(operators, "_linear_pointwise")
         and hasattr(operators, "_reorder_linear_weight")
+        and (dtype is not torch.bfloat16 or multiplies_bf16())
     )
 
 

@@ -1,5 +1,7 @@
 # pyright: reportInvalidTypeForm=false, reportMissingParameterType=false, reportUntypedFunctionDecorator=false
 # pyright: reportMissingImports=false, reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# A kernel that calls another only raises, seen from Python.
+# pyright: reportGeneralTypeIssues=false
 """Response normalisation on a GPU in one pass over memory each way: kernels compiled by Triton.
 
 As on a processor, the backward pass keeps nothing but the input and makes the sums again. All
