@@ -4,7 +4,8 @@ Machines are shared and change their speed within minutes, so two figures are co
 they were taken side by side. `compete` starts every contender, lets each compute for some seconds,
 round after round, and gives the medians of the rounds and of the ratios within a round.
 
-A contender is a program that calls `serve` with a function that does one step.
+A contender is a program that calls `serve` with a function that does one step; contenders that
+differ by little, and would by where their memory lies, are several functions of one program.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,32 +45,36 @@ def arguments(
     return parser
 
 
-def serve(step: Callable[[], int], *, note: str = "") -> None:
+def serve(step: Callable[[], int] | Mapping[str, Callable[[], int]], *, note: str = "") -> None:
     """Do steps whenever the parent asks for them, until it closes the pipe.
 
     Args:
-        step: does one step and returns how many pictures were in it.
+        step: does one step and returns how many pictures were in it; or the step of each of
+            several contenders, by name.
         note: how this contender computes, for the table.
     """
     # What libraries print must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    step()
+    for each in step.values() if isinstance(step, Mapping) else [step]:
+        each()
     print(json.dumps({"note": note}), file=answers)
     for line in sys.stdin:
-        seconds = float(line)
+        asked = json.loads(line)
+        does = step[asked["name"]] if isinstance(step, Mapping) else step
         pictures, start = 0, time.perf_counter()
-        while (took := time.perf_counter() - start) < seconds:
-            pictures += step()
+        while (took := time.perf_counter() - start) < asked["seconds"]:
+            pictures += does()
         print(json.dumps({"pictures": pictures, "seconds": took}), file=answers)
 
 
 @dataclass
 class Contender:
-    """A name and the command that serves it."""
+    """A name and the command that serves it, or another contender whose process serves both."""
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str] = ()
+    beside: Contender | None = None
     environment: dict[str, str] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
     note: str = ""
@@ -77,6 +82,9 @@ class Contender:
 
     def start(self) -> None:
         """Start it and wait until it has done its first step."""
+        if self.beside is not None:
+            self.process, self.note = self.beside.process, self.beside.note
+            return
         self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE,
@@ -88,14 +96,14 @@ class Contender:
 
     def turn(self, seconds: float) -> None:
         """Let it compute for about so long; its rate in pictures a second is kept."""
-        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.write(json.dumps({"name": self.name, "seconds": seconds}) + "\n")
         self.process.stdin.flush()
         found = self._answer()
         self.rates.append(found["pictures"] / found["seconds"])
 
     def stop(self) -> None:
         """End its process."""
-        if self.process is not None:
+        if self.process is not None and self.beside is None:
             self.process.stdin.close()
             self.process.wait()
 

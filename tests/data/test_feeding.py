@@ -124,15 +124,15 @@ def test_pictures_are_copied_once_in_pieces_and_only_those_that_are_trained_on(
 ):
     room(2 * NEEDED)
     monkeypatch.setattr(feeding, "_PIECE", 7 * 3 * SIDE * SIDE)
-    read, asked = pack.pixels.read, []
+    stored, asked = pack.pixels.stored, []
 
     def reading(self, indices):
         asked.append(indices)
-        return read(indices)
+        return stored(indices)
 
     plain, fed = make()
     wanted = list(plain.epoch(0))
-    monkeypatch.setattr(type(pack.pixels), "read", reading)
+    monkeypatch.setattr(type(pack.pixels), "stored", reading)
     same(wanted, fed.epoch(0))
     list(fed.epoch(1))
     assert [len(each) for each in asked] == [7] * 5 + [6]

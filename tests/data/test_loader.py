@@ -177,15 +177,15 @@ def test_balanced_sampling_shows_rare_classes_as_often_with_other_crops(make, pa
 
 def test_an_error_while_a_batch_is_made_arrives_at_its_step(make, pack, monkeypatch):
     loader = make(batch=10)
-    read, calls = pack.pixels.read, []
+    stored, calls = pack.pixels.stored, []
 
     def failing(indices):
         calls.append(1)
         if len(calls) == 3:
             raise SourceError("shard-00001.u8 is damaged")
-        return read(indices)
+        return stored(indices)
 
-    monkeypatch.setattr(type(pack.pixels), "read", lambda self, indices: failing(indices))
+    monkeypatch.setattr(type(pack.pixels), "stored", lambda self, indices: failing(indices))
     stream = loader.epoch(0)
     next(stream)
     next(stream)

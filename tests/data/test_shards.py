@@ -33,24 +33,24 @@ def open_shards(tmp_path, files, pixels):
 def test_pictures_come_in_the_order_asked_for_across_shards(open_shards, pixels):
     mapped = open_shards()
     asked = np.array([24, 0, 10, 9, 20, 0, 19])
-    assert np.array_equal(mapped.read(asked), pixels[asked])
-    assert mapped.read(np.arange(0)).shape == (0, SIDE, SIDE, 3)
+    assert np.array_equal(mapped.stored(asked).together(), pixels[asked])
+    assert mapped.stored(np.arange(0)).together().shape == (0, SIDE, SIDE, 3)
 
 
 def test_pictures_are_copies(open_shards, pixels):
     mapped = open_shards()
-    found = mapped.read(np.array([3]))
+    found = mapped.stored(np.array([3])).together()
     found[:] = 0
-    assert np.array_equal(mapped.read(np.array([3])), pixels[[3]])
+    assert np.array_equal(mapped.stored(np.array([3])).together(), pixels[[3]])
     memory = MemoryPixels(pixels)
-    memory.read(np.array([3]))[:] = 0
+    memory.stored(np.array([3])).together()[:] = 0
     assert pixels[3].any()
 
 
 @pytest.mark.parametrize("asked", [[25], [-1], [0, 99]])
 def test_pictures_that_are_not_there_are_refused(open_shards, asked):
     with pytest.raises(IndexError, match="the pack holds pictures 0 to 24"):
-        open_shards().read(np.array(asked))
+        open_shards().stored(np.array(asked))
 
 
 def test_a_truncated_shard_is_refused_by_name_when_opened(open_shards, tmp_path):
@@ -72,10 +72,10 @@ def test_a_changed_byte_is_refused_by_its_shards_name_when_met(open_shards, tmp_
     (tmp_path / "shard-1.u8").write_bytes(data)
     words = r"shard shard-1\.u8: its pixels are not those that were packed"
     mapped = open_shards()
-    assert np.array_equal(mapped.read(np.arange(17)), pixels[:17])
+    assert np.array_equal(mapped.stored(np.arange(17)).together(), pixels[:17])
     for _ in range(2):  # every time, not only the first
         with pytest.raises(SourceError, match=words):
-            mapped.read(np.array([2, 17]))
+            mapped.stored(np.array([2, 17])).together()
     with pytest.raises(SourceError, match=words):
         open_shards().verify()
 
@@ -89,12 +89,12 @@ def test_each_picture_is_verified_once(open_shards, monkeypatch):
 
     monkeypatch.setattr(shards, "pixel_checksums", counted)
     mapped = open_shards()
-    mapped.read(np.array([0, 1, 2]))
-    mapped.read(np.array([2, 3]))
-    mapped.read(np.array([0, 3]))
+    mapped.stored(np.array([0, 1, 2])).together()
+    mapped.stored(np.array([2, 3])).together()
+    mapped.stored(np.array([0, 3])).together()
     assert sums == [3, 1]
     mapped.verify()
-    mapped.read(np.arange(25))
+    mapped.stored(np.arange(25)).together()
     assert sum(sums) == 4 + 25
 
 

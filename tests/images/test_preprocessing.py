@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
-from alexnet.images import Preprocessing, cutting
+from alexnet.images import PlacedPictures, Preprocessing, StoredPictures, cutting
 
 S, C = 9, 6
 RNG = np.random.default_rng(0)
@@ -77,6 +77,41 @@ def test_one_pass_gives_the_bits_of_two(
     assert torch.equal(found, wanted)
     assert found.shape == wanted.shape == (count, 3, side, side)
     assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("count", [3, 40])  # without and with kernels
+@pytest.mark.parametrize("boxed", [False, True])
+def test_pictures_are_cut_where_they_lie(count, boxed):
+    """In several arrays, among others, some twice, in an order of their own."""
+    rng = np.random.default_rng(count)
+    arrays = [rng.integers(0, 256, (m, S, S, 3), dtype=np.uint8) for m in (4, 1, 7)]
+    arrays[1].flags.writeable = False  # as mapped files are
+    homes = rng.integers(0, len(arrays), count)
+    places = np.array([rng.integers(0, len(arrays[home])) for home in homes])
+    stored = StoredPictures(
+        tuple(
+            PlacedPictures(array, places[homes == home], np.flatnonzero(homes == home))
+            for home, array in enumerate(arrays)
+        ),
+        S,
+    )
+    pictures = np.stack([arrays[home][place] for home, place in zip(homes, places, strict=True)])
+    assert len(stored) == count
+    assert np.array_equal(stored.together(), pictures)
+    top, left = rng.integers(0, S - C + 1, (2, count))
+    mirror = rng.random(count) < 0.5
+    boxes = np.tile([0.5, 1.0, C + 1, C], (count, 1)) if boxed else None
+    rule = Preprocessing(image_px=S, crop_px=C, mean=MEAN)
+    cut = [rule.cut(each, top, left, mirror, boxes) for each in (stored, pictures)]
+    assert np.array_equal(*cut)
+    made = [rule.numbers(each, top, left, mirror, boxes=boxes) for each in (stored, pictures)]
+    assert torch.equal(*made)
+
+
+def test_pictures_that_are_not_there_are_not_cut():
+    for places in ([5], [-1]):
+        with pytest.raises(IndexError, match="there are pictures 0 to 4"):
+            StoredPictures.some_of(PICTURES, np.array(places))
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.search.range_test import fall_of, smooth
+from alexnet.search.range_test import fall_of, noise_of, smooth
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=50))
@@ -41,6 +41,31 @@ def test_noise_before_the_fall_does_not_begin_it():
     first, last = fall_of([v + float(n) for v, n in zip(valley(1.0), noise, strict=True)])
     assert 40 <= first <= 46
     assert 68 <= last <= 72
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_fall_that_is_small_beside_the_noise_begins_where_it_begins(seed):
+    noise = torch.randn(80, generator=torch.Generator().manual_seed(seed)) * 0.02
+    raw = [v + float(n) for v, n in zip(valley(0.01, floor=2.2), noise, strict=True)]
+    first, _ = fall_of(smooth(raw), noise_of(raw))
+    assert 38 <= first <= 64  # the smoothed loss follows some steps behind
+
+
+def test_noise_alone_is_no_fall():
+    falls = 0
+    for seed in range(100):
+        noise = torch.randn(100, generator=torch.Generator().manual_seed(seed)).tolist()
+        raw = [2.3 + 0.05 * each for each in noise]
+        falls += fall_of(smooth(raw), noise_of(raw)) is not None
+    assert falls <= 15
+
+
+def test_the_noise_is_that_of_the_smoothed_loss():
+    draw = torch.Generator().manual_seed(1)
+    raw = [5 + 0.3 * each for each in torch.randn(4000, generator=draw).tolist()]
+    late = torch.tensor(smooth(raw)[100:])
+    assert noise_of(raw) == pytest.approx(float(late.std()), rel=0.15)
+    assert noise_of([1.0]) == noise_of([]) == 0
 
 
 def test_a_loss_that_only_rises_has_no_fall():

@@ -68,7 +68,7 @@ def _cut(
     draw: Draw,
     into: NDArray[np.uint8],
 ) -> None:
-    rule.cut(pack.read(indices), draw.top, draw.left, draw.mirror, draw.boxes, into=into)
+    rule.cut(pack.stored(indices), draw.top, draw.left, draw.mirror, draw.boxes, into=into)
 
 
 def _some(draw: Draw, part: slice) -> Draw:

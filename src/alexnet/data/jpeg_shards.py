@@ -22,7 +22,7 @@ from alexnet.data.random_access import RandomAccess
 from alexnet.data.shards import Shard, damaged_shard, opened_shard
 from alexnet.devices import cores
 from alexnet.errors import SourceError
-from alexnet.images import UnreadablePicture, decode
+from alexnet.images import StoredPictures, UnreadablePicture, decode
 
 __all__ = ["END", "JpegShards", "two_members"]
 
@@ -89,8 +89,8 @@ class JpegShards:
             for each, size in zip(shards, sizes, strict=True)
         ]
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (n, S, S, 3) pictures of one's own, decoded by all cores.
+    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
+        """Return n pictures, decoded by all cores.
 
         Raises:
             SourceError: a file differs from what was packed; the shard is named.
@@ -110,7 +110,7 @@ class JpegShards:
         else:
             with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
                 list(pool.map(decode_some, range(threads)))
-        return found
+        return StoredPictures.of(found)
 
     def verify(self) -> None:
         """Hold every file against its checksum.

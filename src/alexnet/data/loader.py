@@ -149,7 +149,7 @@ class TrainLoader:
         """Yield finished batches, made by the thread that asks."""
         for indices, draw in parts:
             images = self._preprocessing.numbers(
-                self._pack.read(indices),
+                self._pack.stored(indices),
                 draw.top,
                 draw.left,
                 draw.mirror,

@@ -25,6 +25,7 @@ from alexnet.data.pack_index import PackIndex, Paths, read_index
 from alexnet.data.shards import ChosenPixels, MappedShards, Pixels, Shard
 from alexnet.errors import SourceError
 from alexnet.files import read_json
+from alexnet.images import StoredPictures
 from alexnet.recipe import LARGEST_PX, Fit
 
 __all__ = [
@@ -167,7 +168,15 @@ class Pack:
         Raises:
             SourceError: what is stored is not what was packed; the shard is named.
         """
-        return self.pixels.read(indices)
+        return self.stored(indices).together()
+
+    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
+        """Return some pictures where they lie, in the order asked for; raises what `read` does.
+
+        Args:
+            indices: (n,) each in 0 .. N - 1.
+        """
+        return self.pixels.stored(indices)
 
     def without(self, out: NDArray[np.bool_]) -> Pack:
         """Return the pack without some pictures; the classes and their order stay.

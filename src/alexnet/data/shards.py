@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import SourceError
+from alexnet.images import PlacedPictures, StoredPictures
 
 __all__ = [
     "ChosenPixels",
@@ -45,8 +46,8 @@ class Shard:
 class Pixels(Protocol):
     """Where the stored pictures of a pack lie."""
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (n, S, S, 3) pictures of one's own."""
+    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
+        """Return n pictures where they lie."""
         ...
 
 
@@ -56,9 +57,9 @@ class MemoryPixels:
 
     pictures: NDArray[np.uint8]
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (n, S, S, 3) pictures of one's own."""
-        return self.pictures[indices]
+    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
+        """Return n pictures where they lie."""
+        return StoredPictures.some_of(self.pictures, indices)
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class ChosenPixels:
     pixels: Pixels
     chosen: NDArray[np.int64]  # (N,) positions in `pixels`
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (n, S, S, 3) pictures of one's own."""
-        return self.pixels.read(self.chosen[indices])
+    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
+        """Return n pictures where they lie."""
+        return self.pixels.stored(self.chosen[indices])
 
 
 class MappedShards:
@@ -103,23 +104,25 @@ class MappedShards:
         self._starts = np.cumsum([0, *(shard.pictures for shard in shards)])
         self._maps = [self._map(shard) for shard in self._shards]
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (n, S, S, 3) pictures of one's own.
+    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
+        """Return n pictures where they lie.
 
         Raises:
             SourceError: the pixels differ from what was packed; the shard is named.
         """
-        found = np.empty((len(indices), self._image_px, self._image_px, 3), dtype=np.uint8)
         if len(indices) and not 0 <= indices.min() <= indices.max() < len(self._checksums):
             raise IndexError(f"the pack holds pictures 0 to {len(self._checksums) - 1}")
         homes = np.searchsorted(self._starts, indices, side="right") - 1
-        places = zip(homes.tolist(), (indices - self._starts[homes]).tolist(), strict=True)
-        for picture, (home, place) in zip(found, places, strict=True):
-            picture[...] = self._maps[home][place]
+        places = indices - self._starts[homes]
         fresh = np.flatnonzero(self._unseen[indices])
         if len(fresh):
-            self._verify(indices[fresh], found[fresh])
-        return found
+            lying: list[tuple[int, int]] = np.stack([homes, places], axis=1)[fresh].tolist()
+            self._verify(indices[fresh], [self._maps[home][place] for home, place in lying])
+        parts: list[PlacedPictures] = []
+        for home in np.unique(homes).tolist():
+            rows = np.flatnonzero(homes == home)
+            parts.append(PlacedPictures(self._maps[home], places[rows], rows))
+        return StoredPictures(tuple(parts), self._image_px)
 
     def verify(self) -> None:
         """Hold every picture that was not read yet against its checksum.
@@ -136,7 +139,9 @@ class MappedShards:
             for start in range(0, len(mapped), step):
                 yield int(first) + start, mapped[start : start + step]
 
-    def _verify(self, indices: NDArray[np.int64], pictures: NDArray[np.uint8]) -> None:
+    def _verify(
+        self, indices: NDArray[np.int64], pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+    ) -> None:
         wrong = indices[pixel_checksums(pictures) != self._checksums[indices]]
         if len(wrong):
             homes: list[int] = np.searchsorted(self._starts, wrong[:1], side="right").tolist()
@@ -179,7 +184,9 @@ def damaged_shard(folder: Path, shard: Shard, what: str) -> SourceError:
     )
 
 
-def pixel_checksums(pictures: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return the CRC-32 of each of (n, S, S, 3) pictures: (n,) uint32."""
-    rows = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
-    return np.fromiter((zlib.crc32(row.data) for row in rows), dtype=np.uint32, count=len(rows))
+def pixel_checksums(
+    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+) -> NDArray[np.uint32]:
+    """Return the CRC-32 of each of n (S, S, 3) pictures: (n,) uint32."""
+    found = (zlib.crc32(np.ascontiguousarray(each).data) for each in pictures)
+    return np.fromiter(found, dtype=np.uint32, count=len(pictures))

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.images.stored import StoredPictures
+
 __all__ = ["cut_squares", "cut_to_numbers"]
 
 _WORTH_IT = 16
@@ -18,7 +20,7 @@ _WORTH_IT = 16
 
 
 def cut_squares(
-    pictures: NDArray[np.uint8],
+    stored: StoredPictures,
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
@@ -27,7 +29,7 @@ def cut_squares(
     """Copy one square of each picture, mirrored where that is asked for.
 
     Args:
-        pictures: (n, S, S, 3) uint8.
+        stored: n pictures of S x S pixels.
         top: (n,) first row of each crop.
         left: (n,) first column of each crop.
         mirror: (n,) whether left and right change places.
@@ -35,16 +37,18 @@ def cut_squares(
     """
     n, c = crops.shape[:2]
     if n >= _WORTH_IT and (compiled := _kernels()) is not None:
-        compiled.cut_bytes(_rows(pictures), top, left, mirror, crops.reshape(n, c, 3 * c))
+        for part in stored.parts:
+            lying = _lines(part.pictures), part.places, part.rows
+            compiled.cut_bytes(*lying, top, left, mirror, crops.reshape(n, c, 3 * c))
         return
-    places = zip(top.tolist(), left.tolist(), mirror.tolist(), strict=True)
-    for crop, picture, (row, column, flip) in zip(crops, pictures, places, strict=True):
-        window = picture[row : row + c, column : column + c]
-        crop[...] = window[:, ::-1] if flip else window
+    for pictures, places, rows in stored.parts:
+        for place, i in zip(places.tolist(), rows.tolist(), strict=True):
+            window = pictures[place, top[i] : top[i] + c, left[i] : left[i] + c]
+            crops[i] = window[:, ::-1] if mirror[i] else window
 
 
 def cut_to_numbers(
-    pictures: NDArray[np.uint8],
+    stored: StoredPictures,
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
@@ -58,7 +62,7 @@ def cut_to_numbers(
     """Give (crop - mean + shift) / divisor in one pass; None where that must be done by numpy.
 
     Args:
-        pictures: (n, S, S, 3) uint8.
+        stored: n pictures of S x S pixels.
         top: (n,) first row of each crop.
         left: (n,) first column of each crop.
         mirror: (n,) whether left and right change places.
@@ -71,7 +75,7 @@ def cut_to_numbers(
     Returns:
         (n, c, c, 3) float32.
     """
-    n, side, c = len(pictures), pictures.shape[1], crop_px
+    n, side, c = len(stored), stored.side, crop_px
     if n < _WORTH_IT or (compiled := _kernels()) is None:
         return None
     moves = mean is not None and mean.ndim == 3 and mean_at_crop
@@ -83,27 +87,33 @@ def cut_to_numbers(
     else:
         rows = mean.reshape(side, 3 * side)
     numbers = np.empty((n, c, c, 3), dtype=np.float32)
-    compiled.cut_numbers(
-        _rows(pictures),
-        top,
-        left,
-        mirror,
-        np.ascontiguousarray(rows),
-        top if moves else central,
-        left if moves else central,
-        moves,
-        int(len(rows) > 1),
-        np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift),
-        np.ones(3, dtype=np.float32) if divisor is None else divisor,
-        divisor is not None,
-        numbers.reshape(n, c, 3 * c),
-    )
+    for part in stored.parts:
+        compiled.cut_numbers(
+            _lines(part.pictures),
+            part.places,
+            part.rows,
+            top,
+            left,
+            mirror,
+            np.ascontiguousarray(rows),
+            top if moves else central,
+            left if moves else central,
+            moves,
+            int(len(rows) > 1),
+            np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift),
+            np.ones(3, dtype=np.float32) if divisor is None else divisor,
+            divisor is not None,
+            numbers.reshape(n, c, 3 * c),
+        )
     return numbers
 
 
-def _rows(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    n, side = pictures.shape[:2]
-    return np.ascontiguousarray(pictures).reshape(n, side, 3 * side)
+def _lines(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (m, S, 3 S), never to be written: kernels are compiled for one kind of array."""
+    m, side = pictures.shape[:2]
+    lines = np.ascontiguousarray(pictures).reshape(m, side, 3 * side)
+    lines.flags.writeable = False
+    return lines
 
 
 @functools.cache

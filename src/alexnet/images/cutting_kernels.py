@@ -3,7 +3,8 @@
 Importing this module fails where numba is not installed: `cutting` has another way, with the same
 bits.
 
-Legend: n pictures, S side of a picture, c side of a crop; 3 S and 3 c numbers a row.
+Legend: n pictures of a batch, m that lie in one place, S side of a picture, c side of a crop; 3 S
+and 3 c numbers a row.
 """
 
 from __future__ import annotations
@@ -18,20 +19,25 @@ __all__ = ["cut_bytes", "cut_numbers"]
 
 
 @compiled()
-def cut_bytes(pictures: Any, top: Any, left: Any, mirror: Any, crops: Any) -> None:
-    """Copy one window of each picture, mirrored where that is asked for.
+def cut_bytes(
+    pictures: Any, places: Any, rows: Any, top: Any, left: Any, mirror: Any, crops: Any
+) -> None:
+    """Copy one window of some pictures, mirrored where that is asked for.
 
     Args:
-        pictures: (n, S, 3 S) uint8.
+        pictures: (m, S, 3 S) uint8.
+        places: int64, which of them.
+        rows: int64, for each of `places` its row in what follows.
         top: (n,) int64.
         left: (n,) int64.
         mirror: (n,) bool.
         crops: (n, c, 3 c) uint8, written.
     """
     c = crops.shape[1]
-    for i in range(len(crops)):
+    for r in range(len(rows)):
+        place, i = places[r], rows[r]
         for y in range(c):
-            source = pictures[i, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
+            source = pictures[place, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
             target = crops[i, y]
             if mirror[i]:
                 for x in range(c):
@@ -48,6 +54,8 @@ def cut_bytes(pictures: Any, top: Any, left: Any, mirror: Any, crops: Any) -> No
 @compiled()
 def cut_numbers(
     pictures: Any,
+    places: Any,
+    rows: Any,
     top: Any,
     left: Any,
     mirror: Any,
@@ -61,10 +69,12 @@ def cut_numbers(
     divided: bool,
     numbers: Any,
 ) -> None:
-    """Give (crop - mean + shift) / divisor of each picture.
+    """Give (crop - mean + shift) / divisor of some pictures.
 
     Args:
-        pictures: (n, S, 3 S) uint8.
+        pictures: (m, S, 3 S) uint8.
+        places: int64, which of them.
+        rows: int64, for each of `places` its row in what follows.
         top: (n,) int64.
         left: (n,) int64.
         mirror: (n,) bool.
@@ -85,11 +95,12 @@ def cut_numbers(
     divisors = np.empty(3 * c, dtype=np.float32)
     for j in range(3 * c):
         divisors[j] = divisor[j % 3]
-    for i in range(len(numbers)):
+    for r in range(len(rows)):
+        place, i = places[r], rows[r]
         for j in range(3 * c):
             shifts[j] = shift[i, j % 3]
         for y in range(c):
-            source = pictures[i, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
+            source = pictures[place, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
             first = 3 * mean_left[i]
             beside = mean[mean_step * (mean_top[i] + y), first : first + 3 * c]
             target = numbers[i, y]

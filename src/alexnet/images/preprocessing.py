@@ -19,6 +19,7 @@ from alexnet.errors import RecipeError
 from alexnet.images.cutting import cut_squares, cut_to_numbers
 from alexnet.images.decoding import decode_as_stored, turned
 from alexnet.images.fitting import fitted
+from alexnet.images.stored import StoredPictures
 from alexnet.images.zooming import cut_boxes
 from alexnet.recipe import LARGEST_PX, Fit
 
@@ -91,7 +92,7 @@ class Preprocessing:
 
     def cut(
         self,
-        pictures: NDArray[np.uint8],
+        pictures: NDArray[np.uint8] | StoredPictures,
         top: NDArray[np.int64],
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
@@ -102,7 +103,7 @@ class Preprocessing:
         """Cut one crop out of each picture, and mirror some.
 
         Args:
-            pictures: (n, S, S, 3) uint8.
+            pictures: (n, S, S, 3) uint8, or n pictures where they lie.
             top: (n,) first row of each crop, 0 .. S - c.
             left: (n,) first column of each crop, 0 .. S - c.
             mirror: (n,) whether left and right change places.
@@ -113,20 +114,20 @@ class Preprocessing:
         Returns:
             (n, c, c, 3) uint8.
         """
-        c = self.crop_px
-        crops = np.empty((len(pictures), c, c, 3), dtype=np.uint8) if into is None else into
+        c, stored = self.crop_px, _stored(pictures)
+        crops = np.empty((len(stored), c, c, 3), dtype=np.uint8) if into is None else into
         if boxes is not None:
-            crops[...] = cut_boxes(pictures, boxes, c)
+            crops[...] = cut_boxes(_together(pictures), boxes, c)
             crops[mirror] = crops[mirror][:, :, ::-1]
             return crops
         if into is None and c == self.image_px and not mirror.any():
-            return np.ascontiguousarray(pictures)
-        cut_squares(pictures, top, left, mirror, crops)
+            return np.ascontiguousarray(_together(pictures))
+        cut_squares(stored, top, left, mirror, crops)
         return crops
 
     def numbers(
         self,
-        pictures: NDArray[np.uint8],
+        pictures: NDArray[np.uint8] | StoredPictures,
         top: NDArray[np.int64],
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
@@ -151,7 +152,7 @@ class Preprocessing:
         """
         if boxes is None and self.order == "RGB":
             found = cut_to_numbers(
-                pictures,
+                _stored(pictures),
                 top,
                 left,
                 mirror,
@@ -303,6 +304,14 @@ class Preprocessing:
             for image, (row, column, flip) in zip(numbers, places, strict=True):
                 window = mean[row : row + c, column : column + c]
                 image -= window[:, ::-1] if flip else window
+
+
+def _stored(pictures: NDArray[np.uint8] | StoredPictures) -> StoredPictures:
+    return pictures if isinstance(pictures, StoredPictures) else StoredPictures.of(pictures)
+
+
+def _together(pictures: NDArray[np.uint8] | StoredPictures) -> NDArray[np.uint8]:
+    return pictures.together() if isinstance(pictures, StoredPictures) else pictures
 
 
 def _check_numbers(

@@ -21,7 +21,6 @@ __all__ = [
     "as_array",
     "call",
     "compiled",
-    "cut_below_zero",
     "load",
     "njit",
     "prange",
@@ -35,6 +34,8 @@ njit: Any = numba.njit
 prange: Any = numba.prange
 
 _HALF = np.uint32(16)
+_SIGN, _LEAST = np.uint32(0x80000000), np.uint32(0xFF800000)  # bits of -0 and of minus infinity
+_ROUNDING, _ONE = np.uint32(0x7FFF), np.uint32(1)
 _one_at_a_time = threading.Lock()  # not every threading layer of numba bears two callers
 
 
@@ -62,64 +63,62 @@ def as_array(x: torch.Tensor) -> Any:
     return (rows.view(torch.uint16) if x.dtype == torch.bfloat16 else rows).numpy()
 
 
-def load(row: Any, values: Any, bits: Any) -> None:
+def load(row: Any, values: Any, bits: Any, rectify: bool) -> None:
     """Copy a row of float32 numbers, or of the bits of bfloat16 ones, into float32 `values`.
+
+    A ReLU is made on the way: in place, compilers make stores under a mask of it, and there are
+    processors that take ten times as long for those.
 
     Args:
         row: what is read.
         values: float32, written.
         bits: the same memory as `values`, as uint32.
+        rectify: set what is below zero to zero; what is not a number stays so, as in torch.
     """
     raise NotImplementedError  # replaced where it is compiled
 
 
-@overload(load, inline="always")
-def _load_by_type(row: Any, values: Any, bits: Any) -> Any:
+@overload(load)
+def _load_by_type(row: Any, values: Any, bits: Any, rectify: bool) -> Any:
     if row.dtype == types.uint16:
 
-        def load(row: Any, values: Any, bits: Any) -> None:
+        def load(row: Any, values: Any, bits: Any, rectify: bool) -> None:
             for c in range(len(row)):
-                bits[c] = np.uint32(row[c]) << _HALF
+                wide = np.uint32(row[c]) << _HALF
+                bits[c] = np.uint32(0) if rectify and _SIGN <= wide <= _LEAST else wide
     else:
 
-        def load(row: Any, values: Any, bits: Any) -> None:
+        def load(row: Any, values: Any, bits: Any, rectify: bool) -> None:
             for c in range(len(row)):
-                values[c] = row[c]
+                values[c] = np.float32(0) if rectify and row[c] < 0 else row[c]
 
     return load
 
 
-def store(values: Any, bits: Any, row: Any) -> None:
+def store(values: Any, bits: Any, row: Any, rectify: bool) -> None:
     """Copy float32 `values` into a row; bfloat16 is the nearest, ties to even.
 
     Args:
         values: float32.
         bits: the same memory, as uint32.
         row: what is written.
+        rectify: as for `load`.
     """
     raise NotImplementedError  # replaced where it is compiled
 
 
-@overload(store, inline="always")
-def _store_by_type(values: Any, bits: Any, row: Any) -> Any:
+@overload(store)
+def _store_by_type(values: Any, bits: Any, row: Any, rectify: bool) -> Any:
     if row.dtype == types.uint16:
 
-        def store(values: Any, bits: Any, row: Any) -> None:
+        def store(values: Any, bits: Any, row: Any, rectify: bool) -> None:
             for c in range(len(row)):
-                rounding = np.uint32(0x7FFF) + ((bits[c] >> _HALF) & np.uint32(1))
-                row[c] = np.uint16((bits[c] + rounding) >> _HALF)
+                cut = np.uint32(0) if rectify and _SIGN <= bits[c] <= _LEAST else bits[c]
+                row[c] = np.uint16((cut + _ROUNDING + ((cut >> _HALF) & _ONE)) >> _HALF)
     else:
 
-        def store(values: Any, bits: Any, row: Any) -> None:
+        def store(values: Any, bits: Any, row: Any, rectify: bool) -> None:
             for c in range(len(row)):
-                row[c] = values[c]
+                row[c] = np.float32(0) if rectify and values[c] < 0 else values[c]
 
     return store
-
-
-@njit(inline="always")
-def cut_below_zero(values: Any, really: bool) -> None:
-    """Set what is below zero to zero; what is not a number stays so, as in torch."""
-    if really:
-        for c in range(len(values)):
-            values[c] = np.float32(0) if values[c] < 0 else values[c]

@@ -26,7 +26,6 @@ from alexnet.nn.compiled import (
     as_array,
     call,
     compiled,
-    cut_below_zero,
     load,
     njit,
     prange,
@@ -106,11 +105,15 @@ def _inverse_fourth_roots(
 
 
 @njit(inline="always")
-def _stop_where_rectified(values: Any, gradients: Any, rectify: bool) -> None:
-    """Set gradients to zero where a ReLU gave zero."""
+def _take_away(gradients: Any, values: Any, sums: Any, slope: Any, rectify: bool) -> None:
+    """Take slope * value * sum from each gradient; zero where a ReLU gave zero."""
     if rectify:
         for c in range(len(values)):
-            gradients[c] = np.float32(0) if values[c] <= 0 else gradients[c]
+            found = gradients[c] - slope * values[c] * sums[c]
+            gradients[c] = np.float32(0) if values[c] <= 0 else found
+    else:
+        for c in range(len(values)):
+            gradients[c] -= slope * values[c] * sums[c]
 
 
 @njit(inline="always")
@@ -174,9 +177,7 @@ def turn_back(
         gradients[c] *= square * roots[c]
         shares[c + after] = gradients[c] * values[c] * (square * square)
     _window_sums(shares, sums, size)
-    for c in range(len(values)):
-        gradients[c] -= slope * values[c] * sums[c]
-    _stop_where_rectified(values, gradients, rectify)
+    _take_away(gradients, values, sums, slope, rectify)
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -202,12 +203,11 @@ def across_forward(
         values, s, q = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
         squares = np.zeros(W + size - 1, dtype=np.float32)
         for r in range(R * thread // threads, R * (thread + 1) // threads):
-            load(x[r], values, x_bits)
-            cut_below_zero(values, rectify)
+            load(x[r], values, x_bits, rectify)
             find_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
             for c in range(W):
                 values[c] *= q[c] * q[c] * q[c]
-            store(values, x_bits, y[r])
+            store(values, x_bits, y[r], False)
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -229,12 +229,11 @@ def across_backward(
         squares = np.zeros(W + size - 1, dtype=np.float32)
         shares = np.zeros(W + size - 1, dtype=np.float32)
         for r in range(R * thread // threads, R * (thread + 1) // threads):
-            load(x[r], values, x_bits)
-            cut_below_zero(values, rectify)
-            load(g[r], gradients, g_bits)
+            load(x[r], values, x_bits, rectify)
+            load(g[r], gradients, g_bits, False)
             find_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
             turn_back(values, gradients, q, shares, s, size, scale, rectify)
-            store(gradients, g_bits, dx[r])
+            store(gradients, g_bits, dx[r], False)
 
 
 @njit(inline="always")
@@ -275,8 +274,7 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool
         q_bits = np.empty(W * C, dtype=np.uint32)
         s, q = s_bits.view(np.float32), q_bits.view(np.float32)
         for h in range(H):
-            load(x[n, h].reshape(-1), values[h], x_bits[h])
-            cut_below_zero(values[h], rectify)
+            load(x[n, h].reshape(-1), values[h], x_bits[h], rectify)
             flat = squares[h].reshape(-1)
             for i in range(W * C):
                 flat[i] = values[h, i] * values[h, i]
@@ -285,7 +283,7 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool
             _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
             for i in range(W * C):
                 values[h, i] *= q[i] * q[i] * q[i]
-            store(values[h], x_bits[h], y[n, h].reshape(-1))
+            store(values[h], x_bits[h], y[n, h].reshape(-1), False)
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -306,9 +304,8 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
         q_bits = np.empty(W * C, dtype=np.uint32)
         s, q = s_bits.view(np.float32), q_bits.view(np.float32)
         for h in range(H):
-            load(x[n, h].reshape(-1), values[h], x_bits[h])
-            cut_below_zero(values[h], rectify)
-            load(g[n, h].reshape(-1), gradients[h], g_bits[h])
+            load(x[n, h].reshape(-1), values[h], x_bits[h], rectify)
+            load(g[n, h].reshape(-1), gradients[h], g_bits[h], False)
             flat = squares[h].reshape(-1)
             for i in range(W * C):
                 flat[i] = values[h, i] * values[h, i]
@@ -322,7 +319,5 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
                 flat[i] = gradients[h, i] * values[h, i] * (square * square)
         for h in range(H):
             _patch_sums(shares, rows, s.reshape(W, C), after, size, h)
-            for i in range(W * C):
-                gradients[h, i] -= slope * values[h, i] * s[i]
-            _stop_where_rectified(values[h], gradients[h], rectify)
-            store(gradients[h], g_bits[h], dx[n, h].reshape(-1))
+            _take_away(gradients[h], values[h], s, slope, rectify)
+            store(gradients[h], g_bits[h], dx[n, h].reshape(-1), False)

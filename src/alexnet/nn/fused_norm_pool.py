@@ -18,14 +18,13 @@ from alexnet.nn.compiled import (
     as_array,
     call,
     compiled,
-    cut_below_zero,
     load,
     prange,
     store,
     threads,
 )
 from alexnet.nn.fused_norm import FAST, find_roots, turn_back
-from alexnet.nn.fused_pool import collect, finish, take_larger, windows_over
+from alexnet.nn.fused_pool import collect, finish, take_row, windows_over
 
 __all__ = ["back", "forward"]
 
@@ -106,8 +105,8 @@ def _forward(
         values, s, q_ = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
         squares = np.zeros(D + size - 1, dtype=np.float32)
         rows = np.empty((kernel, W, C), dtype=np.float32)
-        best_bits = np.empty(C, dtype=np.uint32)
-        best = best_bits.view(np.float32)
+        best_bits = np.empty((2, C), dtype=np.uint32)
+        best, where = best_bits.view(np.float32), np.empty((2, C), dtype=np.uint32)
         for n in range(N * part // parts, N * (part + 1) // parts):
             done = 0
             for p in range(P):
@@ -117,26 +116,29 @@ def _forward(
                     for w in range(W):
                         for tower in range(towers):
                             first = tower * D
-                            load(x[n, h, w, first : first + D], values, x_bits)
-                            cut_below_zero(values, rectify_before)
+                            load(x[n, h, w, first : first + D], values, x_bits, rectify_before)
                             find_roots(values, squares, s, s_bits, q_, q_bits, size, scale, k)
                             out = rows[h % kernel, w, first : first + D]
                             for c in range(D):
                                 out[c] = values[c] * (q_[c] * q_[c] * q_[c])
                 done = bottom
                 for q in range(Q):
-                    where = place[n, p, q]
                     left = q * stride
-                    start = rows[top % kernel, left]
-                    for c in range(C):
-                        best[c] = start[c]
-                        where[c] = 0
+                    width = min(kernel, W - left)
+                    best[0, :] = rows[top % kernel, left]
+                    where[0, :] = 0
+                    last = 0
                     for i in range(bottom - top):
-                        for j in range(min(kernel, W - left)):
-                            if i + j:
-                                row = rows[(top + i) % kernel, left + j]
-                                take_larger(best, where, row, np.uint8(i * kernel + j))
-                    finish(best, best_bits, where, y[n, p, q], rectify_behind)
+                        line = rows[(top + i) % kernel, left : left + width]
+                        last = take_row(best, where, line, i * kernel, width, last)
+                    finish(
+                        best[last],
+                        best_bits[last],
+                        where[last],
+                        y[n, p, q],
+                        place[n, p, q],
+                        rectify_behind,
+                    )
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -180,8 +182,7 @@ def _back(
                     for tower in range(towers):
                         first = tower * D
                         gradients = sums[first : first + D]
-                        load(x[n, h, w, first : first + D], values, x_bits)
-                        cut_below_zero(values, rectify)
+                        load(x[n, h, w, first : first + D], values, x_bits, rectify)
                         find_roots(values, squares, s, s_bits, q_, q_bits, size, scale, k)
                         turn_back(values, gradients, q_, shares, s, size, scale, rectify)
-                    store(sums, sums_bits, dx[n, h, w])
+                    store(sums, sums_bits, dx[n, h, w], False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,15 +17,18 @@ from alexnet.build import Job
 from alexnet.errors import Diverged
 from alexnet.training import BatchLike, Rates
 
-__all__ = ["RangeTest", "fall_of", "range_test", "smooth"]
+__all__ = ["RangeTest", "fall_of", "noise_of", "range_test", "smooth"]
 
 _FIRST, _LAST = 1e-7, 10.0
 _STEPS = 100
 _MEMORY = 0.9  # of the smoothed loss, from step to step
 _EXPLODED = 1.25  # times the loss at the start: there is nothing more to see
-_EARLY = 10  # steps at the start
+_EARLY = 20  # steps at the start: up to a rate of 3e-6, where nothing is learnt yet
 _BEGUN = 0.1  # of the whole fall: it has left its start
 _NOTHING = 0.003  # of the loss at the start: a fall that is none
+_BEYOND = 2.0  # times the noise: likewise, where that is more
+_HIDDEN = 4.0  # times the noise: the least of a hundred numbers of noise is hardly ever lower
+_OF_DIFFERENCES = 0.6745 * math.sqrt(2)  # median size of the difference of two normal numbers
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,13 @@ def range_test(job: Job, on_step: Callable[[float, float], None] | None = None) 
     while losses and not math.isfinite(losses[-1]):
         for each in (rates, losses, smoothed):
             each.pop()
-    fall = fall_of(smoothed)
+    fall = fall_of(smoothed, noise_of(losses))
     if fall is None:
         raise Diverged(
-            f"The loss does not fall within {len(losses)} steps at any rate from 1e-07 to 10. Look "
-            "at the first weights (--initialisation he), the pictures and their labels before the "
-            "rate."
+            f"The loss does not fall within {len(losses)} steps at any rate from 1e-07 to 10, or "
+            "by no more than it differs from batch to batch. Look at the first weights "
+            "(--initialisation he), the pictures and their labels before the rate; of few pictures "
+            "a larger --batch has a steadier loss."
         )
     return RangeTest(rates, losses, smoothed, fall, exploded)
 
@@ -109,20 +114,38 @@ def smooth(losses: Sequence[float]) -> list[float]:
     return found
 
 
-def fall_of(smoothed: Sequence[float]) -> tuple[int, int] | None:
+def noise_of(losses: Sequence[float]) -> float:
+    """Return the standard deviation that the smoothed loss has of its batches alone.
+
+    It is read off the differences from step to step: what the rate does is slow beside them.
+    """
+    steps = [abs(after - before) for before, after in itertools.pairwise(losses)]
+    if not steps:
+        return 0.0
+    of_one = statistics.median(steps) / _OF_DIFFERENCES
+    return of_one * math.sqrt((1 - _MEMORY) / (1 + _MEMORY))
+
+
+def fall_of(smoothed: Sequence[float], noise: float = 0.0) -> tuple[int, int] | None:
     """Return the places at which a smoothed loss leaves its start and is lowest; None: no fall.
 
     The start is the mean over the first steps, where the rate is too small to matter. It is left
-    behind the last place that is higher than the start less a tenth of the whole fall.
+    behind the last place that is higher than the start less a tenth of the whole fall, or less
+    twice the noise.
+
+    Args:
+        smoothed: the loss, step by step.
+        noise: standard deviation that it has where it stays the same.
     """
     if not smoothed:
         return None
     start = _start(smoothed)
     last = min(range(len(smoothed)), key=smoothed.__getitem__)
     fall = start - smoothed[last]
-    if last == 0 or fall <= _NOTHING * abs(start):
+    if last == 0 or fall <= max(_NOTHING * abs(start), _HIDDEN * noise):
         return None
-    high = [i for i in range(last) if smoothed[i] >= start - _BEGUN * fall]
+    begun = max(_BEGUN * fall, _BEYOND * noise)
+    high = [i for i in range(last) if smoothed[i] >= start - begun]
     return (high[-1] if high else 0), last
 
 
