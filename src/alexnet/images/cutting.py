@@ -75,17 +75,10 @@ def cut_to_numbers(
     Returns:
         (n, c, c, 3) float32.
     """
-    n, side, c = len(stored), stored.side, crop_px
+    n, c = len(stored), crop_px
     if n < _WORTH_IT or (compiled := _kernels()) is None:
         return None
-    moves = mean is not None and mean.ndim == 3 and mean_at_crop
-    middle = (side - c) // 2 if mean is not None and mean.ndim == 3 else 0
-    central = np.full(n, middle, dtype=np.int64)
-    if mean is None or mean.ndim == 1:
-        colour = np.zeros(3, dtype=np.float32) if mean is None else mean
-        rows = np.tile(colour, (1, c))
-    else:
-        rows = mean.reshape(side, 3 * side)
+    beneath, mean_top, mean_left = _beneath(stored, top, left, mirror, c, mean, mean_at_crop)
     numbers = np.empty((n, c, c, 3), dtype=np.float32)
     for part in stored.parts:
         compiled.cut_numbers(
@@ -95,17 +88,43 @@ def cut_to_numbers(
             top,
             left,
             mirror,
-            np.ascontiguousarray(rows),
-            top if moves else central,
-            left if moves else central,
-            moves,
-            int(len(rows) > 1),
+            beneath,
+            mean_top,
+            mean_left,
+            int(beneath.shape[1] > 1),
             np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift),
             np.ones(3, dtype=np.float32) if divisor is None else divisor,
             divisor is not None,
             numbers.reshape(n, c, 3 * c),
         )
     return numbers
+
+
+def _beneath(
+    stored: StoredPictures,
+    top: NDArray[np.int64],
+    left: NDArray[np.int64],
+    mirror: NDArray[np.bool_],
+    crop_px: int,
+    mean: NDArray[np.float32] | None,
+    mean_at_crop: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Return what lies beneath crops, and where in it.
+
+    Returns:
+        (1, rows, numbers a row): one row for all, or the mean image; or (2, ...), the second one
+        mirrored, for mirrored crops; and (n,) the first row and the first pixel of it that count.
+    """
+    n, side, c = len(stored), stored.side, crop_px
+    if mean is None or mean.ndim == 1:
+        colour = np.zeros(3, dtype=np.float32) if mean is None else mean
+        nowhere = np.zeros(n, dtype=np.int64)
+        return np.tile(colour, (1, 1, c)), nowhere, nowhere
+    if not mean_at_crop:
+        middle = np.full(n, (side - c) // 2, dtype=np.int64)
+        return np.ascontiguousarray(mean).reshape(1, side, 3 * side), middle, middle
+    both = np.stack([mean, mean[:, ::-1]]).reshape(2, side, 3 * side)
+    return both, top, np.where(mirror, side - c - left, left)
 
 
 def _lines(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
