@@ -34,6 +34,7 @@ def test_ways_are_compared_on_the_same_pictures(alexnet, trained, tmp_path, quic
     for name in ("from scratch", "features and logistic", "fine-tuned"):
         assert f"\n{name} " in said.out
     assert "the same 4 val pictures, mean of 10 crops" in said.out
+    assert "best on these pictures" in " ".join(said.out.split())  # they chose the epoch
     again = alexnet("finetune", *words, "--compare", "--crops", 10, "--json")
     report = json.loads(again.out)
     assert report["already_finished"]

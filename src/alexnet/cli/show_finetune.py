@@ -34,6 +34,9 @@ def render(report: FinetuneReport, console: Console) -> None:
     views = "centre crop" if crops == 1 else f"mean of {crops} crops"
     pictures = counted(measured[0].images, f"{report.split or 'held-out'} picture")
     console.print(Text(f"the same {pictures}, {views}", style="dim"))
+    if report.split == "val":
+        chosen = "Trained networks are those of the epoch that was best on these pictures, which "
+        console.print(Text(f"{chosen}flatters them a little; a folder test does not.", style="dim"))
 
 
 def _cells(way: Compared) -> tuple[str, str, str, str]:

@@ -23,8 +23,11 @@ from alexnet.images import UnreadablePicture
 
 __all__ = ["Decode", "Decoded", "Readable", "decoded"]
 
-Decode = Callable[[bytes, str], NDArray[np.uint8]]
-"""`decode(data, name)`: from the bytes of a file to (D,) uint8, always the same D."""
+Row = NDArray[np.uint8] | tuple[NDArray[np.uint8], ...]
+"""(D,) uint8, in one piece or in several that lie one behind the other."""
+
+Decode = Callable[[bytes, str], Row]
+"""`decode(data, name)`: from the bytes of a file to a row, always of the same D."""
 
 Decoded = tuple[NDArray[np.int64], NDArray[np.uint8], list[tuple[int, str]]]
 """(n,) indices of a batch, (n, D) what was made of them, index and reason of the others."""
@@ -130,15 +133,16 @@ class _Batch:
             except SourceError as error:
                 self._failures[place] = _reason(error, name)
             else:
-                self._all_rows(row)[place] = row
+                self._put(place, row if isinstance(row, tuple) else (row,))
 
-    def _all_rows(self, row: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the rows of the batch, made when the first picture tells how long they are."""
+    def _put(self, place: int, pieces: tuple[NDArray[np.uint8], ...]) -> None:
+        """Write a row; the first one tells how long they all are."""
         if self._rows is None:
             with self._lock:
                 if self._rows is None:
-                    self._rows = np.empty((len(self._indices), len(row)), dtype=np.uint8)
-        return self._rows
+                    length = sum(len(piece) for piece in pieces)
+                    self._rows = np.empty((len(self._indices), length), dtype=np.uint8)
+        np.concatenate(pieces, out=self._rows[place])
 
 
 def _reason(error: SourceError, name: str) -> str:

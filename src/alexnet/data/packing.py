@@ -217,7 +217,8 @@ class _Packing:
 
         def write(file: BinaryIO) -> None:
             for portion in portions(self.source, stretch, self.plan):
-                file.write(portion.pictures.data)
+                for picture in portion.pictures:
+                    file.write(picture.data)
                 self._write_files(file, portion)
                 parts.append(portion.without_pictures())
                 advance(portion.count)

@@ -135,7 +135,7 @@ class Portion:
     """Some decoded pictures."""
 
     indices: NDArray[np.int64]  # (n,) in the source
-    pictures: NDArray[np.uint8]  # (n, S, S, 3)
+    pictures: NDArray[np.uint8]  # (n, S, S, 3), each of them without gaps
     digests: NDArray[np.uint8]  # (n, 16)
     checksums: NDArray[np.uint32]  # (n,)
     failures: list[tuple[int, str]]  # index and reason of what could not be read
@@ -160,15 +160,14 @@ def portions(source: Packable, indices: NDArray[np.int64], plan: PackingPlan) ->
     """
     jpeg = plan.store == "jpeg"
 
-    def read(data: bytes, name: str) -> NDArray[np.uint8]:
-        """Return checksum, digest, length and content as one row; JPEG files fill it in part."""
+    def read(data: bytes, name: str) -> tuple[NDArray[np.uint8], ...]:
+        """Return checksum, digest, length; content; and what JPEG files leave of the row."""
         picture = read_picture(data, name=name, image_px=plan.image_px, how=plan.fit)
         content = np.frombuffer(encoded(picture), np.uint8) if jpeg else picture.ravel()
         checksum = zlib.crc32(content.data).to_bytes(_NUMBER_BYTES, "little")
         length = len(content).to_bytes(_NUMBER_BYTES, "little")
         known_by = np.frombuffer(checksum + content_digest(data) + length, dtype=np.uint8)
-        rest = np.zeros(most - len(content), dtype=np.uint8)
-        return np.concatenate([known_by, content, rest])
+        return known_by, content, np.zeros(most - len(content), dtype=np.uint8)
 
     most = plan.picture_bytes + (_MOST_JPEG_HEADER if jpeg else 0)
     batch = max(1, min(_MOST_PICTURES, _PORTION_BYTES // plan.picture_bytes))
@@ -190,7 +189,7 @@ def _portion(
     digests = rows[:, _NUMBER_BYTES : _NUMBER_BYTES + DIGEST_BYTES].copy()
     side, content = plan.image_px, rows[:, _KNOWN_BY:]
     if plan.store == "pixels":
-        pictures = np.ascontiguousarray(content).reshape(-1, side, side, 3)
+        pictures = content.reshape(-1, side, side, 3)
         return Portion(indices, pictures, digests, checksums, failures)
     files = [row[:n].tobytes() for row, n in zip(content, lengths.tolist(), strict=True)]
     none = np.empty((0, side, side, 3), dtype=np.uint8)
