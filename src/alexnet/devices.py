@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import platform
 import re
@@ -130,6 +131,7 @@ def _asked_threads() -> int | None:
     return int(asked) if asked.isdecimal() and int(asked) else None
 
 
+@functools.cache
 def processor() -> str:
     """Return the processor's name as the system gives it."""
     with contextlib.suppress(OSError):

@@ -29,6 +29,12 @@ def pictures(net, count=3):
     return x.contiguous(memory_format=torch.channels_last)
 
 
+@pytest.fixture(autouse=True)
+def same_everywhere(monkeypatch):
+    """Products are torch's own on whatever processor the tests run."""
+    monkeypatch.setattr(inference, "processor", lambda: "Intel(R) Xeon(R)")
+
+
 @pytest.fixture(scope="module", params=SIDES)
 def net(request):
     return network(request.param)
@@ -40,6 +46,31 @@ def test_fp32_has_the_bits_of_the_network_whatever_the_batch(net):
     for count in (3, 2, 3):
         x = pictures(net, count)
         assert torch.equal(answer(x), net(x))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("count", [1, 3])
+def test_where_products_are_onednns_they_are_equal_within_rounding(net, monkeypatch, count):
+    monkeypatch.setattr(inference, "processor", lambda: "AMD EPYC")
+    x = pictures(net, count)
+    wanted = net(x)
+    answer = for_inference(net)
+    for _ in range(2):
+        torch.testing.assert_close(answer(x), wanted, rtol=1e-4, atol=3e-6 * wanted.abs().max())
+    assert torch.equal(answer(x), answer(x))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("processor", ["Intel(R) Xeon(R)", "AMD EPYC"])
+@pytest.mark.parametrize("layer", ["conv1", "conv2", "conv3", "fc6", "fc8"])
+def test_broken_weights_of_any_layer_break_the_answer(precision, processor, layer, monkeypatch):
+    monkeypatch.setattr(inference, "processor", lambda: processor)
+    net = network("alexnet")
+    getattr(net, layer).weight[0] = float("nan")
+    for compiled in (True, False):
+        found = for_inference(net, precision, compiled=compiled)(pictures(net))
+        assert found.isnan().any(dim=1).all()
 
 
 @torch.inference_mode()
