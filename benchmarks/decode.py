@@ -162,7 +162,7 @@ def ours(data: bytes, image_px: int) -> object:
 def packing(asked: argparse.Namespace, workers: int | None = 1) -> None:
     """Serve portions as `pack` decodes them: with digests, checksums and threads."""
     from alexnet.data import UnreadablePolicy, open_source
-    from alexnet.data.packing_plan import PackingPlan, portions
+    from alexnet.data.packs.plan import PackingPlan, portions
 
     source = open_source(asked.source, fewest_classes=1)
     plan = PackingPlan(asked.image_px, "crop", UnreadablePolicy("skip"), workers)

@@ -86,7 +86,7 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
 def answer(asked: argparse.Namespace) -> None:
     """Serve batches of one file."""
     from alexnet.evaluation import Member, probabilities
-    from alexnet.weights import open_onnx, open_openvino, open_torchscript
+    from alexnet.exporters import open_onnx, open_openvino, open_torchscript
 
     if asked.role == "safetensors":
         from alexnet import load_weights

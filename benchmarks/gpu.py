@@ -69,9 +69,9 @@ def run(asked: argparse.Namespace, pack: Path) -> None:
 
 def card() -> tuple[str | None, float, float]:
     """Return the card, its GFLOP/s in products of bf16, and the GFLOP of a picture in a step."""
-    from alexnet.accelerator import accelerator_name
+    from alexnet.benchmarking.limits import products
+    from alexnet.devices import accelerator_name
     from alexnet.models import build_model, network_geometry
-    from alexnet.speed.limits import products
 
     turns = products("bf16", "cuda")
     for _ in range(5):
@@ -83,7 +83,7 @@ def card() -> tuple[str | None, float, float]:
 
 def settled(step: Callable[[], int]) -> Callable[[], int]:
     """Let a step wait for the card now and then, in every contender alike."""
-    from alexnet.accelerator import finish
+    from alexnet.devices import finish
 
     numbers = itertools.count(1)
 
@@ -98,7 +98,8 @@ def settled(step: Callable[[], int]) -> Callable[[], int]:
 
 def ours(asked: argparse.Namespace, *, there: bool = True) -> None:
     """Serve whole steps of our training, from a pack."""
-    from alexnet.data import feeding, open_pack
+    from alexnet.data import open_pack
+    from alexnet.data.loading import device_loader as feeding
     from alexnet.nn import normalisation_in
     from alexnet.training import train_step
 

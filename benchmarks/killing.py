@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 import alexnet.cli.main
-import alexnet.cli.session  # so that forks need not import it
+import alexnet.runs.session  # so that forks need not import it
 from alexnet.data import SPLITS, open_source
 from alexnet.devices import processor
 from alexnet.files import is_unfinished

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import Pack, close_words, open_source
-from alexnet.data.close_words import close_pairs, differing_bits
-from alexnet.data.looking import look_at
-from alexnet.data.near_copies import RADIUS
-from alexnet.data.perceptual_hash import hashes
+from alexnet.data import Pack, open_source
+from alexnet.data.checks import hashing as close_words
+from alexnet.data.checks.duplicates import RADIUS
+from alexnet.data.checks.hashing import close_pairs, differing_bits, hashes
+from alexnet.data.checks.scan import look_at
 
 COUNT, PLANTED = 100_000, 1000
 ROWS = 200  # held against all others at once

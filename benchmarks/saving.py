@@ -23,13 +23,8 @@ from alexnet import train
 from alexnet.devices import choose_device, processor
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
-from alexnet.training import (
-    PaperMomentum,
-    Schedule,
-    Training,
-    make_objective,
-    open_run,
-)
+from alexnet.runs import open_run
+from alexnet.training import PaperMomentum, Schedule, Training, make_objective
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import alexnet
 from alexnet.devices import processor
-from alexnet.search_records import SearchReport
+from alexnet.records import SearchReport
 
 VARY = ("lr=1e-5..1e-1:log", "momentum=0.5..0.98", "decay=1e-5..1e-1:log")
 
@@ -35,7 +35,7 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     for seed in range(asked.seeds):
         for sampler in asked.samplers:
-            report = alexnet.search(
+            report = alexnet.studies(
                 source,
                 recipe="cifar",
                 vary=tuple(asked.vary),

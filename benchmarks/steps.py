@@ -9,9 +9,9 @@ from typing import Any
 
 def prepared(source: Any, model: str, batch: int) -> Any:
     """Return the job of a training on a source or a pack, as `alexnet train` would prepare it."""
-    from alexnet.build import Packing, prepare
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
+    from alexnet.runs.job import Packing, prepare
 
     changes = {"model": model, "batch": batch, "lr": 1e-4, "schedule": "constant"}
     recipe = choose_recipe(None, changes)

@@ -89,7 +89,7 @@ def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -
 
     from alexnet.data import open_pack, open_source
     from alexnet.nn import ResponseNorm, normalisation_form
-    from alexnet.training import train_step
+    from alexnet.training.loop import train_step
 
     source = open_pack(asked.pack) if packed else open_source(asked.source)
     job = prepared(source, asked.model, asked.batch)

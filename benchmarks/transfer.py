@@ -22,7 +22,7 @@ from pathlib import Path
 
 from alexnet import features, finetune
 from alexnet.devices import cores, processor, share_cores
-from alexnet.transfer_records import FinetuneReport
+from alexnet.records import FinetuneReport
 from turns import keep
 
 

@@ -32,12 +32,11 @@ from typing import Any
 from docstring_parser import DocstringStyle, parse
 
 import alexnet
-from alexnet.cli.verbs import VERBS
-from alexnet.kinds import choices
+from alexnet.cli.commands import VERBS
 from alexnet.models import MODELS, model_list
-from alexnet.recipe import Recipe
+from alexnet.recipe import Recipe, choices
 from alexnet.recipes import RECIPES
-from alexnet.search.fields import FIELDS, Range
+from alexnet.studies.fields import FIELDS, Range
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before Triton is imported: where there is no GPU its interpreter runs our kernels on a processor.
 if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+pytest_plugins = ["fixtures.command_line", "fixtures.transfer", "fixtures.weights"]
 
 _ASKED = {
     "slow": "takes long: run it with --slow",
@@ -78,20 +80,14 @@ def stand_in(tmp_path_factory) -> Path:
 @pytest.fixture
 def shipped(stand_in, monkeypatch) -> Path:
     """The stand-in's file, taken for the weights that come with the package."""
-    monkeypatch.setattr("alexnet.weights.shipped.FOLDER", stand_in)
+    monkeypatch.setattr("alexnet.weights.bundled.FOLDER", stand_in)
     return stand_in / "small-200.safetensors"
 
 
 @pytest.fixture(scope="session")
 def faults() -> ModuleType:
-    """The module beside this one: disks that fail."""
-    path = Path(__file__).with_name("faults.py")
-    spec = importlib.util.spec_from_file_location("faults", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The module of disks that fail."""
+    return importlib.import_module("fixtures.faults")
 
 
 @pytest.hookimpl(wrapper=True)

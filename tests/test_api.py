@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import alexnet
+from alexnet.cli.commands import VERBS
 from alexnet.cli.main import build_app
-from alexnet.cli.verbs import VERBS
 from alexnet.recipe import Recipe, RecipeChanges
 from alexnet.records import Record
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alexnet.csv_files import guarded, unguarded, write_csv, write_rows
 from alexnet.errors import RunError
+from alexnet.files import guarded, unguarded, write_csv, write_rows
 
 FORMULAS = "=+-@\t\r\n"
 """First letters that OWASP's page on CSV injection names."""

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import alexnet
+from alexnet.cli.commands import VERBS
 from alexnet.cli.main import build_app
-from alexnet.cli.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(alexnet.__file__).parent

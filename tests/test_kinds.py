@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from alexnet.kinds import choices, kind_in_words
+from alexnet.recipe import choices, kind_in_words
 
 Fit = Literal["crop", "squash", "pad"]
 

@@ -24,11 +24,13 @@ from PIL import Image, ImageDraw
 
 from alexnet.data import open_source, write_pack
 from alexnet.images import Preprocessing
+from alexnet.importers import ImportRequest
+from alexnet.importers.caffe import import_caffe
 from alexnet.models import build_model
-from alexnet.models.headed import with_head
-from alexnet.training import Checkpoint, open_run
-from alexnet.weights import ImportRequest, Weights, save_weights
-from alexnet.weights.caffe import import_caffe
+from alexnet.models.heads import with_head
+from alexnet.runs import open_run
+from alexnet.training import Checkpoint
+from alexnet.weights import Weights, save_weights
 
 __all__ = ["ASKED", "PICTURE_KINDS", "Original", "Originals"]
 

@@ -17,14 +17,15 @@ import torch
 from PIL import Image, ImageOps
 
 from alexnet.data import SPLITS, Pack, Source, check_source, open_source
-from alexnet.data.exclusion import leave_out
-from alexnet.data.near_copies import near_groups
+from alexnet.data.checks.duplicates import near_groups
+from alexnet.data.checks.exclusions import leave_out
 from alexnet.errors import SourceError
 from alexnet.images import decode, decoding, read_picture
-from alexnet.training import open_run
-from alexnet.weights import ImportRequest, load_weights
-from alexnet.weights.caffe import import_caffe
-from alexnet.weights.torchvision_file import import_torchvision
+from alexnet.importers import ImportRequest
+from alexnet.importers.caffe import import_caffe
+from alexnet.importers.torchvision import import_torchvision
+from alexnet.runs import open_run
+from alexnet.weights import load_weights
 from fuzzing.originals import ASKED, PICTURE_KINDS, Original
 
 __all__ = ["KINDS", "Wrong", "read"]

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from alexnet.errors import AlexNetError, RunError
 from alexnet.records import plain_values
-from alexnet.words import shortened
+from alexnet.text import shortened
 
 __all__ = [
     "append_flushed",
     "cache_folder",
     "clear_unfinished",
     "disk_errors",
+    "guarded",
     "is_unfinished",
     "link_file",
     "read_json",
     "refuse_long",
     "replace_file",
     "too_long",
+    "unguarded",
+    "write_csv",
     "write_json",
+    "write_rows",
 ]
 
 _TOO_LONG = "it is too long for this system. Choose a shorter name."
@@ -205,3 +211,50 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_GUARD = "'"
+
+Odd = Literal["surrogateescape", "backslashreplace"]
+"""File names that are no UTF-8: with the bytes that they have on disk, or with backslashes."""
+
+
+def guarded(text: str) -> str:
+    """Return what a spreadsheet shows as this text and does not compute."""
+    return f"{_GUARD}{text}" if text.startswith((*_FORMULAS, _GUARD)) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text that `guarded` was given."""
+    return cell.removeprefix(_GUARD)
+
+
+def write_csv(
+    path: Path, rows: Iterable[Sequence[object]], *, odd: Odd = "surrogateescape"
+) -> None:
+    """Write a CSV file beside `path` and rename it.
+
+    Args:
+        path: the file to make or replace.
+        rows: the heading first; texts are guarded, numbers are written as Python writes them (they
+            read back equal), None is an empty cell.
+        odd: how names that are no text are written.
+
+    Raises:
+        RunError: the disk refuses; `path` is as it was.
+    """
+    replace_file(path, lambda file: write_rows(file, rows, odd=odd))
+
+
+def write_rows(
+    file: BinaryIO, rows: Iterable[Sequence[object]], *, odd: Odd = "surrogateescape"
+) -> None:
+    """Write rows into an open binary file; see `write_csv`."""
+    text = io.TextIOWrapper(file, "utf-8", errors=odd, newline="")
+    try:
+        csv.writer(text).writerows(
+            [guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+        )
+    finally:
+        text.detach()

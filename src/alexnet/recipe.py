@@ -11,10 +11,10 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type_hints
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.kinds import choices, kind_in_words
 
 __all__ = [
     "LARGEST_PX",
@@ -31,8 +31,44 @@ __all__ = [
     "Sampling",
     "Schedule",
     "changed",
+    "choices",
+    "kind_in_words",
     "recipe_from_json",
 ]
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    Path: "a path",
+    type(None): "none",
+}
+
+
+def choices(kind: Any) -> tuple[Any, ...]:
+    """Return what a `Literal`, also inside of an optional or a tuple, lets one choose from."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return tuple(each for part in get_args(kind) for each in choices(part))
+
+
+def kind_in_words(kind: Any) -> str:
+    """Return what values an annotation takes: "a whole number or none", '"crop" or "pad"'."""
+    if get_origin(kind) is Literal:
+        return _either(
+            [f'"{each}"' if isinstance(each, str) else str(each) for each in choices(kind)]
+        )
+    if get_origin(kind) is tuple:
+        return f"a list, each {kind_in_words(get_args(kind)[0])}"
+    if get_args(kind):
+        return _either([kind_in_words(each) for each in get_args(kind)])
+    return _WORDS.get(kind, "something else")
+
+
+def _either(parts: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
 
 LARGEST_PX = 4096
 """Most pixels of a side, of stored pictures and of crops."""

@@ -24,7 +24,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from alexnet.data import open_pack, packing
+from alexnet.data import open_pack
+from alexnet.data.packs import writer as packing
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 ROWS = re.findall(r"^\| (.+?) \| `(alexnet .+?)` \| (.+) \|$", PAGE.read_text("utf-8"), re.M)

@@ -9,7 +9,7 @@ from typing import Unpack
 
 import pytest
 
-from alexnet.cli.flags import Place, Places, recipe_flags
+from alexnet.commands.signature import Place, Places, recipe_flags
 from alexnet.errors import Interrupted, SourceError
 from alexnet.progress import track
 from alexnet.recipe import RecipeChanges

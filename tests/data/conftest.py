@@ -15,9 +15,9 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexnet.data.pack import Pack, PackHeader
-from alexnet.data.pack_index import PackIndex, Paths
-from alexnet.data.shards import MemoryPixels, Shard, pixel_checksums
+from alexnet.data.packs.index import PackIndex, Paths
+from alexnet.data.packs.pack import Pack, PackHeader
+from alexnet.data.packs.shards import MemoryPixels, Shard, pixel_checksums
 from alexnet.errors import SourceError
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet.images import UnreadablePicture, converting, decode, decoding
-from alexnet.images.converting import rgb
+from alexnet.images import UnreadablePicture, decode, decoding
+from alexnet.images import resize as converting
+from alexnet.images.resize import rgb
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8)
 MODES = (

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
-from alexnet.images import PlacedPictures, Preprocessing, StoredPictures, cutting
+from alexnet.images import PlacedPictures, Preprocessing, StoredPictures
+from alexnet.images import crops as cutting
 
 S, C = 9, 6
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
 from alexnet.models import MODELS, Network, build_model
-from alexnet.models.assembly import Assembly, Options, WindowTooLargeError
+from alexnet.models.builder import Assembly, Options, WindowTooLargeError
 from alexnet.models.smallest import smallest_options
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from alexnet.reporting.words import list_in_words, number, percent
+from alexnet.reporting.html.markup import list_in_words, number, percent
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from alexnet.errors import RunError
-from alexnet.training.checkpoint import (
-    Checkpoint,
-    read_checkpoint,
-    read_state,
-    write_checkpoint,
-)
+from alexnet.training.checkpoint import Checkpoint, read_checkpoint, read_state, write_checkpoint
 
 
 def make(value: float = 7) -> Checkpoint:

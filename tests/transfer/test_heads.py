@@ -21,8 +21,7 @@ from alexnet.weights import load_weights, save_weights
 
 pytest.importorskip("sklearn", reason="heads need scikit-learn")
 
-from alexnet.transfer.head_search import Scaling, search_head
-from alexnet.transfer.head_tensors import as_head
+from alexnet.transfer.head_search import Scaling, as_head, search_head
 
 KINDS = list(HEADS)
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 import alexnet
-from alexnet.cli.parse_errors import in_words
-from alexnet.cli.verbs import VERBS
+from alexnet.cli.commands import VERBS
+from alexnet.cli.errors import in_words
 from alexnet.errors import AlexNetError, Interrupted, RecipeError, RunError
 from alexnet.files import too_long
+from alexnet.text import shortened
 from alexnet.trust import trusting
-from alexnet.words import shortened
 
 if TYPE_CHECKING:
     from alexnet.records import Record

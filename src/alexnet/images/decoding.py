@@ -29,9 +29,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from alexnet.errors import SourceError
-from alexnet.images.claims import absurd_claim, absurd_tags, exif_of_jpeg
-from alexnet.images.converting import rgb
-from alexnet.images.silence import silence_libraries
+from alexnet.images.guards import absurd_claim, absurd_tags, exif_of_jpeg, silence_libraries
+from alexnet.images.resize import rgb
 
 try:  # the same pixels, about twice as fast (extra: fast)
     import simplejpeg

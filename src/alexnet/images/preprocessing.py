@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableType]
 
 from alexnet.errors import RecipeError
-from alexnet.images.cutting import cut_squares, cut_to_numbers
+from alexnet.images.crops import cut_boxes, cut_squares, cut_to_numbers
 from alexnet.images.decoding import decode_as_stored, turned
-from alexnet.images.fitting import fitted
+from alexnet.images.resize import fitted
 from alexnet.images.stored import StoredPictures
-from alexnet.images.zooming import cut_boxes
 from alexnet.recipe import LARGEST_PX, Fit
 
 __all__ = ["MeanAt", "Order", "Preprocessing", "read_picture"]

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from alexnet.devices import multiplies_bf16, processor
 from alexnet.errors import RecipeError
-from alexnet.models.fusing import fused_step, watched
+from alexnet.models.fusion import fused_step, watched
 from alexnet.models.network import Network
 from alexnet.nn import Convolution, ResponseNorm
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.models.fusing import fused_steps
+from alexnet.models.fusion import fused_steps
 from alexnet.nn import Dropout
 
 __all__ = ["Network"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from alexnet.errors import RecipeError
-from alexnet.models.assembly import Options, WindowTooLargeError
+from alexnet.models.builder import Options, WindowTooLargeError
 from alexnet.models.network import Network
 from alexnet.recipe import LARGEST_PX
 

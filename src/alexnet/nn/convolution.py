@@ -12,7 +12,7 @@ from torch.nn import functional
 from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
-__all__ = ["Convolution"]
+__all__ = ["Convolution", "FullyConnected"]
 
 _FEW_CHANNELS = 4
 _LONG_WINDOW = 256  # numbers; torch's own kernel is better for shorter ones, such as 5 x 5 x 3
@@ -56,7 +56,7 @@ class Convolution(nn.Conv2d):
         self.window = window
 
     def reset_parameters(self) -> None:
-        """Leave the first weights to `alexnet.nn.initialise`, and the global generator alone."""
+        """Leave first weights to `alexnet.nn.initialization`, and the global generator alone."""
         with torch.no_grad():
             self.weight.zero_()
             if self.bias is not None:
@@ -122,3 +122,18 @@ class _FirstConvolution(torch.autograd.Function):
             total.addmm_(some.reshape(-1, outputs).t(), windows)
         weights = total.view(outputs, kernel, kernel, channels).permute(0, 3, 1, 2)
         return None, weights, g.sum((0, 1, 2)) if ctx.has_bias else None, None
+
+
+class FullyConnected(nn.Linear):
+    """torch's layer, which reads maps as a row, channel by channel.
+
+    Its first weights are left to `alexnet.nn.initialization`. torch would draw them first, and on
+    the device "meta" load a symbolic algebra for it, which takes longer than reading a picture.
+    """
+
+    def reset_parameters(self) -> None:
+        """Leave the numbers as they are: nothing in particular until they are drawn or loaded."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Return (N, outputs) for (N, ...)."""
+        return super().forward(input.flatten(1) if input.dim() > 2 else input)

@@ -43,7 +43,7 @@ class _Fused(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, norm: ResponseNorm, pool: MaxPool, before: bool, behind: bool
     ) -> Tensor:
-        from alexnet.nn import fused_norm_pool
+        from alexnet.kernels import norm_pool as fused_norm_pool
 
         rows, columns = (pool.window.outputs(size) for size in x.shape[2:])
         shape = (*x.shape[:2], rows, columns)
@@ -61,7 +61,7 @@ class _Fused(torch.autograd.Function):
     def backward(  # type: ignore[override]
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor, None, None, None, None]:
-        from alexnet.nn import fused_norm_pool
+        from alexnet.kernels import norm_pool as fused_norm_pool
 
         x, place = ctx.saved_tensors
         g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch.nn import functional
 from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
-__all__ = ["MaxPool", "MeanPool"]
+__all__ = ["CaffePool", "MaxPool", "MeanPool", "OffsetPool", "PoolKind", "Pooling"]
 
 
 class _Pool(nn.Module):
@@ -89,7 +89,7 @@ class MeanPool(_Pool):
 def fused_kernels() -> Any:
     """Return the module of compiled kernels, or None where numba is not installed."""
     try:
-        from alexnet.nn import fused_pool
+        from alexnet.kernels import pool as fused_pool
     except ImportError:
         return None
     return fused_pool
@@ -117,3 +117,143 @@ class _Fused(torch.autograd.Function):
         dx = torch.empty(ctx.shape, dtype=ctx.dtype, memory_format=torch.channels_last)
         fused_kernels().pool_back(g, place, dx, *ctx.settings)
         return dx, None, None
+
+
+PoolKind = Literal["max", "mean"]
+
+_FILL = {"max": float("-inf"), "mean": 0.0}
+
+
+class CaffePool(nn.Module):
+    """The largest or the mean activation of each window.
+
+    The number of windows is rounded up; a last window that would begin behind the map and its
+    padding is left out.
+
+    Args:
+        kind: "max" or "mean".
+        kernel, stride, padding: height and width, in positions; the padding is under the kernel.
+        ceiling: round the number of windows up, as Caffe does unless it is told otherwise.
+
+    Raises:
+        RecipeError: a kernel or stride under 1, or a padding of the kernel or more.
+    """
+
+    def __init__(
+        self,
+        kind: PoolKind,
+        kernel: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int] = (0, 0),
+        ceiling: bool = True,
+    ) -> None:
+        super().__init__()
+        if min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
+            raise RecipeError(
+                "Pooling needs a kernel and a stride of at least 1 and a padding of at least 0; "
+                f"got kernel {kernel}, stride {stride}, padding {padding}."
+            )
+        if padding[0] >= kernel[0] or padding[1] >= kernel[1]:
+            raise RecipeError(
+                f"A pooling padding of {padding} is not under its kernel of {kernel}: a window "
+                "would see nothing but padding."
+            )
+        self.kind: PoolKind = kind
+        self.kernel, self.stride, self.padding = kernel, stride, padding
+        self.ceiling = ceiling
+
+    def outputs(self, height: int, width: int) -> tuple[int, int]:
+        """Return how many windows lie on a map of H x W, down and across; 0 where none fits."""
+        down, across = (self._along(axis, size) for axis, size in enumerate((height, width)))
+        return down, across
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H', W') for (N, C, H, W)."""
+        rows, columns = self.outputs(int(x.shape[2]), int(x.shape[3]))
+        (down, across), (tall, wide) = self.padding, self.kernel
+        padding = self.padding
+        if 2 * down > tall or 2 * across > wide:  # more than torch pads by itself
+            x = functional.pad(x, (across, across, down, down), value=_FILL[self.kind])
+            padding = (0, 0)
+        pool = functional.max_pool2d if self.kind == "max" else functional.avg_pool2d
+        found = pool(x, self.kernel, self.stride, padding, ceil_mode=self.ceiling)
+        return found[:, :, :rows, :columns]
+
+    def extra_repr(self) -> str:
+        """Return what `print(network)` shows of this layer."""
+        return f"{self.kind}, {self.kernel}, stride={self.stride}, padding={self.padding}"
+
+    def _along(self, axis: int, size: int) -> int:
+        stride, padding = self.stride[axis], self.padding[axis]
+        free = size + 2 * padding - self.kernel[axis]
+        if free < 0:
+            return 0
+        windows = (-(-free // stride) if self.ceiling else free // stride) + 1
+        return windows - 1 if (windows - 1) * stride >= size + padding else windows
+
+
+Pooling = Literal["max", "maxabs", "avg"]
+
+
+class OffsetPool(nn.Module):
+    """Windows from `start` on; of each the part inside the map counts, nothing else.
+
+    Beside `MaxPool` and `MeanPool`, which begin at the first position and cover the map.
+
+    Args:
+        kind: "max", "maxabs" (the number that is farthest from zero), or "avg".
+        kernel: side of a window, in positions.
+        stride: from one window to the next; at most the kernel.
+        start: first position of the first window; below 0 it reaches over the top and left edge.
+        outputs: windows in a row.
+
+    Raises:
+        RecipeError: another kind, or a geometry that leaves gaps.
+    """
+
+    def __init__(
+        self, kind: Pooling, kernel: int, *, stride: int, start: int = 0, outputs: int
+    ) -> None:
+        super().__init__()
+        if kind not in get_args(Pooling) or not 1 <= stride <= kernel or outputs < 1:
+            raise RecipeError(
+                'Pooling is "max", "maxabs" or "avg", with a stride between 1 and the kernel and '
+                f'at least one output; got "{kind}", kernel {kernel}, stride {stride}, outputs '
+                f"{outputs}."
+            )
+        self.kind: Pooling = kind
+        self.kernel, self.stride, self.start, self.outputs = kernel, stride, start, outputs
+
+    def misses(self, size: int) -> bool:
+        """Say whether the first or the last window lies outside a map of this side."""
+        last = self.start + (self.outputs - 1) * self.stride
+        return self.start + self.kernel <= 0 or last >= size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, outputs, outputs) for (N, C, H, W)."""
+        if self.kind == "avg":
+            return self._sums(x) / self._sums(torch.ones_like(x[:1, :1]))
+        highest = functional.max_pool2d(self._spread(x, -torch.inf), self.kernel, self.stride)
+        if self.kind == "max":
+            return highest
+        lowest = -functional.max_pool2d(self._spread(-x, -torch.inf), self.kernel, self.stride)
+        return torch.where(highest >= -lowest, highest, lowest)
+
+    def extra_repr(self) -> str:
+        """Return what `print(network)` shows of this layer."""
+        return (
+            f"{self.kind}, {self.kernel}, stride={self.stride}, start={self.start}, "
+            f"outputs={self.outputs}"
+        )
+
+    def _sums(self, x: Tensor) -> Tensor:
+        return functional.avg_pool2d(
+            self._spread(x, 0.0), self.kernel, self.stride, divisor_override=1
+        )
+
+    def _spread(self, x: Tensor, fill: float) -> Tensor:
+        """Return the positions from the first window's beginning to the last one's end."""
+        span = (self.outputs - 1) * self.stride + self.kernel
+        ends = [span + self.start - int(size) for size in x.shape[2:]]  # negative: cut off
+        return functional.pad(x, (-self.start, ends[1], -self.start, ends[0]), value=fill)

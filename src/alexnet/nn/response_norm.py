@@ -22,7 +22,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.proofs import has_triton, proven
+from alexnet.kernels.norm_settings import NormSettings
+from alexnet.kernels.verify import has_triton, proven
 
 __all__ = ["Region", "ResponseNorm", "normalisation_form", "normalisation_in"]
 
@@ -72,13 +73,19 @@ class ResponseNorm(nn.Module):
         if region == "spatial" and towers > 1:
             raise RecipeError("A spatial window stays inside one map: leave towers at 1.")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-        self.divide, self.towers, self.region = divide, towers, region
+        self.divide, self.towers = divide, towers
+        self.region: Region = region
 
     @property
     def scale(self) -> float:
         """What the plain sum of squares is multiplied by."""
         window = self.size if self.region == "channels" else self.size**2
         return self.alpha / window if self.divide else self.alpha
+
+    @property
+    def settings(self) -> NormSettings:
+        """The numbers of the formula, for kernels."""
+        return NormSettings(self.size, self.scale, self.beta, self.k, self.towers, self.region)
 
     def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
         """Return (N, C, H, W), dtype and memory format of `x`.
@@ -115,7 +122,7 @@ class ResponseNorm(nn.Module):
         if not x.numel() or not x.is_contiguous(memory_format=torch.channels_last):
             return False
         kernels = kernels_of(x.device.type)
-        return kernels is not None and kernels.takes(self, x)
+        return kernels is not None and kernels.takes(self.settings, x)
 
     def window_sum(self, x: Tensor, *, transposed: bool = False) -> Tensor:
         """Return the sum of (N, C, H, W) float32 over each window, or over those that hold it."""
@@ -143,7 +150,7 @@ def kernels_of(device_kind: str) -> Any:
     """
     if device_kind == "cpu":
         try:
-            from alexnet.nn import fused_norm
+            from alexnet.kernels import norm as fused_norm
         except ImportError:
             return None
         return fused_norm
@@ -151,7 +158,7 @@ def kernels_of(device_kind: str) -> Any:
         return None
     return proven(
         "normalisation",
-        lambda: importlib.import_module("alexnet.nn.triton_norm"),
+        lambda: importlib.import_module("alexnet.kernels.triton_norm"),
         lambda kernels: kernels.wrong(device_kind),
     )
 
@@ -182,9 +189,9 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, norm: ResponseNorm, rectify: bool) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.norm, ctx.rectify = norm, rectify
+        ctx.settings, ctx.rectify = norm.settings, rectify
         y = torch.empty_like(x)
-        kernels_of(x.device.type).run(norm, [x, y], rectify=rectify)
+        kernels_of(x.device.type).run(ctx.settings, [x, y], rectify=rectify)
         return y
 
     @staticmethod
@@ -193,7 +200,7 @@ class _Fused(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.empty_like(x)
-        kernels_of(x.device.type).run(ctx.norm, [x, g, dx], rectify=ctx.rectify)
+        kernels_of(x.device.type).run(ctx.settings, [x, g, dx], rectify=ctx.rectify)
         return dx, None, None
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import Diverged
 from alexnet.records import Epoch
-from alexnet.training.optimiser import PaperMomentum, Rates
+from alexnet.training.optimizer import PaperMomentum, Rates
 
 __all__ = ["Cause", "causes_of_standstill", "is_stuck", "label_entropy", "stuck_error"]
 

@@ -15,9 +15,9 @@ from alexnet.devices import Device
 from alexnet.errors import Diverged, Interrupted, RunError
 from alexnet.records import Epoch
 from alexnet.training.checkpoint import Checkpoint
-from alexnet.training.graphed import Capture
-from alexnet.training.objective import Objective
-from alexnet.training.optimiser import PaperMomentum
+from alexnet.training.cuda_graph import Capture
+from alexnet.training.loss import Objective
+from alexnet.training.optimizer import PaperMomentum
 from alexnet.training.schedule import Schedule
 from alexnet.training.step import BatchLike, Stepper
 from alexnet.training.stopping import StopRequest

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alexnet.recipe import Recipe
-from alexnet.training.optimiser import Rates
-from alexnet.words import counted
+from alexnet.text import counted
+from alexnet.training.optimizer import Rates
 
 __all__ = ["Plan", "Schedule"]
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.devices import Device
-from alexnet.training.graphed import Answer, Capture, GraphedStep
-from alexnet.training.objective import Objective
-from alexnet.training.optimiser import PaperMomentum, Rates
+from alexnet.training.cuda_graph import Answer, Capture, GraphedStep
+from alexnet.training.loss import Objective
+from alexnet.training.optimizer import PaperMomentum, Rates
 
 __all__ = ["BatchLike", "Stepper"]
 

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.build import measured_on
 from alexnet.data import Cache, Pack, assign_splits, open_source, pack_of
 from alexnet.devices import Device, choose_device
 from alexnet.errors import RecipeError
-from alexnet.evaluation import BATCH, Exactness, Member
+from alexnet.evaluation import BATCH, Exactness, Member, evaluate_weights
 from alexnet.models import HeadedNetwork, bare
 from alexnet.progress import track
-from alexnet.transfer.features import layer_features
-from alexnet.transfer_records import HeadReport
+from alexnet.records import HeadReport
+from alexnet.transfer.extract import layer_features
 from alexnet.weights import Weights, current_versions, load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def head_from_source(
     split = next((each for each in ("test", "val") if each in splits), None)
     results = None
     if split is not None:
-        results, _ = measured_on(
+        results, _ = evaluate_weights(
             taught.weights, pack, splits[split], device, crops=crops, batch=batch
         )
     kept = replace(taught.weights, results=results.to_json() if results else None)
@@ -161,8 +160,7 @@ def teach_head(
     Returns:
         The head, and weights for the pack's classes that answer by it.
     """
-    from alexnet.transfer.head_search import search_head
-    from alexnet.transfer.head_tensors import as_head
+    from alexnet.transfer.head_search import as_head, search_head
 
     started = time.perf_counter()
     body = bare(base.network())

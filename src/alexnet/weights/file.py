@@ -14,11 +14,10 @@ from torch import Tensor
 from alexnet.errors import AlexNetError, WeightsError, did_you_mean
 from alexnet.files import refuse_long, replace_file
 from alexnet.images import Preprocessing
-from alexnet.reading_ahead import ReadAhead, taken
+from alexnet.weights.bundled import shipped_file
 from alexnet.weights.header import KEY, digest_of, read_header, write_header
-from alexnet.weights.shipped import shipped_file
+from alexnet.weights.prefetch import FILE_NAME, ReadAhead, taken
 from alexnet.weights.weights import Weights
-from alexnet.weights_names import FILE_NAME
 
 __all__ = ["Storage", "load_weights", "save_weights", "weights_file"]
 

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.models.assembly import Options, sizes
+from alexnet.models.builder import Options, sizes
 from alexnet.models.cuda_convnet import units, windows
 from alexnet.models.cuda_convnet.plan import Layer, Plan
 from alexnet.models.cuda_convnet.sections import Section, layer_error, read_sections
 from alexnet.models.cuda_convnet.unsupported import UNSUPPORTED, refusal
-from alexnet.models.wiring import Summed, Wired
+from alexnet.models.cuda_convnet.wiring import Summed, Wired
 from alexnet.nn import Convolution, LocallyConnected, gaussian, he
 
 __all__ = ["MODEL", "build", "classes_of", "planned", "texts_of"]

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from torch import nn
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.models.assembly import LARGEST_NETWORK
+from alexnet.models.builder import LARGEST_NETWORK
 from alexnet.models.cuda_convnet.sections import Section
-from alexnet.models.wiring import PICTURES
+from alexnet.models.cuda_convnet.wiring import PICTURES
 
 __all__ = ["LABELS", "LONGEST_SIDE", "Layer", "Plan", "Shape", "Source"]
 

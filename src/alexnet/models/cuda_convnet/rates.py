@@ -17,11 +17,11 @@ from typing import Any
 import torch
 
 from alexnet.errors import RecipeError
-from alexnet.models.assembly import Options
+from alexnet.models.builder import Options
 from alexnet.models.cuda_convnet.build import build, classes_of, planned
 from alexnet.models.cuda_convnet.plan import Plan
 from alexnet.models.cuda_convnet.sections import Section
-from alexnet.models.wiring import Summed, Wired
+from alexnet.models.cuda_convnet.wiring import Summed, Wired
 
 __all__ = ["file_rates"]
 

@@ -11,7 +11,7 @@ from alexnet.errors import did_you_mean
 from alexnet.models.cuda_convnet.plan import LABELS, Layer, Plan, Shape, Source
 from alexnet.models.cuda_convnet.sections import Section
 from alexnet.models.cuda_convnet.windows import OF_WEIGHTS, first_weights
-from alexnet.models.wiring import Summed
+from alexnet.models.cuda_convnet.wiring import Summed
 from alexnet.nn import (
     NEURONS,
     Combine,

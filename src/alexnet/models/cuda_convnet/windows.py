@@ -11,7 +11,7 @@ from torch import nn
 
 from alexnet.models.cuda_convnet.plan import LONGEST_SIDE, Layer, Plan, Shape, Source
 from alexnet.models.cuda_convnet.sections import Section
-from alexnet.models.wiring import Grouped, Summed
+from alexnet.models.cuda_convnet.wiring import Grouped, Summed
 from alexnet.nn import Convolution, LocallyConnected, MaxPool, MeanPool, OffsetPool, Pooling, Window
 
 __all__ = ["OF_WEIGHTS", "conv", "first_weights", "local", "pool"]

@@ -1,0 +1,5 @@
+from .bench import measure_speed
+
+__all__ = [
+    "measure_speed",
+]

@@ -1,0 +1,1 @@
+"""How each record reads on a screen."""

@@ -1,0 +1,1 @@
+"""What is wrong with a source: broken files, duplicates, leaks between splits, exclusions."""

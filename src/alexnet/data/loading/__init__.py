@@ -1,0 +1,1 @@
+"""From a pack to batches: splits, order, crops, augmentation, statistics, prefetching."""

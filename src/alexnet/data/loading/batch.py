@@ -1,0 +1,108 @@
+"""What a loader gives: batches as a network takes them, or the bytes before they become numbers.
+
+Legend: n pictures of a batch, c side of a crop.
+"""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alexnet.data.loading.augmentation import Draw
+
+__all__ = ["Batch", "Crops", "Part", "prefetched"]
+
+Part = tuple[NDArray[np.int64], Draw]
+"""(n,) numbers of a batch's pictures in the pack, and what was drawn for each."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures as the network takes them."""
+
+    images: Tensor  # (n, 3, c, c) float32, channels last
+    labels: Tensor  # (n,) int64
+    indices: NDArray[np.int64]  # (n,) of the pictures in the pack
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Pictures as they are cut, before they become numbers."""
+
+    crops: Tensor  # (n, c, c, 3) uint8, RGB, mirrored where they should be
+    draw: Draw
+    labels: NDArray[np.int64]  # (n,)
+    indices: NDArray[np.int64]  # (n,) of the pictures in the pack
+
+
+T = TypeVar("T")
+
+
+def prefetched(items: Iterable[T], ahead: int = 2) -> Generator[T]:
+    """Yield `items` in order, prepared by a thread that is up to `ahead` of them in front.
+
+    The thread starts with the first item that is asked for, and ends with the last one, when the
+    generator is closed or dropped, or when the program ends. What `items` raises is raised here,
+    in its place.
+    """
+    worker = _Worker(items, ahead)
+    try:
+        while (found := worker.take()) is not None:
+            if found.error is not None:
+                raise found.error
+            yield from found.items
+    finally:
+        worker.close()
+
+
+class _Found(Generic[T]):
+    """One item, or the error that came instead."""
+
+    def __init__(self, items: tuple[T, ...], error: BaseException | None = None) -> None:
+        self.items = items
+        self.error = error
+
+
+class _Worker(Generic[T]):
+    """The thread, the finished items and the slots for them."""
+
+    def __init__(self, items: Iterable[T], ahead: int) -> None:
+        self._items = items
+        self._slots = threading.Semaphore(ahead)
+        self._found: queue.SimpleQueue[_Found[T] | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)  # a daemon thread must not meet the interpreter's end
+
+    def take(self) -> _Found[T] | None:
+        """Wait for the next item; None after the last one."""
+        found = self._found.get()
+        self._slots.release()
+        return found
+
+    def close(self) -> None:
+        """Stop the thread and wait for it."""
+        atexit.unregister(self.close)
+        self._stopped.set()
+        self._slots.release()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            iterator = iter(self._items)
+            while self._slots.acquire() and not self._stopped.is_set():
+                self._found.put(_Found((next(iterator),)))
+        except StopIteration:
+            self._found.put(None)
+        except BaseException as error:  # handed to the consumer, who raises it
+            self._found.put(_Found((), error))

@@ -1,0 +1,255 @@
+"""What this machine is and does best: precision, threads, memory layout, allocator.
+
+The choice is made once, by a measurement and not by a processor's flags: some processors with bf16
+units multiply slower in bf16 than in fp32. The measurement takes a fraction of a second and is kept
+in the cache folder for each processor and torch version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import platform
+import re
+import sys
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from alexnet.devices.cuda import accelerator_name, finish
+from alexnet.errors import AlexNetError, RecipeError
+from alexnet.files import cache_folder, read_json, write_json
+from alexnet.records.results import Record
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "Device",
+    "Precision",
+    "choose_device",
+    "cores",
+    "multiplies_bf16",
+    "peak_memory_mb",
+    "processor",
+    "share_cores",
+]
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+_MEASURING_S = 0.4
+_BF16_GAIN = 1.15  # bf16 must be faster by this much before its rounding is accepted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device(Record):
+    """Where and how arithmetic runs; goes into the journal as it is."""
+
+    kind: str  # "cpu" or "cuda"
+    processor: str
+    precision: str  # "fp32" or "bf16": of convolutions and matrix products; sums stay fp32
+    threads: int
+    reason: str  # why this precision, for people
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which forward passes run in this precision."""
+        import torch
+
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.kind, dtype=torch.bfloat16)
+
+    def place(self, network: torch.nn.Module) -> torch.nn.Module:
+        """Move a network here, in the memory layout that is fastest (channels last)."""
+        import torch
+
+        return network.to(self.kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def choose_device(precision: Precision = "auto", threads: int | None = None) -> Device:
+    """Choose device and precision, set torch's threads and the allocator, and say why.
+
+    Args:
+        precision: "auto" measures; "fp32" and "bf16" are taken as they are.
+        threads: threads of arithmetic; None: what OMP_NUM_THREADS says, else every core that this
+            process may use.
+
+    Raises:
+        RecipeError: `threads` is under 1, or `precision` is unknown.
+    """
+    import torch
+
+    if threads is not None and threads < 1:
+        raise RecipeError(f"threads must be at least 1; got {threads}.")
+    if precision not in ("auto", "fp32", "bf16"):
+        raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
+    threads = threads or _asked_threads() or cores()
+    torch.set_num_threads(threads)
+    _keep_freed_memory()
+    found = accelerator_name()
+    kind, name = ("cpu", processor()) if found is None else ("cuda", found)
+    if kind == "cuda":
+        _compute_exactly()
+    if precision != "auto":
+        reason = "as asked"
+        if kind == "cpu" and precision == "bf16" and not multiplies_bf16():
+            reason += "; this processor has no instructions for bf16 and takes many times as long"
+        return Device(
+            kind=kind, processor=name, precision=precision, threads=threads, reason=reason
+        )
+    chosen, reason = _measured_precision(kind, name, threads)
+    return Device(kind=kind, processor=name, precision=chosen, threads=threads, reason=reason)
+
+
+def share_cores() -> None:
+    """Settle how threads wait and where memory comes from, before torch is imported.
+
+    Threads that wait give their core away soon. By default they look some hundred thousand times
+    whether there is work, and hold a core that another program, or another thread of this one,
+    would use: beside one busy program training was several times slower. What the environment says
+    about it is left as it is.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    _keep_freed_memory()
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _asked_threads() -> int | None:
+    """Return what OMP_NUM_THREADS asks of every program on this machine, where it asks."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else None
+
+
+@functools.cache
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    with contextlib.suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text()
+        fields = dict(re.findall(r"^(model name|model|cpu family)\s*:\s*(.*)$", text, re.M))
+        if "model name" in fields:
+            return f"{fields['model name']} family {fields['cpu family']} model {fields['model']}"
+    return platform.processor() or platform.machine()
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process ever held, in MiB; None where nobody tells."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def multiplies_bf16() -> bool:
+    """Whether this processor's instructions are enough for bf16, fast or not."""
+    import torch
+
+    operators: Any = torch.ops.mkldnn
+    return torch.backends.mkldnn.is_available() and bool(operators._is_mkldnn_bf16_supported())
+
+
+def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
+    """Return the faster precision and a sentence with both speeds, measured or remembered."""
+    import torch
+
+    # A virtual machine may hide some of a processor's instructions, and another one not.
+    able = torch.backends.cpu.get_cpu_capability()
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}-{able}-{threads}-torch-{torch.__version__}")
+    kept = cache_folder() / "measured" / f"{slug}.json"
+    speeds: dict[str, float] = {}
+    with contextlib.suppress(AlexNetError, TypeError, ValueError, KeyError):
+        found = read_json(kept)
+        speeds = {"fp32": float(found["fp32"]), "bf16": float(found["bf16"])}
+    if not speeds:
+        speeds = _speeds(kind)
+        with contextlib.suppress(AlexNetError):  # a cache that cannot be written is no obstacle
+            write_json(kept, speeds)
+    chosen = "bf16" if speeds["bf16"] > _BF16_GAIN * speeds["fp32"] else "fp32"
+    return chosen, (
+        f"measured: convolution and back {speeds['fp32']:.0f} GFLOP/s in fp32, "
+        f"{speeds['bf16']:.0f} in bf16"
+    )
+
+
+def _speeds(kind: str) -> dict[str, float]:
+    """Return GFLOP/s of a convolution forward and backward in both precisions.
+
+    They take turns and the best try of each counts, so that another program that is busy for a
+    moment slows both or neither.
+    """
+    import torch
+
+    # The caller's random stream must not depend on whether the measurement was remembered.
+    generator = torch.Generator().manual_seed(0)
+    layer: Any = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
+    with torch.no_grad():
+        layer.weight.normal_(generator=generator)
+        layer.bias.zero_()
+    layer = layer.to(kind).to(memory_format=torch.channels_last)
+    x = torch.randn(16, 64, 16, 16, generator=generator).to(kind)
+    x = x.to(memory_format=torch.channels_last).requires_grad_()
+    flops = 3 * 2 * x.shape[0] * 16 * 16 * 64 * 128 * 9
+
+    def seconds(dtype: torch.dtype) -> float:
+        start = time.perf_counter()
+        with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
+            y = layer(x)
+        y.backward(torch.ones_like(y))
+        finish(kind)
+        return time.perf_counter() - start
+
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    for dtype in dtypes.values():
+        seconds(dtype)  # the first call chooses kernels
+    best = dict.fromkeys(dtypes, float("inf"))
+    end = time.perf_counter() + _MEASURING_S
+    while time.perf_counter() < end:
+        for name, dtype in dtypes.items():
+            best[name] = min(best[name], seconds(dtype))
+    return {name: flops / each / 1e9 for name, each in best.items()}
+
+
+def _compute_exactly() -> None:
+    """Let a GPU's fp32 be fp32, and its sums be made in the same order each time.
+
+    By default torch multiplies in TF32 inside convolutions (10 bits of a fraction for 23), adds
+    parts of bf16 products in bf16, and takes convolutions that add in any order.
+    """
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cudnn.deterministic = True
+    # by a stopwatch another process would choose another one
+    torch.backends.cudnn.benchmark = False
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep large freed blocks: a step frees and takes the same ones again.
+
+    All threads take theirs from one place: one of their own would hold 64 MiB, less than a batch,
+    and the system would hand out and clear its memory again for each. Threads that ended before
+    this was said leave theirs to the next one.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        m_trim_threshold, m_top_pad, m_mmap_threshold, m_arena_max = -1, -2, -3, -8
+        libc.mallopt(m_arena_max, 1)
+        libc.mallopt(m_mmap_threshold, 1 << 30)
+        libc.mallopt(m_trim_threshold, (1 << 31) - 1)
+        libc.mallopt(m_top_pad, 256 << 20)

@@ -1,0 +1,63 @@
+"""One or several weights files as one thing that answers: the same classes in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alexnet.devices import choose_device
+from alexnet.errors import WeightsError
+from alexnet.evaluation.predict import Exactness, Member
+from alexnet.weights import Weights, load_weights
+
+__all__ = ["Ensemble", "load_ensemble"]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Networks whose probabilities are averaged; K classes, in the order of the first weights."""
+
+    members: tuple[Member, ...]
+    classes: tuple[str, ...]
+    class_words: dict[str, str]
+
+
+def load_ensemble(paths: Sequence[Path], *, precision: Exactness = "fp32") -> Ensemble:
+    """Load weights files or run folders and place their networks on the device.
+
+    Args:
+        paths: at least one; each a weights file or a run folder.
+        precision: of the arithmetic.
+
+    Raises:
+        WeightsError: a file cannot be used, or the files know different classes.
+    """
+    device = choose_device(precision)
+    loaded = [load_weights(path) for path in paths]
+    first = loaded[0]
+    members: list[Member] = []
+    for path, weights in zip(paths, loaded, strict=True):
+        columns = _columns(weights, first, path, paths[0])
+        network = weights.network(copy=False)  # the weights are dropped at once
+        device.place(network)
+        members.append(Member(network, weights.preprocessing, columns=columns))
+    words = {name: text for each in reversed(loaded) for name, text in each.class_words.items()}
+    return Ensemble(tuple(members), first.classes, words)
+
+
+def _columns(
+    weights: Weights, first: Weights, path: Path, first_path: Path
+) -> tuple[int, ...] | None:
+    """Return where the first weights' classes stand among these weights' answers."""
+    if weights.classes == first.classes:
+        return None
+    differing = sorted(set(weights.classes) ^ set(first.classes))
+    if differing:
+        raise WeightsError(
+            f"{path} and {first_path} cannot be averaged: they know different classes "
+            f'({len(weights.classes)} and {len(first.classes)}; for example "{differing[0]}" is in '
+            "one alone). Average weights that were trained on the same classes."
+        )
+    position = {name: i for i, name in enumerate(weights.classes)}
+    return tuple(position[name] for name in first.classes)

@@ -1,0 +1,6 @@
+from .request import Imported, ImportRequest
+
+__all__ = [
+    "ImportRequest",
+    "Imported",
+]

@@ -1,0 +1,5 @@
+from .importer import import_caffe
+
+__all__ = [
+    "import_caffe",
+]

@@ -1,0 +1,1 @@
+"""Networks that are no sequence: nodes of layers, as other programs describe them."""

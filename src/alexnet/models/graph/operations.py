@@ -1,0 +1,319 @@
+"""The operations of a graph: from a node's settings and the shapes it sees to a layer.
+
+A table of functions, one an operation. Each checks that what it is asked for can work and tells the
+shape that it leaves, before anything is allocated.
+
+Legend: a shape is (C, H, W) or (D,), without the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from alexnet.errors import RecipeError, did_you_mean
+from alexnet.models.builder import LARGEST_NETWORK
+from alexnet.models.graph.settings import Settings
+from alexnet.nn import (
+    CaffePool,
+    ChannelScale,
+    Combine,
+    Combining,
+    Concat,
+    Dropout,
+    FullyConnected,
+    Grey,
+    Part,
+    PoolKind,
+    Reshape,
+    ResponseNorm,
+)
+
+__all__ = ["MOST_NUMBERS", "OPERATIONS", "Node", "Shape", "make_layer"]
+
+MOST_NUMBERS = 2**28
+"""Numbers that one node may make of one picture; more is a mistake in the graph."""
+
+Shape = tuple[int, ...]
+
+Layer = tuple[nn.Module, Shape]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a graph, as its description has it."""
+
+    name: str
+    operation: str
+    inputs: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        about = {"name": self.name, "op": self.operation, "inputs": list(self.inputs)}
+        return {**about, **self.settings}
+
+
+def make_layer(node: Node, shapes: Sequence[Shape]) -> Layer:
+    """Make the layer of a node and the shape that it leaves.
+
+    Args:
+        node: what is asked for.
+        shapes: of its inputs.
+
+    Raises:
+        RecipeError: an unknown operation, settings that cannot be, or shapes that do not fit.
+    """
+    if node.operation not in OPERATIONS:
+        raise RecipeError(
+            f'The node "{node.name}" asks for the operation "{node.operation}", which there is not.'
+            f"{did_you_mean(node.operation, OPERATIONS)} Operations: {', '.join(OPERATIONS)}."
+        )
+    settings = Settings(node.name, node.operation, node.settings)
+    several = node.operation in _OF_SEVERAL
+    if not shapes or (len(shapes) > 1 and not several):
+        raise RecipeError(
+            f'The node "{node.name}" ({node.operation}) takes {"some inputs" if several else "one"}'
+            f"; it has {len(shapes)}."
+        )
+    layer, shape = OPERATIONS[node.operation](settings, list(shapes))
+    settings.finish()
+    if math.prod(shape) > MOST_NUMBERS:
+        raise RecipeError(
+            f'The node "{node.name}" would make {math.prod(shape):,} numbers of one picture, and '
+            f"{MOST_NUMBERS:,} is the limit. Use smaller pictures."
+        )
+    return layer, shape
+
+
+def _conv(settings: Settings, shapes: list[Shape]) -> Layer:
+    channels, height, width = _map(settings, shapes[0])
+    outputs, groups = settings.whole("outputs", 1), settings.whole("groups", 1)
+    kernel, stride = settings.pair("kernel", 1), settings.pair("stride", 1)
+    padding, dilation = settings.pair("padding", 0), settings.pair("dilation", 1)
+    bias = settings.flag("bias")
+    if channels % groups or outputs % groups:
+        raise RecipeError(
+            f'The node "{settings.node}" cannot share {channels} channels in and {outputs} out '
+            f"between {groups} groups evenly."
+        )
+    _afford(settings, outputs * (channels // groups * math.prod(kernel) + bias))
+    rows, columns = (
+        (size + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1
+        for i, size in enumerate((height, width))
+    )
+    _windows(settings, rows, columns, shapes[0])
+    layer = nn.utils.skip_init(
+        nn.Conv2d,
+        channels,
+        outputs,
+        kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
+        device=torch.get_default_device(),
+    )
+    return layer, (outputs, rows, columns)
+
+
+def _pool(settings: Settings, shapes: list[Shape]) -> Layer:
+    channels, height, width = _map(settings, shapes[0])
+    kind: PoolKind = settings.word("kind", ("max", "mean"))
+    kernel = settings.pair("kernel", 1) if settings.has("kernel") else (height, width)
+    layer = CaffePool(
+        kind,
+        kernel,
+        stride=settings.pair("stride", 1),
+        padding=settings.pair("padding", 0),
+        ceiling=settings.flag("ceiling"),
+    )
+    rows, columns = layer.outputs(height, width)
+    _windows(settings, rows, columns, shapes[0])
+    return layer, (channels, rows, columns)
+
+
+def _norm(settings: Settings, shapes: list[Shape]) -> Layer:
+    _map(settings, shapes[0])
+    layer = ResponseNorm(
+        settings.whole("size", 1, 4096),
+        alpha=settings.number("alpha"),
+        beta=settings.number("beta"),
+        k=settings.number("k"),
+        divide=True,
+        region=settings.word("region", ("channels", "spatial")),
+    )
+    return layer, shapes[0]
+
+
+def _linear(settings: Settings, shapes: list[Shape]) -> Layer:
+    if len(shapes[0]) != 1:
+        raise RecipeError(
+            f'The node "{settings.node}" takes a row of numbers for each picture, and its input '
+            f"is {_words(shapes[0])}. Put a flatten before it."
+        )
+    outputs, bias = settings.whole("outputs", 1), settings.flag("bias")
+    _afford(settings, outputs * (shapes[0][0] + bias))
+    return FullyConnected(shapes[0][0], outputs, bias=bias), (outputs,)
+
+
+def _relu(settings: Settings, shapes: list[Shape]) -> Layer:
+    slope = settings.number("slope")
+    return (nn.LeakyReLU(slope) if slope else nn.ReLU()), shapes[0]
+
+
+def _prelu(settings: Settings, shapes: list[Shape]) -> Layer:
+    return nn.PReLU(1 if settings.flag("shared") else shapes[0][0]), shapes[0]
+
+
+def _dropout(settings: Settings, shapes: list[Shape]) -> Layer:
+    share = settings.number("share", 0, 1)
+    return Dropout(share, inverted=settings.flag("inverted")), shapes[0]
+
+
+def _batch_norm(settings: Settings, shapes: list[Shape]) -> Layer:
+    eps = settings.number("eps", 0)
+    kind = nn.BatchNorm2d if len(shapes[0]) == 3 else nn.BatchNorm1d
+    return kind(shapes[0][0], eps=eps, affine=False), shapes[0]
+
+
+def _scale(settings: Settings, shapes: list[Shape]) -> Layer:
+    axis, axes = _axis(settings, shapes[0]), settings.whole("axes", 0, 3)
+    covered = shapes[0][axis - 1 : axis - 1 + axes]
+    if len(covered) != axes:
+        raise RecipeError(
+            f'The node "{settings.node}" scales {axes} axes from the {axis}. on, and its input is '
+            f"{_words(shapes[0])}."
+        )
+    return ChannelScale(covered, axis=axis, bias=settings.flag("bias")), shapes[0]
+
+
+def _combine(how: Combining) -> Callable[[Settings, list[Shape]], Layer]:
+    def make(settings: Settings, shapes: list[Shape]) -> Layer:
+        if len(set(shapes)) != 1:
+            raise RecipeError(
+                f'The node "{settings.node}" ({how}) combines inputs of one shape; got '
+                f"{', '.join(map(_words, shapes))}."
+            )
+        coefficients = settings.numbers("coefficients", len(shapes)) if how == "sum" else None
+        return Combine(how, coefficients), shapes[0]
+
+    return make
+
+
+def _concat(settings: Settings, shapes: list[Shape]) -> Layer:
+    axis = _axis(settings, shapes[0])
+    others = {each[: axis - 1] + each[axis:] for each in shapes}
+    if len(others) != 1 or len({len(each) for each in shapes}) != 1:
+        raise RecipeError(
+            f'The node "{settings.node}" cannot lay side by side what differs in more than one '
+            f"axis: {', '.join(map(_words, shapes))}."
+        )
+    joined = sum(each[axis - 1] for each in shapes)
+    return Concat(axis), (*shapes[0][: axis - 1], joined, *shapes[0][axis:])
+
+
+def _part(settings: Settings, shapes: list[Shape]) -> Layer:
+    axis, start = _axis(settings, shapes[0]), settings.whole("start", 0)
+    length = settings.whole("length", 1)
+    if start + length > shapes[0][axis - 1]:
+        raise RecipeError(
+            f'The node "{settings.node}" takes {start} to {start + length - 1} of an input of '
+            f"{_words(shapes[0])} along its {axis}. axis."
+        )
+    return Part(axis, start, length), (*shapes[0][: axis - 1], length, *shapes[0][axis:])
+
+
+def _flatten(settings: Settings, shapes: list[Shape]) -> Layer:
+    axis, end = _axis(settings, shapes[0]), settings.whole("end", 1, len(shapes[0]))
+    if end < axis:
+        raise RecipeError(f'The node "{settings.node}" flattens from {axis} to {end}: nothing.')
+    flat = math.prod(shapes[0][axis - 1 : end])
+    return nn.Flatten(axis, end), (*shapes[0][: axis - 1], flat, *shapes[0][end:])
+
+
+def _reshape(settings: Settings, shapes: list[Shape]) -> Layer:
+    shape = settings.wholes("shape", 1)
+    if math.prod(shape) != math.prod(shapes[0]):
+        raise RecipeError(
+            f'The node "{settings.node}" cannot read {_words(shapes[0])} as {_words(shape)}.'
+        )
+    return Reshape(shape), shape
+
+
+def _softmax(settings: Settings, shapes: list[Shape]) -> Layer:
+    return nn.Softmax(_axis(settings, shapes[0])), shapes[0]
+
+
+def _grey(settings: Settings, shapes: list[Shape]) -> Layer:
+    channels, height, width = _map(settings, shapes[0])
+    if channels != 3:
+        raise RecipeError(f'The node "{settings.node}" makes grey of 3 channels; got {channels}.')
+    return Grey(settings.word("order", ("RGB", "BGR"))), (1, height, width)
+
+
+OPERATIONS: Mapping[str, Callable[[Settings, list[Shape]], Layer]] = {
+    "conv": _conv,
+    "pool": _pool,
+    "norm": _norm,
+    "linear": _linear,
+    "relu": _relu,
+    "prelu": _prelu,
+    "elu": lambda settings, shapes: (nn.ELU(settings.number("alpha")), shapes[0]),
+    "sigmoid": lambda settings, shapes: (nn.Sigmoid(), shapes[0]),
+    "tanh": lambda settings, shapes: (nn.Tanh(), shapes[0]),
+    "dropout": _dropout,
+    "batch_norm": _batch_norm,
+    "scale": _scale,
+    "sum": _combine("sum"),
+    "product": _combine("product"),
+    "max": _combine("max"),
+    "concat": _concat,
+    "part": _part,
+    "flatten": _flatten,
+    "reshape": _reshape,
+    "softmax": _softmax,
+    "grey": _grey,
+}
+"""Each operation and the function that makes its layer."""
+
+_OF_SEVERAL = ("sum", "product", "max", "concat")
+
+
+def _map(settings: Settings, shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise RecipeError(
+            f'The node "{settings.node}" ({settings.operation}) takes maps, and its input is a row '
+            f"of {_words(shape)} numbers."
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def _axis(settings: Settings, shape: Shape) -> int:
+    return settings.whole("axis", 1, len(shape))
+
+
+def _windows(settings: Settings, rows: int, columns: int, shape: Shape) -> None:
+    if rows < 1 or columns < 1:
+        raise RecipeError(
+            f'The window of the node "{settings.node}" is larger than its input of {_words(shape)}.'
+            " Use larger pictures."
+        )
+
+
+def _afford(settings: Settings, parameters: int) -> None:
+    if parameters > LARGEST_NETWORK:
+        raise RecipeError(
+            f'The node "{settings.node}" would have {parameters:,} parameters, and '
+            f"{LARGEST_NETWORK:,} is the limit of a network."
+        )
+
+
+def _words(shape: Shape) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,1 @@
+"""Charts of every page and their twins as PNG."""

@@ -1,0 +1,1 @@
+"""The parts that every page is made of: document, markup, tables."""

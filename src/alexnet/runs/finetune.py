@@ -1,0 +1,227 @@
+"""From trained weights to a network for other classes: all layers but the last are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alexnet.errors import RecipeError, WeightsError, did_you_mean
+from alexnet.models import Network, bare, build_model
+from alexnet.recipe import Mean, Recipe, RecipeChanges, changed
+from alexnet.recipes import choose_recipe, finetuning
+from alexnet.runs.job import Start
+from alexnet.text import counted
+from alexnet.weights import Weights
+
+__all__ = [
+    "finetuning_recipe",
+    "frozen_layers",
+    "last_layer",
+    "scratch_recipe",
+    "with_first_weights",
+    "with_new_head",
+]
+
+
+def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
+    """Build the weights' network for `classes` classes; the last layer starts anew.
+
+    Args:
+        weights: trained weights.
+        classes: how many classes the new last layer answers for.
+        seed: of the new layer's first weights.
+
+    Returns:
+        The network, every tensor but those of its last layer as trained, and its preprocessing.
+
+    Raises:
+        WeightsError: the weights do not fit their own network.
+    """
+    trained = bare(weights.network())
+    arguments: dict[str, Any] = {**trained.arguments, "classes": classes}
+    network = build_model(trained.model, **arguments, seed=seed)
+    head = last_layer(network)
+    kept = {
+        name: tensor
+        for name, tensor in trained.state_dict().items()
+        if not name.startswith(f"{head}.")
+    }
+    network.load_state_dict({**network.state_dict(), **kept})
+    return Start(network, weights.preprocessing, weights.digest)
+
+
+def last_layer(network: Network) -> str:
+    """Return the name of the last layer that has weights."""
+    if not network.head:
+        raise WeightsError(f'The model "{network.model}" has no layer with weights to replace.')
+    return network.head
+
+
+def with_first_weights(weights: Weights, recipe: Recipe, classes: int) -> Start:
+    """Build the weights' network for `classes` classes as it was before any training.
+
+    Args:
+        weights: name the network and its preprocessing; their tensors are not used.
+        recipe: of the training from scratch: its seed and initialisation.
+        classes: of the last layer.
+    """
+    arguments: dict[str, Any] = {**weights.arguments, "classes": classes, "head": None}
+    network = build_model(
+        weights.model, **arguments, initialisation=recipe.initialisation, seed=recipe.seed
+    )
+    return Start(network, weights.preprocessing, None)
+
+
+def finetuning_recipe(
+    start: Start,
+    *,
+    lr_new: float,
+    lr_old: float,
+    changes: RecipeChanges,
+    freeze: Sequence[str] = (),
+    head_epochs: int | None = None,
+) -> Recipe:
+    """Return the recipe: the last layer learns at `lr_new`, all others at `lr_old`.
+
+    As in the program's fine-tuning (`layer-params-146-2012-2011.cfg`), where the new layer learns
+    ten times as fast as the old ones. Network and preprocessing are those of the weights.
+
+    Args:
+        start: what is gone on from.
+        lr_new: rate of the last layer.
+        lr_old: rate of the others; 0 freezes them.
+        changes: fields of the recipe.
+        freeze: layers that keep their weights: names, or ranges such as "conv1..conv3".
+        head_epochs: epochs in which the last layer learns alone; None: a tenth of all.
+
+    Raises:
+        RecipeError: a change of what comes with the weights, a field or a layer that there is not,
+            or no epoch left for the old layers.
+    """
+    kept = _kept(start)
+    for name in (*kept, "initialisation"):
+        if name in changes:
+            raise RecipeError(
+                f"{name} cannot be chosen here: fine-tuning keeps the network and the "
+                "preprocessing of its weights. Leave it out, or train from the beginning: alexnet "
+                "train."
+            )
+    recipe = changed(finetuning(), {**kept, **_boxes(finetuning(), kept), "lr": lr_new})
+    recipe = changed(recipe, {name: each for name, each in changes.items() if name != "layer_lr"})
+    alone = recipe.epochs // 10 if head_epochs is None else head_epochs
+    if alone < 0 or (alone >= recipe.epochs and lr_old > 0):
+        raise RecipeError(
+            f"head_epochs must be at least 0 and leave some of {counted(recipe.epochs, 'epoch')} "
+            f"for the other layers; got {alone}. Ask for more --epochs, or freeze the other layers "
+            "with --lr-old 0."
+        )
+    frozen = frozen_layers(start.network, freeze)
+    rates: list[str] = []
+    for name in _old_layers(start.network):
+        ratio = 0.0 if name in frozen else lr_old / lr_new
+        rates += (
+            [f"{name}=0", f"{name}@{alone}={ratio:g}"] if alone and ratio else [f"{name}={ratio:g}"]
+        )
+    return changed(recipe, {"layer_lr": changes.get("layer_lr", tuple(rates))})
+
+
+def scratch_recipe(start: Start, tuned: Recipe) -> Recipe:
+    """Return the recipe that suits the network, for a training from scratch on the same terms.
+
+    Network, preprocessing, split, batch and class weights are those of the fine-tuning, the rate in
+    proportion to the batch; there are at least twice as many epochs.
+
+    Args:
+        start: the network with its first weights.
+        tuned: the fine-tuning that it is compared with.
+    """
+    own = choose_recipe(None, {"model": start.network.model})
+    kept = _kept(start)
+    batch = min(own.batch, tuned.batch)
+    same = {
+        name: getattr(tuned, name) for name in ("seed", "val_fraction", "class_weights", "flip")
+    }
+    return changed(
+        own,
+        {
+            **kept,
+            **_boxes(own, kept),
+            **same,
+            "batch": batch,
+            "lr": own.lr * batch / own.batch,
+            "epochs": max(own.epochs, 2 * tuned.epochs),
+        },
+    )
+
+
+def frozen_layers(network: Network, freeze: Sequence[str]) -> set[str]:
+    """Return the layers with weights that names and ranges stand for.
+
+    A batch normalisation right behind a layer belongs to it.
+
+    Args:
+        network: its layers, in order.
+        freeze: names, or ranges such as "conv1..conv3".
+
+    Raises:
+        RecipeError: no such layer, the new last one, or a range that leads back.
+    """
+    layers, last = _old_layers(network), last_layer(network)
+    frozen: set[str] = set()
+    for text in freeze:
+        first, dots, end = text.partition("..")
+        ends = (first, end if dots else first)
+        for name in ends:
+            if name == last:
+                raise RecipeError(
+                    f"{last} cannot be frozen: it is the new last layer. Freeze layers before it."
+                )
+            if name not in layers:
+                raise RecipeError(
+                    f'freeze names the layer "{name}", which has no weights here.'
+                    f"{did_you_mean(name, layers)} Layers: {', '.join(layers)}; "
+                    f"{last} is the new last one, which cannot be frozen."
+                )
+        start, stop = map(layers.index, ends)
+        if stop < start:
+            raise RecipeError(f'freeze: "{text}" leads back; write {end}..{first}.')
+        while stop + 1 < len(layers) and _scales_alone(network, layers[stop + 1]):
+            stop += 1
+        frozen.update(layers[start : stop + 1])
+    return frozen
+
+
+def _scales_alone(network: Network, layer: str) -> bool:
+    """Whether a layer has a number for each channel alone, as a batch normalisation has."""
+    return all(each.dim() <= 1 for each in network.get_submodule(layer).parameters(recurse=False))
+
+
+def _old_layers(network: Network) -> list[str]:
+    """Return the layers with weights but for the last, in order."""
+    head = last_layer(network)
+    names = (name for name, _ in network.named_parameters() if not name.startswith(f"{head}."))
+    return list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
+
+
+def _boxes(recipe: Recipe, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe's boxes, or none: a mean image cannot follow what is resized."""
+    return {"crop_area": 1.0 if kept["mean"] == "image" else recipe.crop_area}
+
+
+def _kept(start: Start) -> dict[str, Any]:
+    """Return the fields of a recipe that are settled by the weights, as the weights have them."""
+    rule, arguments = start.preprocessing, start.network.arguments
+    mean: Mean = "none"
+    if rule.mean is not None:
+        whole = "central" if rule.mean_at == "centre" else "image"
+        mean = whole if rule.mean.ndim == 3 else "channel"
+    return {
+        "model": start.network.model,
+        "activation": arguments.get("activation"),
+        "dropout": arguments.get("dropout"),
+        "image_px": rule.image_px,
+        "crop_px": rule.crop_px,
+        "fit": rule.fit,
+        "mean": mean,
+        "standardise": rule.scale is not None,
+    }

@@ -1,0 +1,241 @@
+"""The paper's momentum rule, with each layer's rate and decay.
+
+    v <- momentum * v - decay * rate * w - rate * gradient
+    w <- w + v
+
+Section 5 of the paper and the program's `src/weights.cu`. The rate stands inside the velocity, so
+after a cut the old, larger steps fade out; torch's SGD shrinks them at once.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alexnet.errors import RecipeError, did_you_mean
+from alexnet.kernels.momentum import DeviceRate, move_together
+from alexnet.recipe import LayerSetting, Recipe
+
+__all__ = ["PaperMomentum", "Rates"]
+
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rates of one step, before a layer's own multiple."""
+
+    weights: float
+    biases: float
+    epoch: int  # counted from 0: which of the layers' multiples hold
+
+
+@dataclass
+class _Slot:
+    """One parameter with its velocity and what the recipe says of its layer."""
+
+    parameter: nn.Parameter
+    velocity: Tensor
+    is_bias: bool
+    momentum: float
+    decay: float
+    multiples: tuple[LayerSetting, ...]
+
+    def multiple(self, epoch: int) -> float:
+        """Return the layer's multiple of the rate: of its settings the last that has begun."""
+        begun = [each for each in self.multiples if each.from_epoch <= epoch]
+        return max(begun, key=lambda each: each.from_epoch).value if begun else 1.0
+
+
+@dataclass
+class _Group:
+    """Parameters with the same momentum, decay and rate."""
+
+    slots: list[_Slot]
+    on_device: DeviceRate | None  # where the rate must be a number in memory
+    rate: float = 0.0
+
+    def take(self, rates: Rates) -> None:
+        first = self.slots[0]
+        base = rates.biases if first.is_bias else rates.weights
+        self.rate = base * first.multiple(rates.epoch)
+        if self.on_device is not None:
+            self.on_device.take(self.rate)
+
+    def move(self) -> None:
+        if self.rate == 0:
+            return
+        if self.on_device is None:
+            for slot in self.slots:
+                _move(slot, self.rate)
+            return
+        asked = [slot for slot in self.slots if slot.parameter.grad is not None]
+        move_together(
+            [slot.parameter for slot in asked],
+            [slot.velocity for slot in asked],
+            [slot.parameter.grad for slot in asked if slot.parameter.grad is not None],
+            self.slots[0].momentum,
+            self.on_device,
+        )
+
+
+class PaperMomentum:
+    """Momentum as printed, over the named parameters of a network.
+
+    Args:
+        network: its parameters are named LAYER.weight and LAYER.bias.
+        recipe: momentum, decay, bias_decay, layer_lr, layer_decay and layer_momentum are read from
+            it; these name layers, or single tensors such as "conv1.bias".
+        published_decay: each layer's decay by its authors, used where `recipe.decay` is None.
+        rates_on_device: whether rates are numbers in the device's memory, as a graph of a step
+            needs; None: on everything but a processor.
+
+    Raises:
+        RecipeError: layer_lr or layer_decay names a layer that the network does not have.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        published_decay: dict[str, float] | None = None,
+        *,
+        rates_on_device: bool | None = None,
+    ) -> None:
+        names = [name for name, _ in network.named_parameters()]
+        rates = _settings(recipe.layer_lr, "layer_lr", names)
+        decays = _settings(recipe.layer_decay, "layer_decay", names)
+        momenta = _settings(recipe.layer_momentum, "layer_momentum", names)
+        self.slots: dict[str, _Slot] = {}
+        self._network = network
+        for name, parameter in network.named_parameters():
+            layer, _, kind = name.rpartition(".")
+            is_bias = kind == "bias" or parameter.dim() <= 1
+            own = _values(decays, name)
+            decay = own[-1] if own else _decay(recipe, layer, published_decay or {})
+            self.slots[name] = _Slot(
+                parameter,
+                torch.zeros_like(parameter),  # keeps the memory format of the parameter
+                is_bias,
+                (_values(momenta, name) or [recipe.momentum])[-1],
+                decay if recipe.bias_decay or not is_bias else 0.0,
+                tuple(each for each in rates if _holds_for(each, name)),
+            )
+        self._groups = _grouped(list(self.slots.values()), rates_on_device)
+
+    def prepare(self, epoch: int) -> None:
+        """Switch the gradients of frozen layers off before an epoch, and of the others on.
+
+        A frozen batch normalisation goes by the mean and deviation that it knows, and learns none
+        from the batches: call this after the network was set to train.
+        """
+        for slot in self.slots.values():
+            slot.parameter.requires_grad_(slot.multiple(epoch) > 0)
+        for layer in self._network.modules():
+            own = [*layer.parameters(recurse=False)]
+            if isinstance(layer, _BATCH_NORMS) and own and not any(p.requires_grad for p in own):
+                layer.eval()
+
+    def step(self, rates: Rates) -> None:
+        """Change every parameter that has a gradient; a rate of zero leaves it out entirely."""
+        self.take(rates)
+        self.move()
+
+    def take(self, rates: Rates) -> None:
+        """Set the rates of the moves to come."""
+        for group in self._groups:
+            group.take(rates)
+
+    @torch.no_grad()
+    def move(self) -> None:
+        """Change every parameter that has a gradient, by the rates that were taken last."""
+        for group in self._groups:
+            group.move()
+
+    def plan(self) -> tuple[bool, ...]:
+        """Return what of the rates shapes the operators of a step: who moves, who has gradients."""
+        moving = [group.rate != 0 for group in self._groups]
+        return (*moving, *(slot.parameter.requires_grad for slot in self.slots.values()))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the velocities by parameter name; the tensors themselves, not copies."""
+        return {name: slot.velocity for name, slot in self.slots.items()}
+
+    def load_state(self, velocities: dict[str, Tensor]) -> None:
+        """Copy velocities back in; the names and shapes are those of `state()`."""
+        for name, slot in self.slots.items():
+            slot.velocity.copy_(velocities[name])
+
+
+def _grouped(slots: list[_Slot], rates_on_device: bool | None) -> list[_Group]:
+    """Put together what always has the same momentum, decay and rate."""
+    groups: dict[Any, _Group] = {}
+    for slot in slots:
+        own = slot.parameter
+        settings = (slot.is_bias, slot.multiples, slot.momentum, slot.decay)
+        key = (*settings, own.dtype, own.device)
+        if key not in groups:
+            wanted = own.device.type != "cpu" if rates_on_device is None else rates_on_device
+            groups[key] = _Group([], DeviceRate(own, slot.decay) if wanted else None)
+        groups[key].slots.append(slot)
+    return list(groups.values())
+
+
+def _move(slot: _Slot, rate: float) -> None:
+    """Change one parameter, where it has a gradient."""
+    gradient = slot.parameter.grad
+    if gradient is None:
+        return
+    tensors = (slot.parameter, slot.velocity, gradient)
+    if (kernels := _fused_momentum()) and kernels.can_move(*tensors):
+        kernels.move(*tensors, slot.momentum, slot.decay, rate)
+        return
+    velocity = slot.velocity.mul_(slot.momentum)
+    if slot.decay:
+        velocity.add_(slot.parameter, alpha=-slot.decay * rate)
+    velocity.add_(gradient, alpha=-rate)
+    slot.parameter.add_(velocity)
+
+
+@functools.cache
+def _fused_momentum() -> Any:
+    """Return the module of the compiled rule, or None where numba is not installed."""
+    try:
+        from alexnet.kernels import momentum as fused_momentum
+    except ImportError:
+        return None
+    return fused_momentum
+
+
+def _decay(recipe: Recipe, layer: str, published: dict[str, float]) -> float:
+    if recipe.decay is not None:
+        return recipe.decay
+    return published.get(layer, 0.0 if published else 0.0005)
+
+
+def _holds_for(setting: LayerSetting, name: str) -> bool:
+    """Say whether a setting names this tensor, or the layer that it belongs to."""
+    layer = name.rpartition(".")[0]
+    return fnmatchcase(layer, setting.layer) or fnmatchcase(name, setting.layer)
+
+
+def _values(settings: list[LayerSetting], name: str) -> list[float]:
+    return [each.value for each in settings if _holds_for(each, name)]
+
+
+def _settings(texts: tuple[str, ...], field: str, names: list[str]) -> list[LayerSetting]:
+    settings = [LayerSetting.parse(text, field) for text in texts]
+    layers = list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
+    for each in settings:
+        if not any(_holds_for(each, name) for name in names):
+            raise RecipeError(
+                f'{field} names the layer "{each.layer}", which this network does not have.'
+                f"{did_you_mean(each.layer, layers)} Its layers: {', '.join(layers)}."
+            )
+    return settings

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import logging
+import threading
+
+import numpy as np
+import pytest
+
+from alexnet.data.checks.exclusions import leave_out
+from alexnet.data.packs import cache
+from alexnet.data.packs import cache as cache_entries
+from alexnet.data.packs import writer as packing
+from alexnet.data.packs.cache import cached_packs, locks_folder, pack_of
+from alexnet.data.sources.source import open_source
+from alexnet.errors import RecipeError, RunError, SourceError
+from alexnet.locks import locked
+
+SIDE = 8
+
+
+@pytest.fixture(autouse=True)
+def cache_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def spoken(caplog):
+    caplog.set_level(logging.INFO, logger="alexnet")
+    return caplog
+
+
+def pack(source, **options):
+    return pack_of(source, image_px=SIDE, workers=1, **options)
+
+
+def test_a_source_is_packed_once_and_it_is_said(tiny_source, cache_root, spoken):
+    source = tiny_source(30)
+    first = pack(source)
+    assert first.folder is not None
+    assert first.folder.parent == cache_root / "packs"
+    assert f"Packed 30 pictures into {first.folder} (5.76 kB); the next run uses it." in spoken.text
+    source.reads = 0
+    second = pack(source)
+    assert source.reads == 0
+    assert second.fingerprint == first.fingerprint
+    assert f"Using the pack in {first.folder} (5.76 kB)." in spoken.text
+
+
+def test_another_size_or_fit_is_another_pack(tiny_source):
+    source = tiny_source(3)
+    folders = {
+        pack_of(source, image_px=side, fit=fit, workers=1).folder
+        for side, fit in ((8, "crop"), (8, "pad"), (9, "crop"))
+    }
+    assert len(folders) == 3
+
+
+def test_without_the_cache_nothing_is_written(tiny_source, cache_root):
+    held = pack(tiny_source(30), cache="none")
+    assert held.folder is None
+    assert not cache_root.exists()
+    assert held.fingerprint == pack(tiny_source(30)).fingerprint
+
+
+def test_touched_files_of_the_same_content_are_not_packed_again(tiny_source, spoken):
+    source = tiny_source(30).spoil(4)
+    first = pack(source)
+    source.time = 1
+    source.reads = 0
+    again = pack(source)
+    assert source.reads == 30  # read, and found unchanged
+    assert again.fingerprint == first.fingerprint
+    assert again.header.stat_signature == source.stat_signature
+    assert "changed since" not in spoken.text
+    source.reads = 0
+    pack(source)
+    assert source.reads == 0  # the new times are remembered
+
+
+def test_a_copy_elsewhere_uses_the_same_pack(tiny_source):
+    folder = pack(tiny_source(5)).folder
+    copy = tiny_source(5, where="copy")
+    copy.time = 7
+    found = pack(copy)
+    assert found.folder == folder
+    assert found.where == copy.where
+
+
+def test_changed_contents_of_the_same_size_are_packed_again_and_named(tiny_source, spoken):
+    source = tiny_source(30)
+    first = pack(source)
+    source.files[6], source.files[9] = source.files[9], source.files[6]  # sizes stay as told
+    source.time = 1
+    second = pack(source)
+    assert second.folder == first.folder
+    assert (
+        "pictures has changed since it was packed: 2 pictures of another content (ant/0006.png, "
+        "bee/0009.png). Packing again." in spoken.text
+    )
+    swapped = np.array([9, 6])
+    assert np.array_equal(second.digests[[6, 9]], first.digests[swapped])
+
+
+def test_a_mended_picture_is_packed(tiny_source, spoken):
+    source = tiny_source(30)
+    good = source.files[4]
+    source.spoil(4)
+    assert len(pack(source)) == 29
+    source.files[4], source.time = good, 1
+    assert len(pack(source)) == 30
+    assert "since it was packed: 1 picture of another content (ant/0004.png)." in spoken.text
+
+
+def test_new_and_missing_files_are_said(tiny_source, spoken):
+    source = tiny_source(30)
+    old = pack(source)
+    other = tiny_source(33)
+    del other.files[0], other.paths[0]
+    for column in ("labels", "splits", "sizes"):
+        setattr(other, column, getattr(other, column)[1:])
+    assert len(pack(other)) == 32
+    assert (
+        "pictures has changed since it was packed: 3 new (ant/0030.png, bee/0031.png, "
+        "ant/0032.png), 1 gone (ant/0000.png). Packing it again; the old pack (" in spoken.text
+    )
+    assert f"alexnet cache --clear {old.folder.name}" in spoken.text
+
+
+def test_what_is_left_out_makes_another_pack_and_no_change(make_folder, make_png, spoken, tmp_path):
+    names = [f"{k}/{i}.png" for k in ("ant", "bee") for i in range(4)]
+    source = open_source(make_folder({name: make_png(i) for i, name in enumerate(names)}))
+    (tmp_path / "list").write_text("ant/2.png\nbee/0.png\n")
+    whole = pack(source)
+    left = pack(leave_out(source, tmp_path / "list"))
+    assert (len(whole), len(left)) == (8, 6)
+    assert whole.folder != left.folder
+    assert whole.fingerprint != left.fingerprint
+    cache_entries.clear_cache(whole.folder.name)
+    pack(source)  # the cache holds the smaller one alone
+    assert "has changed" not in spoken.text
+    assert pack(leave_out(source, tmp_path / "list")).folder == left.folder
+
+
+def test_a_damaged_pack_is_made_again(tiny_source, spoken):
+    source = tiny_source(5)
+    shard = pack(source).folder / "shard-00000.u8"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert len(pack(source)) == 5
+    assert "shard-00000.u8: it has 959 bytes instead of 960" in spoken.text
+    assert len(pack(source)) == 5
+
+
+def test_an_interrupted_packing_goes_on(tiny_source, monkeypatch):
+    monkeypatch.setattr(packing, "SHARD_BYTES", 7 * 3 * SIDE**2)
+    source = tiny_source(20)
+    read = source.read
+
+    def failing(index):
+        if index == 9:
+            raise RunError("stop")
+        return read(index)
+
+    source.read = failing
+    with pytest.raises(RunError, match="stop 1 of 3 shards is finished"):
+        pack(source)
+    assert [each.whole for each in cached_packs()] == [False]
+    source.read, source.reads = read, 0
+    assert len(pack(source)) == 20
+    assert source.reads == 13
+
+    changed = tiny_source(40)
+    read, changed.read = changed.read, failing
+    with pytest.raises(RunError):
+        pack(changed)
+    changed.read, changed.reads, changed.time = read, 0, 1
+    assert len(pack(changed)) == 40
+    assert changed.reads == 40  # a beginning of other files is dropped
+
+
+def test_unreadable_pictures_are_treated_as_asked_on_a_hit_too(tiny_source, tmp_path):
+    source = tiny_source(30).spoil(4)
+    pack(source)
+    with pytest.raises(SourceError, match=r"ant/0004\.png cannot be read"):
+        pack(source, unreadable="fail")
+    pack(source, quarantine=tmp_path / "aside")
+    assert (tmp_path / "aside" / "ant" / "0004.png").exists()
+    rotten = tiny_source(30).spoil(4, 5, 6)
+    rotten.paths = [f"x/{each}" for each in rotten.paths]
+    pack(rotten, quarantine=tmp_path / "aside")
+    with pytest.raises(SourceError, match="3 of 30 pictures cannot be read"):
+        pack(rotten)
+
+
+def test_a_second_process_waits_for_the_first(tiny_source, monkeypatch, spoken):
+    monkeypatch.setattr(cache, "_TURN_S", 0.01)
+    source = tiny_source(5)
+    name = pack(source).folder.name
+    cache_entries.clear_cache("all")
+    waiting = threading.Event()
+    monkeypatch.setattr(
+        cache.time, "sleep", lambda _: waiting.set() or threading.Event().wait(0.01)
+    )
+    found = []
+    second = threading.Thread(target=lambda: found.append(pack(source)))
+    with locked(locks_folder(), name=f"{name}.lock"):
+        second.start()
+        assert waiting.wait(5)
+        assert found == []
+    second.join(5)
+    assert len(found[0]) == 5
+    assert spoken.text.count("Waiting for a pack that another process is making") == 1
+
+
+def test_a_hit_needs_no_lock(tiny_source):
+    source = tiny_source(5)
+    name = pack(source).folder.name
+    with locked(locks_folder(), name=f"{name}.lock"):
+        assert len(pack(source)) == 5
+
+
+def test_a_cache_that_cannot_be_written_is_said_with_the_way_out(
+    tiny_source, monkeypatch, tmp_path
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SourceError, match="Or keep the pack in memory: --cache none"):
+        pack(tiny_source(5))
+
+
+def test_an_unknown_cache_is_refused(tiny_source):
+    with pytest.raises(RecipeError, match='cache must be "auto" or "none"; got "disk"'):
+        pack(tiny_source(5), cache="disk")

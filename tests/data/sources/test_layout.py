@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alexnet.data.sources.folder import Finds
+from alexnet.data.sources.layout import laid_out, some
+from alexnet.data.sources.names import SPLITS
+from alexnet.errors import SourceError
+
+
+def listing(*paths):
+    """Files at these paths; those that end in / are empty folders."""
+    finds = Finds()
+    for path in paths:
+        if path.endswith("/"):
+            finds.folders.add(path[:-1])
+        else:
+            finds.add(path, 1, 1)
+    return finds.listing(Path("pictures"), contents=None)
+
+
+def read(*paths):
+    """Path -> (split, class) as the layout has it, in its order."""
+    files = listing(*paths)
+    found = laid_out(files)
+    assert (found.labels >= 0).all()
+    return {
+        files.paths[i]: (SPLITS[split], found.classes[label])
+        for i, label, split in zip(
+            found.chosen.tolist(), found.labels.tolist(), found.splits.tolist(), strict=True
+        )
+    }
+
+
+def test_folders_are_classes():
+    assert read("bee/1.png", "ant/2.png", "ant/1.png") == {
+        "ant/1.png": ("", "ant"),
+        "ant/2.png": ("", "ant"),
+        "bee/1.png": ("", "bee"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (("train", "val", "test"), ("train", "val", "test")),
+        (("Train", "VALID", "Test"), ("train", "val", "test")),
+        (("training", "validation", "testing"), ("train", "val", "test")),
+    ],
+)
+def test_folders_above_are_splits(names, wanted):
+    paths = [f"{name}/{each}/1.png" for name in names for each in ("ant", "bee")]
+    assert list(read(*paths).values()) == [
+        (split, each) for split in wanted for each in ("ant", "bee")
+    ]
+
+
+def test_pictures_come_split_by_split_and_class_by_class():
+    found = read("test/a/1", "val/10/1", "train/10/2", "train/10/1", "train/2/9", "train/a/1")
+    assert list(found) == [
+        *("train/2/9", "train/10/1", "train/10/2", "train/a/1"),
+        *("val/10/1", "test/a/1"),
+    ]
+
+
+@pytest.mark.parametrize("wrapper", ["cifar10", "data/cifar10", "train set"])
+@pytest.mark.parametrize("split", ["", "train/", "test/"])
+def test_wrappers_are_gone_through(wrapper, split):
+    plain = [f"{split}ant/1.png", f"{split}bee/1.png"]
+    wrapped = read(*(f"{wrapper}/{path}" for path in plain))
+    assert list(wrapped.values()) == list(read(*plain).values())
+
+
+def test_deeper_folders_belong_to_their_class():
+    found = read("ant/2019/summer/1.png", "ant/2.png", "bee/test/3.png", "bee/train/4.png")
+    assert [name for _, name in found.values()] == ["ant", "ant", "bee", "bee"]
+
+
+@given(
+    st.sets(st.sampled_from(["ant", "bee", "10", "Ähre", "a b"]), min_size=2),
+    st.sets(st.sampled_from(["train", "Val", "test"])),
+    st.lists(st.sampled_from(["wrap", "x"]), max_size=2, unique=True),
+    st.lists(st.sampled_from(["deep", "er"]), max_size=2),
+)
+def test_every_picture_is_found_wherever_it_lies(classes, splits, wrappers, deeper):
+    wanted = {
+        "/".join([*wrappers, *filter(None, [split]), name, *deeper, "1.png"]): (
+            split.lower(),
+            name,
+        )
+        for split in splits or {""}
+        for name in classes
+    }
+    assert read(*wanted) == wanted
+
+
+def test_files_outside_the_class_folders_are_left_out_and_pictures_among_them_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = read("ant/1.png", "bee/1.png", "README.txt", "labels.csv", "LICENSE")
+    assert len(found) == 2
+    assert caplog.text == ""
+    with caplog.at_level(logging.WARNING):
+        found = read(
+            *(f"train/{name}/1.png" for name in "ab"), *(f"test/{i}.jpg" for i in range(9))
+        )
+    assert len(found) == 2
+    assert (
+        'pictures: 9 files in no class folder left out: "test/0.jpg", "test/1.jpg", "test/2.jpg" '
+        "and 6 more." in caplog.text
+    )
+
+
+def test_every_file_in_a_class_folder_counts_whatever_its_suffix():
+    assert len(read("ant/1.dat", "ant/notes.txt", "bee/1")) == 3
+
+
+def test_folders_of_texts_are_no_classes(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = read("ant/1.png", "bee/1.png", "annotations/1.xml", "docs/README.md", "cat/")
+    assert {name for _, name in found.values()} == {"ant", "bee"}
+    assert '"annotations", "cat", "docs" without pictures passed over' in caplog.text
+
+
+def test_empty_class_folders_are_said_with_splits_too(caplog):
+    with caplog.at_level(logging.WARNING):
+        read("train/ant/1.png", "train/bee/1.png", "train/cat/", "val/")
+    assert 'pictures: "train/cat" without pictures passed over.' in caplog.text
+
+
+def test_a_class_called_train_among_others_is_a_class_and_it_is_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = read("train/1.png", "car/1.png", "bus/1.png")
+    assert {name for _, name in found.values()} == {"bus", "car", "train"}
+    assert '"train" is taken for a class, for it lies beside "bus", "car"' in caplog.text
+
+
+def test_what_may_be_a_split_or_a_class_is_refused():
+    words = r'pictures has "train" beside "holdout", and nobody can tell .* called train, val, test'
+    with pytest.raises(SourceError, match=words):
+        laid_out(listing("train/ant/1.png", "train/bee/1.png", "holdout/ant/1.png"))
+
+
+def test_other_folders_beside_two_splits_are_left_out_and_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = read("train/ant/1.png", "val/ant/1.png", "extra/ant/1.png")
+    assert list(found.values()) == [("train", "ant"), ("val", "ant")]
+    assert '"extra" left out: splits have other names.' in caplog.text
+
+
+@pytest.mark.parametrize(
+    "paths", [[], ["1.png", "2.png"], ["train/1.png", "test/2.png"], ["README.md", "a/x.txt"]]
+)
+def test_without_class_folders_nothing_is_found(paths):
+    assert read(*paths) == {}
+
+
+def test_one_class_is_left_for_others_to_judge():
+    assert list(read("ant/1.png", "ant/deep/2.png").values()) == [("", "ant")] * 2
+
+
+def test_names_in_sentences_are_few():
+    assert some(["a", "b"]) == '"a", "b"'
+    assert some(map(str, range(2000))) == '"0", "1", "2" and 1,997 more'

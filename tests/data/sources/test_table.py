@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from alexnet.data.sources.names import SPLITS
+from alexnet.data.sources.table import looks_like_table, read_table
+from alexnet.errors import SourceError
+from alexnet.images import UnreadablePicture
+
+
+@pytest.fixture
+def pictures(make_folder):
+    """A folder in which `img/0.png` to `img/9.png` lie."""
+    return make_folder({f"img/{i}.png": bytes([i]) * (i + 1) for i in range(10)})
+
+
+def write(folder, text, name="labels.csv", encoding="utf-8"):
+    (folder / name).write_bytes(text.encode(encoding))
+    return folder / name
+
+
+def rows(table):
+    labels = [table.classes[label] for label in table.labels]
+    splits = [SPLITS[code] for code in table.splits]
+    return list(zip(table.files.paths, labels, splits, strict=True))
+
+
+PLAIN = "path,label,split\nimg/3.png,bee,train\nimg/1.png,ant,val\nimg/2.png,bee,Test\n"
+READ = [("img/3.png", "bee", "train"), ("img/1.png", "ant", "val"), ("img/2.png", "bee", "test")]
+
+
+def test_a_table_is_read_row_by_row_in_its_order(pictures):
+    table = read_table(write(pictures, PLAIN), parquet=False)
+    assert rows(table) == READ
+    assert table.classes == ("ant", "bee")
+    assert table.files.sizes.tolist() == [4, 2, 3]
+    assert table.files.read(0) == bytes([3]) * 4
+    assert table.labels.dtype == np.int64
+    assert table.splits.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding"),
+    [
+        (lambda text: text, "utf-8-sig"),
+        (lambda text: text, "utf-16"),
+        (lambda text: text.replace(",", ";"), "utf-8"),
+        (lambda text: text.replace(",", "\t"), "utf-8"),
+        (lambda text: "sep=|\n" + text.replace(",", "|"), "utf-8"),
+        (lambda text: "\n\n" + text.replace("\n", "\r\n"), "utf-8"),
+        (lambda text: text.replace("img/", '"img/').replace(".png", '.png"'), "utf-8"),
+        (lambda text: text.replace("path,label", " Path , LABEL"), "utf-8"),
+        (lambda text: text.replace("img/", "img\\"), "utf-8"),
+        (lambda text: text.replace("\n", ",more\n"), "utf-8"),
+        (lambda text: text.replace("\n", "\n,,\n \n"), "utf-8"),
+    ],
+)
+def test_tables_of_every_spelling_are_the_same(pictures, change, encoding):
+    path = write(pictures, change(PLAIN), encoding=encoding)
+    assert rows(read_table(path, parquet=False)) == READ
+
+
+def test_labels_may_be_numbers_and_sort_as_such(pictures):
+    text = "label;path\n10;img/0.png\n2;img/1.png\n"
+    table = read_table(write(pictures, text), parquet=False)
+    assert table.classes == ("2", "10")
+    assert rows(table) == [("img/0.png", "10", ""), ("img/1.png", "2", "")]
+
+
+def test_paths_may_be_absolute_or_lead_elsewhere(pictures, make_folder):
+    other = make_folder({"x": b""})
+    text = f"path,label\n{pictures / 'img' / '4.png'},ant\n../{pictures.name}/img/5.png,bee\n"
+    table = read_table(write(other, text), parquet=False)
+    assert [table.files.read(i) for i in range(2)] == [bytes([4]) * 5, bytes([5]) * 6]
+
+
+def test_a_missing_file_is_a_picture_that_is_gone(pictures):
+    text = "path,label\nimg/0.png,ant\nimg/77.png,bee\nimg,bee\n"
+    table = read_table(write(pictures, text), parquet=False)
+    assert table.files.sizes.tolist() == [1, 0, 0]
+    with pytest.raises(UnreadablePicture, match=r"img/77\.png cannot be read: it is gone"):
+        table.files.read(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,label\nx,y\n", r'has no column "path"\. Its columns: "file", "label"\. The first'),
+        (
+            "path,lable\nx,y\n",
+            r'no column "label"\. Its columns: "path", "lable"\. The first line of',
+        ),
+        ("img/0.png,ant\n", r'no column "path"\. Its columns: "img/0\.png", "ant"'),
+        ("", r'no column "path"\. Its columns: none'),
+        ("path,label\n", "has no rows under its column names"),
+        ("path,label\nimg/0.png,ant\nimg/1.png\n", r"labels\.csv, line 3: the label is empty"),
+        ("path,label\n,ant\n", r"line 2: the path is empty"),
+        (
+            "path,label,split\nimg/0.png,a,train\nimg/1.png,a,tset\n",
+            r'line 3: there is no split "tset"\. Did you mean "test"\? Write train, val or test in',
+        ),
+        ("path,label,split\nimg/0.png,a,\n", r'line 2: there is no split ""\. Write train'),
+        (
+            "path,label\nimg/0.png,a\nimg/1.png,a\nimg/0.png,b\n",
+            r"line 4: img/0\.png is named in line 2 already\. Keep one row",
+        ),
+        (
+            "path,label\n0.png,a\n1.png,b\n",
+            r"not one of its 2 files is there; the first is .*0\.png\. Paths are relative to the",
+        ),
+        ("path,label\nimg/0.png," + "x" * 200_000 + "\n", "is no whole CSV table: field larger"),
+    ],
+)
+def test_tables_that_cannot_be_used_say_why(pictures, text, words):
+    with pytest.raises(SourceError, match=words):
+        read_table(write(pictures, text), parquet=False)
+
+
+def test_another_encoding_is_refused(pictures):
+    path = write(pictures, "path,label\nimg/0.png,Bär\n", encoding="cp1252")
+    words = r'labels\.csv is not written in UTF-8 \(it has a byte 0xe4\)\. Save it as "CSV UTF-8"'
+    with pytest.raises(SourceError, match=words):
+        read_table(path, parquet=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "table"),
+    [
+        ("a.csv", b"x", True),
+        ("a.TSV", b"x", True),
+        ("a.csv", b"", False),
+        ("labels", b"path;label\nx", True),
+        ("labels", b"\xef\xbb\xbflabel\tpath", True),
+        ("labels", b"\xff\xd8\xff\xe0", False),
+        ("labels", b"", False),
+        ("labels", b"\n", False),
+    ],
+)
+def test_tables_are_known_by_name_or_columns(tmp_path, name, start, table):
+    assert looks_like_table(tmp_path / name, start) is table
+
+
+class TestParquet:
+    @pytest.fixture
+    def parquet(self, pictures):
+        pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
+        from pyarrow import parquet
+
+        def make(**columns):
+            parquet.write_table(pa.table(columns), pictures / "labels.parquet", row_group_size=2)
+            return pictures / "labels.parquet"
+
+        return make
+
+    def test_a_table_is_read_like_csv(self, parquet):
+        paths, labels, splits = (list(each) for each in zip(*READ, strict=True))
+        path = parquet(other=[1.5] * 3, split=splits, path=paths, label=labels)
+        assert rows(read_table(path, parquet=True)) == READ
+
+    @pytest.mark.parametrize(
+        ("labels", "classes"),
+        [
+            ([10, 2, 10], ("2", "10")),
+            ([10.0, 2.0, 0.5], ("0.5", "2", "10")),
+            ([True, False, True], ("False", "True")),
+            ([b"a", b"b", b"a"], ("a", "b")),
+        ],
+    )
+    def test_labels_of_every_type_become_text(self, parquet, labels, classes):
+        path = parquet(path=[f"img/{i}.png" for i in range(3)], label=labels)
+        assert read_table(path, parquet=True).classes == classes
+
+    @pytest.mark.parametrize("label", [None, float("nan")])
+    def test_an_empty_cell_is_refused(self, parquet, label):
+        path = parquet(path=["img/0.png", "img/1.png", "img/2.png"], label=[1.0, 2.0, label])
+        with pytest.raises(SourceError, match=r"labels\.parquet, row 3: the label is empty"):
+            read_table(path, parquet=True)
+
+    def test_a_missing_column_is_named(self, parquet):
+        with pytest.raises(SourceError, match=r'has no column "label"\. Its columns: "path", "x"'):
+            read_table(parquet(path=["a"], x=[1]), parquet=True)
+
+    def test_a_damaged_table_is_refused(self, parquet):
+        path = parquet(path=["img/0.png"], label=["a"])
+        path.write_bytes(path.read_bytes()[:-20])
+        with pytest.raises(SourceError, match="is no whole Parquet table: "):
+            read_table(path, parquet=True)
+
+    def test_without_pyarrow_the_command_is_named(self, pictures, monkeypatch):
+        def missing(name):
+            raise ImportError(name)
+
+        monkeypatch.setattr(importlib, "import_module", missing)
+        with pytest.raises(SourceError, match=r'pip install "alexnet\[tables\]", or write the tab'):
+            read_table(pictures / "x.parquet", parquet=True)
+
+
+@pytest.mark.parametrize("kind", ["s", "us"])
+def test_cells_that_python_cannot_hold_are_a_sentence(tmp_path, kind):
+    pa = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow")
+    times = pa.array([2**62, -(2**62)], pa.int64()).cast(
+        pa.timestamp("us" if kind == "us" else "ms")
+    )
+    pq.write_table(pa.table({"path": ["1.png", "2.png"], "label": times}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match="is no whole Parquet table"):
+        read_table(tmp_path / "t.parquet", parquet=True)

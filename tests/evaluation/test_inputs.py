@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from alexnet.errors import SourceError
+from alexnet.evaluation.inputs import NamedPictures
+
+FILES = {
+    "cat/10.png": b"ten",
+    "cat/9.png": b"nine",
+    "bird.jpg": b"bird",
+    "cat/.hidden.png": b"hidden",
+    "Thumbs.db": b"system",
+    "notes.txt": b"words",
+}
+IN_ORDER = [("bird.jpg", b"bird"), ("cat/9.png", b"nine"), ("cat/10.png", b"ten")]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with the files in `photos`."""
+    monkeypatch.chdir(tmp_path)
+    for name, data in FILES.items():
+        place = tmp_path / "photos" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return tmp_path
+
+
+def contents(pictures: NamedPictures) -> list[tuple[str, bytes]]:
+    return [(path, pictures.read(i)) for i, path in enumerate(pictures.paths)]
+
+
+def test_files_are_taken_as_they_are_named(folder):
+    names = ["photos/cat/10.png", "photos/notes.txt", "photos/cat/.hidden.png", "photos/bird.jpg"]
+    found = NamedPictures(names)
+    assert found.paths == names
+    assert [data for _, data in contents(found)] == [b"ten", b"words", b"hidden", b"bird"]
+    assert found.indices.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["photos", "photos/", "./photos"])
+def test_a_folder_is_gone_through_in_the_order_of_people(folder, name):
+    above = name.rstrip("/")
+    assert contents(NamedPictures([name])) == [(f"{above}/{n}", data) for n, data in IN_ORDER]
+
+
+def write_zip(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+
+
+def write_tar(path, files, mode="w"):
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_an_archive_is_known_by_its_content(folder, kind, monkeypatch):
+    monkeypatch.setenv("ALEXNET_CACHE", str(folder / "cache"))
+    if kind == "zip":
+        write_zip("pictures", FILES)
+    else:
+        write_tar("pictures", FILES, "w:gz" if kind == "tar.gz" else "w")
+    assert contents(NamedPictures(["pictures"])) == [(f"pictures/{n}", d) for n, d in IN_ORDER]
+
+
+def test_what_is_missing_is_a_row_and_the_rest_go_on(folder):
+    (folder / "empty").mkdir()
+    found = NamedPictures(["photos/dog.png", "empty", "photos/bird.jpg"])
+    assert found.paths == ["photos/dog.png", "empty", "photos/bird.jpg"]
+    with pytest.raises(SourceError, match=r"photos/dog\.png cannot be read: there is no such file"):
+        found.read(0)
+    with pytest.raises(SourceError, match="empty cannot be read: it holds no pictures"):
+        found.read(1)
+    assert found.read(2) == b"bird"
+
+
+def test_a_damaged_archive_is_a_row_too(folder):
+    write_zip("pictures.zip", FILES)
+    whole = (folder / "pictures.zip").read_bytes()
+    (folder / "pictures.zip").write_bytes(whole[:-40])
+    found = NamedPictures(["pictures.zip", "photos/bird.jpg"])
+    with pytest.raises(SourceError, match=r"The archive pictures\.zip is damaged"):
+        found.read(0)
+    assert found.read(1) == b"bird"
+
+
+def test_standard_input_is_read_once(folder, monkeypatch):
+    class Pipe(io.BytesIO):
+        buffer = property(lambda self: self)
+
+    monkeypatch.setattr(sys, "stdin", Pipe(b"a picture"))
+    found = NamedPictures(["-", "photos/bird.jpg", "-"])
+    assert contents(found) == [
+        ("-", b"a picture"),
+        ("photos/bird.jpg", b"bird"),
+        ("-", b"a picture"),
+    ]
+
+
+def test_nobody_types_a_picture(monkeypatch):
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    with pytest.raises(SourceError, match="standard input is a keyboard; pipe a picture in"):
+        NamedPictures(["-"]).read(0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode there")
+def test_names_that_are_no_text(folder):
+    name = os.fsdecode(b"photos/caf\xe9.png")
+    (folder / name).write_bytes(b"coffee")
+    assert (name, b"coffee") in contents(NamedPictures(["photos"]))

@@ -1,0 +1,199 @@
+"""The page as text: one file, nothing asked for, nothing broken out of, every link inside whole."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from alexnet.reporting.run.examples import choose_cases, make_album
+from alexnet.reporting.run.page import draw_page
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'onmouseover='x",
+    "</section></main></title>",
+    "javascript:alert(1)",
+    "a\u202eb\u2067c\ud800\x00",
+    "{{7*7}} ${x} &lt;b&gt;",
+    "C:\\con\\..\\..\\é",
+]
+FILES = ["curves.png", "predictions.csv"]
+VOID = {"br", "img", "meta"}
+
+
+class Outline(HTMLParser):
+    """Tags, ids and addresses; fails where tags are not closed in the order they were opened."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        assert len(attrs) == len(dict(attrs)), f"an attribute twice in <{tag}>"
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def every(self, attribute: str) -> list[str]:
+        return [attributes[attribute] for _, attributes in self.tags if attribute in attributes]
+
+
+@pytest.fixture
+def page_of(evidence_of):
+    def page_of(**changes):
+        evidence = evidence_of(**changes)
+        cases = choose_cases(evidence)
+        album = make_album(evidence.picture, cases.items())
+        return draw_page(evidence, cases, album, FILES)
+
+    return page_of
+
+
+@pytest.fixture
+def hostile(page_of):
+    some = dict.fromkeys(HOSTILE, "</dd><script>1</script>")
+    return page_of(
+        classes=HOSTILE,
+        title=HOSTILE[0],
+        command=f"alexnet train {HOSTILE[1]}",
+        facts=some | {"machine": HOSTILE[3]},
+        preprocessing=some,
+        class_words={HOSTILE[4]: HOSTILE[0]},
+        skipped=[(each, each) for each in HOSTILE],
+        notes=HOSTILE,
+        recipe={"model": HOSTILE[0], "cuts": HOSTILE},
+        filters=None,
+        no_filters=HOSTILE[1],
+        split=HOSTILE[2],
+    )
+
+
+def test_nothing_outside_of_the_page_is_named(hostile):
+    outline = Outline(hostile)
+    assert all(each.startswith("data:image/") for each in outline.every("src"))
+    links = outline.every("href")
+    assert {each for each in links if not each.startswith("#")} == set(FILES)
+    assert not re.search(r"url\(|@import|srcset|<link|<iframe|<base|<form", hostile)
+    style = hostile.split("<style>")[1].split("</style>")[0]
+    assert "://" not in style
+
+
+def test_hostile_names_bring_no_tags_no_attributes_and_no_scripts(hostile, page_of):
+    outline, usual = Outline(hostile), Outline(page_of())
+    assert {tag for tag, _ in outline.tags} <= {tag for tag, _ in usual.tags}
+    assert [tag for tag, _ in outline.tags].count("script") == 1
+    names = {name for _, attributes in outline.tags for name in attributes}
+    assert not any(name.startswith("on") for name in names)
+    assert names <= {name for _, attributes in usual.tags for name in attributes}
+    assert "\u202e" not in hostile
+    hostile.encode()
+
+
+def test_the_policy_allows_the_own_script_alone(hostile):
+    script = hostile.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = next(
+        a["content"] for t, a in Outline(hostile).tags if "Security" in a.get("http-equiv", "")
+    )
+    rules = dict(each.strip().split(" ", 1) for each in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == f"'sha256-{digest}'"
+    assert rules["img-src"] == "data:"
+
+
+def test_every_inner_link_has_its_place(page_of):
+    outline = Outline(page_of(n=200, right=0.6))
+    ids = outline.every("id")
+    assert len(ids) == len(set(ids))
+    inner = [each[1:] for each in outline.every("href") if each.startswith("#")]
+    assert set(inner) <= set(ids)
+    assert any(each.startswith("cell-") for each in inner)
+    assert set(outline.every("aria-labelledby")) <= set(ids)
+
+
+def test_every_picture_has_words(page_of):
+    assert all(attributes.get("alt") for tag, attributes in Outline(page_of()).tags if tag == "img")
+    drawings = [a for t, a in Outline(page_of()).tags if t == "svg"]
+    assert drawings
+    assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
+
+
+def test_the_headline_says_the_figure_with_its_interval(page_of, evidence_of):
+    results = evidence_of().results
+    page = page_of(class_words={})
+    assert f"{100 * results.top1:.1f}<small>" in page
+    assert "of 40 test pictures answered right." in page
+    low, high = results.top1_interval.low, results.top1_interval.high
+    assert f"interval {100 * low:.1f} to {100 * high:.1f}\u202f%." in page
+    assert "A sentence worth reading." in page
+    assert "commonest class 25.0\u202f%" in page
+
+
+def test_missing_classes_and_unreadable_pictures_are_said(page_of, evidence_of):
+    import dataclasses
+
+    results = dataclasses.replace(
+        evidence_of().results, missing_classes=["wasp"], unreadable=[("a.png", "it is cut off")]
+    )
+    page = page_of(results=results)
+    assert "1 class had no picture here: wasp." in page
+    assert "1 picture could not be read and are not counted." in page
+
+
+def test_fields_of_the_recipe_that_differ_stand_out(page_of):
+    page = page_of(recipe={"model": "alexnet", "lr": 0.2, "cuts": [3, 5], "flip": False, "seed": 0})
+    own = re.findall(r'<div class="own"><dt>([^<]+)</dt><dd>([^<]+)', page)
+    assert own == [("lr", "0.2"), ("cuts", "3, 5"), ("flip", "no")]
+
+
+def test_without_training_filters_or_skipped_pictures_the_page_says_so(page_of):
+    page = page_of(epochs=[], filters=None, no_filters="There is no convolution.", skipped=[])
+    for words in (
+        "No training was recorded here.",
+        "There is no convolution.",
+        "Every picture could be read.",
+    ):
+        assert words in page
+    Outline(page)
+
+
+def test_many_skipped_pictures_are_named_some_of_them(page_of):
+    page = page_of(skipped=[(f"{i}.jpg", "it is cut off") for i in range(120)])
+    assert "120 pictures could not be read." in page
+    assert "49.jpg" in page
+    assert "50.jpg" not in page
+    assert "... and 70 more." in page
+
+
+@pytest.mark.parametrize("split", [("test", "test "), ("val", "validation "), ("all", "")])
+def test_the_split_is_named_in_words(page_of, split):
+    assert f"of 40 {split[1]}pictures answered right." in page_of(split=split[0])
+
+
+@pytest.mark.parametrize(
+    ("side", "shown", "crisp"),
+    [(32, 96, True), (8, 104, True), (64, 104, False), (256, 128, False)],
+)
+def test_small_pictures_are_enlarged_by_a_whole_factor(page_of, side, shown, crisp):
+    body = re.search(r"<body[^>]*>", page_of(side=side))
+    assert body
+    assert f"--picture:{shown}px" in body[0]
+    assert ("crisp" in body[0]) is crisp
+    assert shown % side == 0 or not crisp
+
+
+def test_filters_of_grey_pictures_are_said_to_be_added_up(page_of):
+    grey = np.repeat(np.random.default_rng(0).normal(size=(8, 1, 5, 5)), 3, axis=1)
+    assert "pixels, red, green and blue added up. Mid-grey" in page_of(filters=grey)
+    assert "pixels over red, green and blue. Mid-grey" in page_of()

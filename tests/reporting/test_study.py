@@ -1,0 +1,172 @@
+"""The page of a study, from records alone: what it shows, and what where there is little."""
+
+import csv
+import html
+import re
+
+import pytest
+
+from alexnet.recipe import Recipe
+from alexnet.records import Retraining, SearchReport, TrialRecord
+from alexnet.reporting import write_study_report
+from alexnet.studies import Plan, space_of
+
+RECIPE = Recipe(model="mlp", epochs=3, schedule="constant")
+VARY = ("lr=1e-4..1e-1:log", "momentum=0.5..0.9", "flip=yes,no")
+
+
+def trial(number, state, **changes) -> TrialRecord:
+    error = changes.pop("error", 0.5 - 0.01 * number)
+    curve = [(1, error + 0.1), (2, error)] if error is not None else []
+    return TrialRecord(
+        **{
+            "number": number,
+            "state": state,
+            "values": {"lr": 0.001 * (number + 1), "momentum": 0.6, "flip": number % 2 == 0},
+            "error": error,
+            "loss": 1.0,
+            "curve": curve,
+            "seconds": 2.0,
+            "training_seconds": 1.9,
+            "reason": None,
+            "run": f"trials/{number:04d}",
+            "retry_of": None,
+            **changes,
+        }
+    )
+
+
+TRIALS = [
+    *[trial(i, "complete") for i in range(7)],
+    trial(7, "pruned", error=0.8),
+    trial(8, "failed", error=None, reason="The loss <b>is</b> no longer finite."),
+    trial(9, "running", error=None),
+]
+
+
+def study(vary=VARY, **changes) -> tuple[SearchReport, Plan]:
+    plan = Plan(
+        recipe=RECIPE,
+        space=space_of(vary, RECIPE),
+        sampler="random",
+        pruner="halving",
+        trials=10,
+        fingerprint="f",
+        classes=("ant", "bee"),
+    )
+    facts = {
+        "folder": "runs/study",
+        "source": "photos/ants & bees",
+        "storage": "runs/study/study.journal",
+        "sampler": "random",
+        "pruner": "halving",
+        "wanted": 10,
+        "space": plan.space.records(RECIPE),
+        "model": "mlp",
+        "epochs": 3,
+        "trials": TRIALS,
+        "best": TRIALS[6],
+        "best_recipe": "runs/study/best.json",
+        "importance": {"lr": 0.9, "momentum": 0.1, "flip": 0.0},
+    }
+    return SearchReport(**{**facts, **changes}), plan
+
+
+def page_of(folder, report, plan) -> str:
+    layouts = plan.layouts(len(report.ended) or plan.wanted)
+    return write_study_report(folder, report, layouts).read_text()
+
+
+@pytest.fixture
+def whole(tmp_path):
+    return page_of(tmp_path, *study())
+
+
+def figure(page: str, title: str) -> str:
+    (found,) = re.findall(rf"<figure[^>]*><figcaption>{title}.*?</figure>", page, re.DOTALL)
+    return found
+
+
+def test_the_best_trial_stands_first(whole):
+    assert "ants &amp; bees" in whole
+    assert "44.0" in whole
+    assert "validation error at best, trial 6." in whole
+    command = "alexnet train 'photos/ants & bees' --recipe runs/study/best.json"
+    assert command in html.unescape(whole)
+
+
+def test_every_trial_that_ended_is_a_mark_and_the_failed_one_a_cross(whole):
+    best_so_far = figure(whole, "Each trial, and the lowest so far")
+    assert best_so_far.count("<circle") == 8
+    assert best_so_far.count('class="failed"') == 1
+    curves = figure(whole, "A line for each trial")
+    assert curves.count('class="line') == 8
+
+
+def test_random_and_grid_are_drawn_side_by_side(whole):
+    assert "Random search: 9 trials, 9 values of lr" in whole
+    drawn = figure(whole, "Grid: ")
+    assert "not run here" in drawn
+    assert drawn.count('class="hollow"') == 8  # 2 x 2 x 2 fit into nine trials
+    assert drawn.count('class="rug"') == 2
+
+
+def test_what_decides_and_pairs(whole):
+    assert re.search(r"lr</th><td>90\u202f%</td>", whole)
+    assert [t for t in ("momentum over lr", "lr over momentum") if t in whole]
+    assert "Error over lr" in whole
+
+
+def test_reasons_are_told_and_nothing_breaks_out(whole):
+    assert "The loss &lt;b&gt;is&lt;/b&gt; no longer finite." in whole
+    assert "<b>is" not in whole
+
+
+def test_before_the_first_trial_and_with_one_field(tmp_path):
+    empty = {"trials": [], "best": None, "best_recipe": None, "importance": {}}
+    text = page_of(tmp_path, *study(vary=VARY[:1], **empty))
+    assert "No trial has come to its end yet." in text
+    assert "One field moves, so there are no pairs." in text
+    assert "There is no best recipe yet." in text
+
+
+def test_when_every_trial_failed(tmp_path):
+    lost = [trial(i, "failed", error=None, reason="Not finite.") for i in range(3)]
+    empty = {"trials": lost, "best": None, "best_recipe": None, "importance": {}}
+    assert page_of(tmp_path, *study(**empty)).count("Not finite.") >= 3
+
+
+def test_trained_again(tmp_path):
+    again = [
+        Retraining(seed=i, run=f"retrained/seed-{i}", split="test", images=200, error=0.4 + i / 100)
+        for i in (1, 2, 3)
+    ]
+    text = page_of(tmp_path, *study(retrained=again, done=True))
+    assert (
+        "Trained again with 3 other seeds, the best recipe has 42.00\u202f% ± 1.00\u202f% error "
+        "on 200 test pictures." in text
+    )
+    assert "The study is not done" not in text
+
+
+def test_the_table_beside_it_has_every_trial(tmp_path):
+    page_of(tmp_path, *study())
+    with (tmp_path / "report" / "trials.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == [each.state for each in TRIALS]
+    assert float(rows[3]["lr"]) == TRIALS[3].values["lr"]
+    assert rows[8]["reason"] == TRIALS[8].reason
+
+
+def test_it_opens_in_a_browser_and_sorts(browser, tmp_path):
+    report, plan = study()
+    browser.open(write_study_report(tmp_path, report, plan.layouts(plan.wanted)))
+    assert browser.ask("document.title") == "ants & bees · alexnet search"
+    column = "[...document.querySelectorAll('#table tbody tr')].map(r => +r.cells[1].dataset.v)"
+    before = browser.ask(column)
+    browser.click("#table th:nth-child(2) button")
+    after = browser.ask(column)
+    assert sorted(after[:8]) == after[:8] != before[:8]
+    wide = "[...document.querySelectorAll('svg text')].every(t => t.getBBox().x >= -1)"
+    assert browser.ask(wide)
+    assert browser.messages == []
