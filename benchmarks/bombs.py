@@ -1,8 +1,8 @@
-"""What a picture just under the limit of pixels takes to decode: memory and seconds, by format.
+"""What an image just under the limit of pixels takes to decode: memory and seconds, by format.
 
     python benchmarks/bombs.py
 
-Each is of one colour and 13,000 x 13,000 pixels, a file of 40 bytes to some megabytes. Linux alone.
+Each is of one color and 13,000 x 13,000 pixels, a file of 40 bytes to some megabytes. Linux alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How fast picture files become squares, beside the decoders that install from a wheel.
+"""How fast image files become squares, beside the decoders that install from a wheel.
 
     python benchmarks/decode.py                              photographs of 500 x 375
     python benchmarks/decode.py --megapixels 12              photographs of 4,000 x 3,000
-    python benchmarks/decode.py --source pictures.tar        JPEG files of one's own
+    python benchmarks/decode.py --source images.tar        JPEG files of one's own
 
 Contenders, in turns, one core each: the bare decoder, which every other one is measured by; Pillow,
 plainly and with `draft`; OpenCV; ours, and ours as it packs, with checksums and digests. At the end
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training import make_pictures
+from training import make_images
 from turns import Contender, compete, keep, rates, ratio, serve, table
 
 MOST_FILES = 128
@@ -48,7 +48,7 @@ def main() -> None:
             count, size, octaves = (
                 (6, (4000, 3000), 10) if asked.megapixels else (64, (500, 375), 8)
             )
-            asked.source = make_pictures(Path(scratch), count, size, octaves)
+            asked.source = make_images(Path(scratch), count, size, octaves)
         run(asked)
 
 
@@ -132,10 +132,10 @@ def bare_everywhere(asked: argparse.Namespace) -> None:
 def pillow(data: bytes, image_px: int, *, draft: bool = False) -> object:
     from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data)) as image:
         if draft:
-            picture.draft("RGB", (2 * image_px, 2 * image_px))
-        whole = picture.convert("RGB")
+            image.draft("RGB", (2 * image_px, 2 * image_px))
+        whole = image.convert("RGB")
         edge = min(whole.size)
         left, top = (whole.width - edge) // 2, (whole.height - edge) // 2
         square = whole.crop((left, top, left + edge, top + edge))
@@ -145,18 +145,18 @@ def pillow(data: bytes, image_px: int, *, draft: bool = False) -> object:
 def opencv(data: bytes, image_px: int) -> object:
     import cv2
 
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    edge = min(picture.shape[:2])
-    top, left = (picture.shape[0] - edge) // 2, (picture.shape[1] - edge) // 2
-    square = picture[top : top + edge, left : left + edge]
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    edge = min(image.shape[:2])
+    top, left = (image.shape[0] - edge) // 2, (image.shape[1] - edge) // 2
+    square = image[top : top + edge, left : left + edge]
     small = cv2.resize(square, (image_px, image_px), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
 
 
 def ours(data: bytes, image_px: int) -> object:
-    from alexnet.images import read_picture
+    from alexnet.images import read_image
 
-    return read_picture(data, name="picture", image_px=image_px, how="crop")
+    return read_image(data, name="image", image_px=image_px, resize_mode="crop")
 
 
 def packing(asked: argparse.Namespace, workers: int | None = 1) -> None:
@@ -180,7 +180,7 @@ ROLES: dict[str, Callable[..., None]] = {
     "Pillow, plain": one_by_one(pillow, "convert, crop, resize"),
     "Pillow, draft": one_by_one(lambda data, px: pillow(data, px, draft=True), "at a part"),
     "OpenCV": one_by_one(opencv, "imdecode, INTER_AREA"),
-    "ours": one_by_one(ours, "read_picture"),
+    "ours": one_by_one(ours, "read_image"),
     "ours, packing": packing,
     f"simplejpeg, bare, {EVERY_CORE}": bare_everywhere,
     f"ours, packing, {EVERY_CORE}": lambda asked: packing(asked, None),

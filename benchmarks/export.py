@@ -1,10 +1,10 @@
 """What each form and precision of exported weights takes, answers and costs.
 
-    python benchmarks/export.py WEIGHTS SOURCE [--split val] [--pictures 400] [--batch 32]
+    python benchmarks/export.py WEIGHTS SOURCE [--split val] [--images 400] [--batch-size 32]
 
 Exports the weights in every form and precision, calibrated and checked on the source: bytes, right
 answers, largest difference. Then all of them, and our own network beside them, compute in turns,
-each in a process of its own, from stored pictures to probabilities. Keeps what it found in
+each in a process of its own, from stored images to probabilities. Keeps what it found in
 benchmarks/results.
 """
 
@@ -32,8 +32,8 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("source", type=Path)
     parser.add_argument("--split")
-    parser.add_argument("--pictures", type=int, default=400)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
     parser.add_argument("--role", help=argparse.SUPPRESS)
@@ -49,7 +49,7 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
     """Export, say what came out, and let the files compete."""
     from alexnet import export
 
-    contenders, facts = [], {}
+    contenders, file_metadata = [], {}
     print("| form | MB | right answers | of the weights | largest difference | probability moved |")
     print("| --- | --- | --- | --- | --- | --- |")
     for form, suffix, precisions in FORMS:
@@ -63,24 +63,26 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
                 calibrate=asked.source if precision == "int8" else None,
                 check=asked.source,
                 split=asked.split,
-                pictures=asked.pictures,
+                images=asked.images,
             )
             name = f"{form} {precision}"
-            facts[name] = {**told.to_json(), "out": out.name}
+            file_metadata[name] = {**told.to_json(), "out": out.name}
             share = ["" if x is None else f"{x:.2%}" for x in (told.top1_after, told.top1_before)]
             print(
                 f"| {name} | {told.bytes / 1e6:.2f} | {share[0]} | {share[1]} | "
-                f"{told.largest_difference:.2g} | {told.moved:.2g} |",
+                f"{told.max_difference:.2g} | {told.probability_shift:.2g} |",
                 flush=True,
             )
             own = [sys.executable, __file__, str(out), str(asked.source), "--role", form]
             if form != "safetensors":
-                contenders.append(Contender(name, [*own, "--batch", str(asked.batch)]))
+                contenders.append(Contender(name, [*own, "--batch-size", str(asked.batch_size)]))
             elif precision == "fp32":
-                contenders.append(Contender("alexnet itself", [*own, "--batch", str(asked.batch)]))
+                contenders.append(
+                    Contender("alexnet itself", [*own, "--batch-size", str(asked.batch_size)])
+                )
     compete(contenders, rounds=asked.rounds, seconds=asked.seconds)
     print(table(contenders, contenders[-1]))
-    print(keep(f"export {asked.weights.stem}", {"files": facts, **rates(contenders)}))
+    print(keep(f"export {asked.weights.stem}", {"files": file_metadata, **rates(contenders)}))
 
 
 def answer(asked: argparse.Namespace) -> None:
@@ -95,24 +97,24 @@ def answer(asked: argparse.Namespace) -> None:
         member = Member(weights.network(), weights.preprocessing)
         side, note = weights.preprocessing.image_px, "alexnet"
 
-        def ask(pictures: np.ndarray) -> object:
-            return probabilities(member, pictures)
+        def ask(images: np.ndarray) -> object:
+            return probabilities(member, images)
     else:
         opens = {"onnx": open_onnx, "openvino": open_openvino, "torchscript": open_torchscript}
         opened = opens[asked.role](asked.weights)
         side, ask, note = side_of(asked), opened.run, opened.runtime
-    shape = (asked.batch, side, side, 3)
-    pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    shape = (asked.batch_size, side, side, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
     def step() -> int:
-        ask(pictures)
-        return asked.batch
+        ask(images)
+        return asked.batch_size
 
     serve(step, note=note)
 
 
 def side_of(asked: argparse.Namespace) -> int:
-    """Return the side of the pictures that a file takes; each says it in its own way."""
+    """Return the side of the images that a file takes; each says it in its own way."""
     if asked.role == "onnx":
         import onnxruntime
 
@@ -125,9 +127,9 @@ def side_of(asked: argparse.Namespace) -> int:
 
     import torch
 
-    facts = {"alexnet.json": ""}
-    torch.jit.load(str(asked.weights), _extra_files=facts)
-    return json.loads(json.loads(facts["alexnet.json"])["preprocessing"])["image_px"]
+    file_metadata = {"alexnet.json": ""}
+    torch.jit.load(str(asked.weights), _extra_files=file_metadata)
+    return json.loads(json.loads(file_metadata["alexnet.json"])["preprocessing"])["image_px"]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python benchmarks/fuzz.py --kind tiff --cases 500 --seed 3
     python benchmarks/fuzz.py --seed 3 --case 417 --keep found
 
-Whole files are made (and, where there are real pictures and models, taken from ../shared/data or
+Whole files are made (and, where there are real images and models, taken from ../shared/data or
 $ALEXNET_TEST_DATA), one of them is damaged: bits, cuts, swaps, absurd sizes, checksums put right
 again. Each case is read by a process of its own kind, whose memory is limited, within a limited
 time. A finding is whatever is neither a correct result nor a sentence: another exception, an answer
@@ -113,7 +113,7 @@ def _processor_s(pid: int) -> float:
 
 
 @dataclass
-class Tally:
+class MetricAccumulator:
     """What came of the cases of one kind."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -154,9 +154,9 @@ def cases(kinds: Sequence[str], first: int, count: int) -> Iterator[tuple[str, i
 
 def run(
     worker: Worker, chosen: Iterator[tuple[str, int]], *, seed: int, keep: str | None
-) -> tuple[dict[str, Tally], list[dict[str, Any]]]:
+) -> tuple[dict[str, MetricAccumulator], list[dict[str, Any]]]:
     """Read cases; return a tally by kind, and the findings, which are printed as they come."""
-    tallies: dict[str, Tally] = defaultdict(Tally)
+    tallies: dict[str, MetricAccumulator] = defaultdict(MetricAccumulator)
     found: list[dict[str, Any]] = []
     for kind, number in chosen:
         case = {"kind": kind, "seed": seed, "case": number, "keep": keep}
@@ -171,13 +171,13 @@ def run(
     return dict(tallies), found
 
 
-def table(tallies: dict[str, Tally]) -> Iterator[str]:
+def table(tallies: dict[str, MetricAccumulator]) -> Iterator[str]:
     """Yield the lines of a table: a row for each kind, and one for all."""
     yield "| kind | cases | read | a sentence | findings | ms each | slowest, s | most memory, MB |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for kind in (each for each in KINDS if each in tallies):
         yield _row(kind, tallies[kind])
-    every = Tally()
+    every = MetricAccumulator()
     for each in tallies.values():
         every.outcomes += each.outcomes
         every.seconds += each.seconds
@@ -186,7 +186,7 @@ def table(tallies: dict[str, Tally]) -> Iterator[str]:
     yield _row("all", every)
 
 
-def _row(kind: str, tally: Tally) -> str:
+def _row(kind: str, tally: MetricAccumulator) -> str:
     count = tally.outcomes.total()
     counts = [count, *(tally.outcomes[each] for each in ("read", "sentence", "finding"))]
     figures = [f"{1000 * tally.seconds / max(count, 1):.1f}", f"{tally.slowest:.2f}"]
@@ -194,7 +194,7 @@ def _row(kind: str, tally: Tally) -> str:
 
 
 def real_data() -> Path | None:
-    """Return the folder of real pictures and models, where there is one."""
+    """Return the folder of real images and models, where there is one."""
     beside = HERE.parents[1] / "shared" / "data"
     folder = Path(os.environ.get("ALEXNET_TEST_DATA") or beside)
     return folder if folder.is_dir() else None
@@ -209,7 +209,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--kind", action="append", choices=KINDS, help="of these kinds alone")
     parser.add_argument("--case", type=int, help="this one alone")
     parser.add_argument("--keep", help="folder to write the files of the cases to")
-    parser.add_argument("--made", action="store_true", help="no real pictures and models")
+    parser.add_argument("--made", action="store_true", help="no real images and models")
     parser.add_argument("--json", help="file to write findings and tallies to")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(words)

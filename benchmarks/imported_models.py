@@ -3,7 +3,7 @@
     python benchmarks/imported_models.py FOLDER_OF_MODELS CIFAR10_ZIP
 
 The folder holds the CIFAR-10 models and the digits model that Caffe's own examples trained, with
-their descriptions and cifar10_mean.binaryproto; the archive has the test pictures.
+their descriptions and cifar10_mean.binaryproto; the archive has the test images.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 import torch
 
 from alexnet import evaluate, import_, load_weights, open_source
-from alexnet.evaluation import crop_views, view_tensor
+from alexnet.evaluation import crop_view_tensor, crop_views
 
 MODELS = {
     "cifar10_quick": ("cifar10_quick.prototxt", "cifar10_quick_iter_5000.caffemodel"),
     "cifar10_full": ("cifar10_full.prototxt", "cifar10_full_iter_70000.caffemodel"),
     "lenet": ("lenet.prototxt", "lenet_iter_10000.caffemodel"),
 }
-COMPARED = 1000  # pictures
+COMPARED = 1000  # images
 
 
 def main(folder: Path, archive: Path) -> None:
@@ -65,20 +65,20 @@ def row(name: str, files: tuple[Path, Path], archive: Path, out: Path, mean: boo
 
 
 def difference(files: tuple[Path, Path], archive: Path, out: Path) -> float:
-    """Return the largest difference of any probability over some test pictures."""
+    """Return the largest difference of any probability over some test images."""
     weights = load_weights(out)
     rule, network = weights.preprocessing, weights.network()
     source = open_source(archive)
     chosen = np.flatnonzero(source.splits == 3)[:: max(1, 10_000 // COMPARED)]
     stored = np.stack([rule.read(source.read(i), source.paths[i]) for i in chosen])
-    x = view_tensor(stored, rule, crop_views(rule, 1)[0])
+    x = crop_view_tensor(stored, rule, crop_views(rule, 1)[0])
     with torch.inference_mode():
         ours = network(x).softmax(1).numpy()
-        shown = network.grey(x) if hasattr(network, "grey") else x
+        shown = network.gray(x) if hasattr(network, "gray") else x
     reader = cv2.dnn.readNetFromCaffe(*map(str, files))
     largest = 0.0
-    for picture, answer in zip(shown.numpy(), ours, strict=True):
-        reader.setInput(np.ascontiguousarray(picture[None]))
+    for image, answer in zip(shown.numpy(), ours, strict=True):
+        reader.setInput(np.ascontiguousarray(image[None]))
         largest = max(largest, float(np.abs(reader.forward().reshape(-1) - answer).max()))
     return largest
 

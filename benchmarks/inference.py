@@ -1,7 +1,7 @@
 """How fast the paper's network answers, beside torch as it comes, ONNX Runtime and OpenVINO.
 
     python benchmarks/inference.py                 batches of 32
-    python benchmarks/inference.py --batch 1       one picture at a time
+    python benchmarks/inference.py --batch-size 1       one image at a time
 
 Contenders, in turns on the same numbers and the same weights: ours in both precisions, the network
 itself, torch's plain layers, ONNX Runtime in fp32, OpenVINO in both. What is not installed
@@ -30,12 +30,12 @@ _NEEDS = {
 
 def main() -> None:
     parser = arguments(__doc__, seconds=3.0, rounds=7)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=32)
     asked = parser.parse_args()
     if asked.role:
-        role(asked.role, asked.batch)
+        role(asked.role, asked.batch_size)
         return
-    own = ["--batch", str(asked.batch)]
+    own = ["--batch-size", str(asked.batch_size)]
     contenders = [
         Contender(name, [sys.executable, __file__, "--role", name, *own])
         for name in asked.only or ROLES
@@ -46,7 +46,7 @@ def main() -> None:
     print(table(contenders, ours))
     for other in contenders[1:]:
         print(f"{ours.name} is {ratio(ours, other):.3f} times as fast as {other.name}")
-    print(keep(f"inference, batch {asked.batch}", rates(contenders)))
+    print(keep(f"inference, batch {asked.batch_size}", rates(contenders)))
 
 
 def installed(name: str) -> bool:
@@ -57,7 +57,7 @@ def installed(name: str) -> bool:
     return not lacking
 
 
-def role(name: str, batch: int) -> None:
+def role(name: str, batch_size: int) -> None:
     """Serve one contender."""
     import torch
 
@@ -65,10 +65,10 @@ def role(name: str, batch: int) -> None:
     from alexnet.models import build_model
 
     threads = choose_device("fp32").threads
-    network = build_model("alexnet", classes=1000, initialisation="he").eval()
+    network = build_model("alexnet", classes=1000, initialization="he").eval()
     network.to(memory_format=torch.channels_last)
     draw = torch.Generator().manual_seed(0)
-    x = 50 * torch.randn(batch, 3, network.crop_px, network.crop_px, generator=draw)
+    x = 50 * torch.randn(batch_size, 3, network.crop_px, network.crop_px, generator=draw)
     x = x.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         wanted = network(x).numpy()
@@ -79,7 +79,7 @@ def role(name: str, batch: int) -> None:
 
     def step() -> int:
         answer()
-        return batch
+        return batch_size
 
     serve(step, note=f"{threads} threads, {far:.1e} from the network's own, of its largest")
 
@@ -110,14 +110,14 @@ def plain(network: Any, x: Any, threads: int) -> Answer:
 
     from alexnet.nn import Convolution, MaxPool, ResponseNorm
 
-    pictures = x.contiguous()
+    images = x.contiguous()
     copies = {
         name: layer.weight.detach().contiguous()
         for name, layer in network.named_children()
         if isinstance(layer, Convolution)
     }
 
-    def normalised(layer: ResponseNorm, maps: Any) -> Any:
+    def normalized(layer: ResponseNorm, maps: Any) -> Any:
         alpha = layer.scale * layer.size
         parts = [
             functional.local_response_norm(each, layer.size, alpha, layer.beta, layer.k)
@@ -126,7 +126,7 @@ def plain(network: Any, x: Any, threads: int) -> Answer:
         return torch.cat(parts, 1)
 
     def answer() -> Any:
-        maps = pictures
+        maps = images
         with torch.inference_mode():
             for name, layer in network.named_children():
                 if isinstance(layer, Convolution):
@@ -140,7 +140,7 @@ def plain(network: Any, x: Any, threads: int) -> Answer:
                         groups=layer.groups,
                     )
                 elif isinstance(layer, ResponseNorm):
-                    maps = normalised(layer, maps)
+                    maps = normalized(layer, maps)
                 elif isinstance(layer, MaxPool):
                     maps = functional.max_pool2d(maps, layer.window.kernel, layer.window.stride)
                 else:
@@ -160,8 +160,8 @@ def onnxruntime(network: Any, x: Any, threads: int) -> Answer:
     session = runtime.InferenceSession(
         as_onnx(network), options, providers=["CPUExecutionProvider"]
     )
-    pictures = x.contiguous().numpy()
-    return lambda: session.run(None, {"pictures": pictures})[0]
+    images = x.contiguous().numpy()
+    return lambda: session.run(None, {"images": images})[0]
 
 
 def openvino(network: Any, x: Any, threads: int, *, precision: str) -> Answer:
@@ -176,17 +176,17 @@ def openvino(network: Any, x: Any, threads: int, *, precision: str) -> Answer:
         "NUM_STREAMS": 1,
     }
     request = vino.Core().compile_model(model, "CPU", settings).create_infer_request()
-    pictures = vino.Tensor(x.contiguous().numpy(), shared_memory=True)
+    images = vino.Tensor(x.contiguous().numpy(), shared_memory=True)
 
     def answer() -> Any:
-        request.infer({0: pictures})
+        request.infer({0: images})
         return request.get_output_tensor(0).data
 
     return answer
 
 
 def as_onnx(network: Any) -> bytes:
-    """Return the paper's network as an ONNX model: each tower with a normalisation of its own."""
+    """Return the paper's network as an ONNX model: each tower with a normalization of its own."""
     import torch
     from onnx import TensorProto, helper, numpy_helper
     from torch import nn
@@ -195,7 +195,7 @@ def as_onnx(network: Any) -> bytes:
 
     nodes: list[Any] = []
     kept: list[Any] = []
-    made, side = "pictures", network.crop_px
+    made, side = "images", network.crop_px
 
     def keep_tensor(name: str, tensor: Any) -> str:
         kept.append(numpy_helper.from_array(tensor.detach().contiguous().numpy(), name))
@@ -235,7 +235,7 @@ def as_onnx(network: Any) -> bytes:
             ]
             made = add("Concat", name, done, axis=1)
         elif isinstance(layer, Dropout):
-            share = keep_tensor(f"{name}.kept", torch.tensor(1 - layer.share))
+            share = keep_tensor(f"{name}.kept", torch.tensor(1 - layer.p))
             made = add("Mul", name, [made, share])
         else:
             made = add("Flatten", name, [made], axis=1)
@@ -243,7 +243,7 @@ def as_onnx(network: Any) -> bytes:
     graph = helper.make_graph(
         nodes,
         "alexnet",
-        [helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, px, px])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, px, px])],
         [helper.make_tensor_value_info(made, TensorProto.FLOAT, ["n", network.classes])],
         kept,
     )

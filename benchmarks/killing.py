@@ -46,7 +46,7 @@ MAY_DIFFER = {
     *("time", "seconds", "images_per_s", "saving_seconds", "peak_memory_mb"),
     "checkpoint_bytes",  # the state in it holds times, some with more digits
 }
-LOOK_S = 0.002  # between two looks for a file that is being written
+POLL_S = 0.002  # between two looks for a file that is being written
 WHOLE_EVERY = 10  # kills: one of them hits a process that began with Python itself
 START_S = 3.0  # of arithmetic, until such a process has imported everything
 
@@ -65,37 +65,37 @@ class Victim:
 def main() -> int:
     """Kill, compare, print; 0 where every kill was survived."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--source", type=Path, required=True, help="labelled pictures of 32 pixels")
+    parser.add_argument("--source", type=Path, required=True, help="labeled images of 32 pixels")
     parser.add_argument("--kills", type=int, default=100, help="of a training")
     parser.add_argument("--pack-kills", type=int, default=30, help="of a packing")
     parser.add_argument("--a-run", type=int, default=25, help="most kills of one run")
-    parser.add_argument("--pictures", type=int, default=60_000, help="trained and measured on")
-    parser.add_argument("--packed", type=int, default=3000, help="pictures that are packed")
+    parser.add_argument("--images", type=int, default=60_000, help="trained and measured on")
+    parser.add_argument("--packed", type=int, default=3000, help="images that are packed")
     parser.add_argument("--seed", type=int, default=0, help="of the instants")
     parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    print(f"{processor()}, {asked.threads} thread(s), Python {platform.python_version()}")
-    print(f"seed of the instants: {asked.seed}")
+    arguments = parser.parse_args()
+    print(f"{processor()}, {arguments.threads} thread(s), Python {platform.python_version()}")
+    print(f"seed of the instants: {arguments.seed}")
     with tempfile.TemporaryDirectory(prefix="killing-") as scratch:
         place = Path(scratch)
         os.environ["ALEXNET_CACHE"] = str(place / "cache")
-        os.environ["OMP_NUM_THREADS"] = str(asked.threads)
-        draw = random.Random(asked.seed)
+        os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+        draw = random.Random(arguments.seed)
         survived = 0
-        if asked.kills:
+        if arguments.kills:
             some = place / "some.zip"
             with zipfile.ZipFile(some, "w") as archive:
-                for path, data in pictures(asked.source, asked.pictures):
+                for path, data in images(arguments.source, arguments.images):
                     archive.writestr(path, data)
-            victim = training(some, asked.threads)
-            survived += torment(victim, asked.kills, asked.a_run, draw, place)
-        if asked.pack_kills:
-            for path, data in pictures(asked.source, asked.packed):
-                (place / "pictures" / path).parent.mkdir(parents=True, exist_ok=True)
-                (place / "pictures" / path).write_bytes(data)
-            victim = packing(place / "pictures", asked.threads)
-            survived += torment(victim, asked.pack_kills, asked.a_run, draw, place)
-    total = asked.kills + asked.pack_kills
+            victim = training(some, arguments.threads)
+            survived += torment(victim, arguments.kills, arguments.a_run, draw, place)
+        if arguments.pack_kills:
+            for path, data in images(arguments.source, arguments.packed):
+                (place / "images" / path).parent.mkdir(parents=True, exist_ok=True)
+                (place / "images" / path).write_bytes(data)
+            victim = packing(place / "images", arguments.threads)
+            survived += torment(victim, arguments.pack_kills, arguments.a_run, draw, place)
+    total = arguments.kills + arguments.pack_kills
     print(f"\n{survived} of {total} kills survived")
     return 0 if survived == total else 1
 
@@ -106,7 +106,7 @@ def training(source: Path, threads: int) -> Victim:
     fixed = ["--threads", str(threads), "--precision", "fp32"]
 
     def command(folder: Path) -> list[str]:
-        return ["train", str(source), "--run", str(folder), *words, *fixed]
+        return ["train", str(source), "--run-dir", str(folder), *words, *fixed]
 
     return Victim("train", command, phase_of_run, run_differences, most_s=2.5)
 
@@ -164,11 +164,11 @@ def kill_repeatedly(victim: Victim, folder: Path, kills: int, draw: random.Rando
         aimed = number % 3 == 2
         born = time.perf_counter()
         while process.poll() is None and age_s(process.pid, born) < until:
-            time.sleep(5 * LOOK_S)
+            time.sleep(5 * POLL_S)
         while aimed and process.poll() is None and being_written(folder) is None:
             if age_s(process.pid, born) > until + victim.most_s:
                 break
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         process.kill()
         process.wait()
         if process.returncode == 0:
@@ -213,7 +213,7 @@ class Fork:
 
     def wait(self) -> None:
         while self.poll() is None:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
 
 def said(folder: Path) -> Path:
@@ -319,8 +319,8 @@ def comparable(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in MAY_DIFFER}
 
 
-def pictures(source: Path, count: int) -> Iterator[tuple[str, bytes]]:
-    """Yield path and content of some pictures, taken evenly from all splits and classes."""
+def images(source: Path, count: int) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of some images, taken evenly from all splits and classes."""
     found = open_source(source)
     step = max(1, len(found.paths) // count)
     for i in range(0, len(found.paths), step)[:count]:

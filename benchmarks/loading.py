@@ -1,4 +1,4 @@
-"""How fast training pictures leave a pack, and what of a training step that takes.
+"""How fast training images leave a pack, and what of a training step that takes.
 
     python benchmarks/loading.py                            the paper's network
     python benchmarks/loading.py --model cifar_26pct        one of the CIFAR nets
@@ -20,7 +20,7 @@ from typing import Any
 
 from alexnet.devices import share_cores
 from steps import begun, endless, prepared
-from training import make_pictures
+from training import make_images
 from turns import Contender, arguments, compete, keep, rates, ratio, serve, table
 
 DISTINCT = 64
@@ -30,8 +30,8 @@ FED, READY = "steps, fed", "steps, ready"
 def main() -> None:
     parser = arguments(__doc__, seconds=5.0)
     parser.add_argument("--model", default="alexnet")
-    parser.add_argument("--pictures", type=int, default=2048)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--images", type=int, default=2048)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
@@ -48,9 +48,16 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
     from alexnet.models import build_model
 
     image_px = build_model(asked.model, classes=10).image_px
-    folder = many_pictures(scratch / "pictures", asked.pictures, image_px)
+    folder = many_images(scratch / "images", asked.images, image_px)
     alexnet.pack(folder, scratch / "pack", image_px=image_px)
-    own = ["--model", asked.model, "--batch", str(asked.batch), "--pack", str(scratch / "pack")]
+    own = [
+        "--model",
+        asked.model,
+        "--batch-size",
+        str(asked.batch_size),
+        "--pack",
+        str(scratch / "pack"),
+    ]
     contenders = [
         Contender(role, [sys.executable, __file__, "--role", role, *own])
         for role in ROLES
@@ -66,9 +73,9 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
     print(keep(f"loading {asked.model}", rates(contenders)))
 
 
-def many_pictures(folder: Path, count: int, image_px: int) -> Path:
-    """Make some pictures and give each of them many names."""
-    make_pictures(folder, DISTINCT, (image_px, image_px))
+def many_images(folder: Path, count: int, image_px: int) -> Path:
+    """Make some images and give each of them many names."""
+    make_images(folder, DISTINCT, (image_px, image_px))
     for path in list(folder.rglob("*.jpg")):
         for copy in range(1, count // DISTINCT):
             os.link(path, path.with_name(f"{path.stem}-{copy}.jpg"))
@@ -79,7 +86,7 @@ def job(asked: argparse.Namespace) -> Any:
     """Return a training from the pack."""
     from alexnet.data import open_pack
 
-    return prepared(open_pack(asked.pack), asked.model, asked.batch)
+    return prepared(open_pack(asked.pack), asked.model, asked.batch_size)
 
 
 def crops(asked: argparse.Namespace) -> None:
@@ -98,14 +105,12 @@ def numbers(asked: argparse.Namespace) -> None:
 
 def steps(asked: argparse.Namespace) -> None:
     """Serve training steps on batches as they come, and on one batch again and again."""
-    from alexnet.training import train_step
-
     training = begun(job(asked))
     stream = endless(training.batches)
     batch = next(stream)
     ways = {
-        FED: lambda: train_step(training, next(stream))[2],
-        READY: lambda: train_step(training, batch)[2],
+        FED: lambda: training.step(next(stream)),
+        READY: lambda: training.step(batch),
     }
     serve(ways, note=training.device.precision)
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from loading import job, many_pictures
+from loading import job, many_images
 from steps import begun, endless
 from turns import keep
 
@@ -26,8 +26,8 @@ from turns import keep
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="alexnet")
-    parser.add_argument("--pictures", type=int, default=1024)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--images", type=int, default=1024)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--least", type=float, default=0.005, help="share of what is shown")
     asked = parser.parse_args()
@@ -40,33 +40,33 @@ def run(asked: argparse.Namespace, scratch: Path) -> None:
     import alexnet
     from alexnet.devices import processor
     from alexnet.models import build_model
-    from alexnet.training import train_step
 
     image_px = build_model(asked.model, classes=10).image_px
-    folder = many_pictures(scratch / "pictures", asked.pictures, image_px)
+    folder = many_images(scratch / "images", asked.images, image_px)
     asked.pack = scratch / "pack"
     alexnet.pack(folder, asked.pack, image_px=image_px)
     training = begun(job(asked))
-    update: Any = training.optimiser.move
+    update: Any = training.optimizer.step
 
     def named_update() -> None:
         with record_function("update of the weights"):
             update()
 
-    training.optimiser.move = named_update
+    training.optimizer.step = named_update
     batches = endless(training.batches)
     for _ in range(3):
-        train_step(training, next(batches))
+        training.step(next(batches))
     with profile(activities=[ProfilerActivity.CPU]) as found:
         for _ in range(asked.steps):
             with record_function("waiting for the batch"):
                 batch = next(batches)
-            train_step(training, batch)
+            training.step(batch)
     rows = sorted(found.key_averages(), key=lambda each: -each.self_cpu_time_total)
     whole = sum(each.self_cpu_time_total for each in rows)
     step = whole / asked.steps / 1e6
     print(f"{processor()}, {training.device.precision}, {torch.get_num_threads()} threads")
-    print(f"a step of {asked.batch} pictures: {step:.3f} s, {asked.batch / step:.1f} images/s\n")
+    images_per_s = asked.batch_size / step
+    print(f"a step of {asked.batch_size} images: {step:.3f} s, {images_per_s:.1f} images/s\n")
     print("| operator | share | ms a step | calls a step |\n| --- | --- | --- | --- |")
     facts = {}
     for each in rows:

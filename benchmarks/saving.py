@@ -24,7 +24,7 @@ from alexnet.devices import choose_device, processor
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
 from alexnet.runs import open_run
-from alexnet.training import PaperMomentum, Schedule, Training, make_objective
+from alexnet.training import PaperMomentum, Schedule, Stepper, Training, make_loss
 
 
 def main() -> None:
@@ -32,58 +32,64 @@ def main() -> None:
     parser.add_argument("--model", default="alexnet")
     parser.add_argument("--source", type=Path)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--saves", type=int, default=4)
     parser.add_argument("--steps", type=int, default=2, help="between two saves")
     parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    print(f"{processor()}, {asked.threads} thread(s)")
+    arguments = parser.parse_args()
+    print(f"{processor()}, {arguments.threads} thread(s)")
     with tempfile.TemporaryDirectory(dir=".") as scratch:
-        if asked.source:
-            whole_run(asked, Path(scratch) / "run")
+        if arguments.source:
+            whole_run(arguments, Path(scratch) / "run")
         else:
-            steps_alone(asked, Path(scratch) / "run")
+            steps_alone(arguments, Path(scratch) / "run")
 
 
-def whole_run(asked: argparse.Namespace, folder: Path) -> None:
-    """Train on real pictures and print the share that the run itself accounts for."""
-    changes = {"model": asked.model, "epochs": asked.epochs}
+def whole_run(arguments: argparse.Namespace, folder: Path) -> None:
+    """Train on real images and print the share that the run itself accounts for."""
+    changes = {"model": arguments.model, "epochs": arguments.epochs}
     report = train(
-        asked.source, run=folder, threads=asked.threads, precision="fp32", recipe="cifar", **changes
+        arguments.source,
+        run_dir=folder,
+        threads=arguments.threads,
+        precision="fp32",
+        recipe="cifar",
+        **changes,
     )
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     end = lines[-1]
+    waited_s, size_mb = end["saving_seconds"], end["checkpoint_bytes"] / 1e6
     print(
-        f"{asked.model}, {asked.epochs} epoch(s), a save after each: {report.seconds:.1f} s, of "
-        f"which training waited {end['saving_seconds']:.3f} s for checkpoints of "
-        f"{end['checkpoint_bytes'] / 1e6:.2f} MB: {end['saving_seconds'] / report.seconds:.3%}"
+        f"{arguments.model}, {arguments.epochs} epoch(s), a save after each: "
+        f"{report.seconds:.1f} s, of which training waited {waited_s:.3f} s for checkpoints of "
+        f"{size_mb:.2f} MB: {waited_s / report.seconds:.3%}"
     )
 
 
-def steps_alone(asked: argparse.Namespace, folder: Path) -> None:
+def steps_alone(arguments: argparse.Namespace, folder: Path) -> None:
     """Make steps on random numbers, some with a write under way, and save now and then."""
-    device = choose_device("fp32", asked.threads)
-    network = build_model(asked.model, classes=1000)
-    recipe = Recipe(model=asked.model, batch=asked.batch, lr=1e-4, schedule="constant")
-    optimiser = PaperMomentum(device.place(network), recipe)
+    device = choose_device("fp32", arguments.threads)
+    network = build_model(arguments.model, classes=1000)
+    recipe = Recipe(
+        model=arguments.model, batch_size=arguments.batch_size, lr=1e-4, schedule="constant"
+    )
+    optimizer = PaperMomentum(device.place(network), recipe)
     training = Training(
-        network=network,
-        objective=make_objective("softmax"),
-        optimiser=optimiser,
+        stepper=Stepper(network, make_loss("softmax"), optimizer),
         schedule=Schedule(recipe, 1000),
         batches=lambda epoch, start: (),
         device=device,
         seed=0,
-        validate=lambda: None,
     )
-    images = torch.randn(asked.batch, 3, network.crop_px, network.crop_px)
+    images = torch.randn(arguments.batch_size, 3, network.crop_px, network.crop_px)
     images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.zeros(asked.batch, dtype=torch.int64)
+    labels = torch.zeros(arguments.batch_size, dtype=torch.int64)
 
     def step() -> float:
         started = time.perf_counter()
-        training.objective(network(images), labels).backward()
-        optimiser.step(training.schedule.rates(0))
+        training.stepper.loss(network(images), labels).backward()
+        optimizer.set_lr(training.schedule.rates(0))
+        optimizer.step()
         network.zero_grad(set_to_none=True)
         return time.perf_counter() - started
 
@@ -91,17 +97,17 @@ def steps_alone(asked: argparse.Namespace, folder: Path) -> None:
     alone, beside, waits, writes = [], [], [], []
     with open_run(folder, {"recipe": recipe.to_json()}) as run:
         for number in itertools.count(1):
-            alone += [step() for _ in range(asked.steps)]
+            alone += [step() for _ in range(arguments.steps)]
             started = time.perf_counter()
             run.save(number, training.checkpoint())
             waits.append(time.perf_counter() - started)
-            beside += [step() for _ in range(asked.steps)]
+            beside += [step() for _ in range(arguments.steps)]
             run.saver.wait()
             writes.append(run.saver.writing_s or 0.0)
-            if number == asked.saves:
+            if number == arguments.saves:
                 break
         size = run.checkpoint_bytes or 0
-    print(f"{asked.model}, batch {asked.batch}: checkpoint of {size / 1e6:.1f} MB")
+    print(f"{arguments.model}, batch {arguments.batch_size}: checkpoint of {size / 1e6:.1f} MB")
     say("a step alone", alone)
     say("a step while a checkpoint is written", beside)
     say("a step waits for the first copy, whose memory is new", waits[:1])

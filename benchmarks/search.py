@@ -2,7 +2,7 @@
 
     python benchmarks/search.py cifar10.zip --out runs/search-benchmark
 
-Takes the first pictures of each class of the archive's training part, searches them with each
+Takes the first images of each class of the archive's training part, searches them with each
 sampler and seed, nothing pruned, and prints a table: after 1, 2, 4, ... trials the mean and the
 deviation over the seeds of the best validation error. Each study is a folder that is gone on with,
 and `results.json` is written anew after each, so the same command continues what was stopped.
@@ -23,65 +23,65 @@ import alexnet
 from alexnet.devices import processor
 from alexnet.records import SearchReport
 
-VARY = ("lr=1e-5..1e-1:log", "momentum=0.5..0.98", "decay=1e-5..1e-1:log")
+VARY = ("lr=1e-5..1e-1:log", "momentum=0.5..0.98", "weight_decay=1e-5..1e-1:log")
 
 
 def main() -> None:
     """Search with every sampler and seed, then print the table."""
-    asked = _arguments()
+    arguments = _arguments()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("alexnet").setLevel(logging.INFO)
-    source = some_pictures(asked.archive, asked.pictures, asked.out / "pictures")
+    source = some_images(arguments.archive, arguments.images, arguments.out / "images")
     found: list[dict[str, Any]] = []
-    for seed in range(asked.seeds):
-        for sampler in asked.samplers:
-            report = alexnet.studies(
+    for seed in range(arguments.seeds):
+        for sampler in arguments.samplers:
+            report = alexnet.search(
                 source,
                 recipe="cifar",
-                vary=tuple(asked.vary),
-                trials=asked.trials,
+                vary=tuple(arguments.vary),
+                trials=arguments.trials,
                 sampler=sampler,
                 pruner="none",
-                run=asked.out / f"{sampler}-{seed}",
+                run_dir=arguments.out / f"{sampler}-{seed}",
                 precision="fp32",
                 threads=1,
                 seed=seed,
-                epochs=asked.epochs,
-                image_px=asked.image_px,
-                crop_px=asked.image_px,
+                epochs=arguments.epochs,
+                image_px=arguments.image_px,
+                crop_px=arguments.image_px,
                 schedule="cosine",
-                initialisation="he",
+                initialization="he",
                 mean="channel",
-                standardise=True,
+                normalize=True,
             )
             found.append(_summary(report, sampler, seed))
             text = json.dumps({"machine": processor(), "studies": found}, indent=1)
-            (asked.out / "results.json").write_text(text)
+            (arguments.out / "results.json").write_text(text)
     print(f"{processor()}, Python {platform.python_version()}, one thread")
-    print(f"{asked.pictures:,} pictures of {asked.image_px} pixels, {asked.epochs} epochs,")
-    print(f"{asked.trials} trials, {asked.seeds} seeds")
+    print(f"{arguments.images:,} images of {arguments.image_px} pixels, {arguments.epochs} epochs,")
+    print(f"{arguments.trials} trials, {arguments.seeds} seeds")
     print()
-    print(_table(found, asked.samplers, asked.trials))
+    print(_table(found, arguments.samplers, arguments.trials))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("archive", type=Path, help="cifar10.zip: NAME/train/CLASS/PICTURE")
+    parser.add_argument("archive", type=Path, help="cifar10.zip: NAME/train/CLASS/IMAGE")
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is made")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--samplers", nargs="+", default=["random", "tpe", "grid"])
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--image-px", type=int, default=16, help="side of the stored pictures")
+    parser.add_argument("--image-px", type=int, default=16, help="side of the stored images")
     parser.add_argument("--vary", nargs="+", default=list(VARY))
     return parser.parse_args()
 
 
-def some_pictures(archive: Path, count: int, folder: Path) -> Path:
-    """Write the first pictures of each class, by name, as a folder of classes."""
+def some_images(archive: Path, count: int, folder: Path) -> Path:
+    """Write the first images of each class, by name, as a folder of classes."""
     if folder.is_dir():
         return folder
     with zipfile.ZipFile(archive) as file:
@@ -110,8 +110,8 @@ def _summary(report: SearchReport, sampler: str, seed: int) -> dict[str, Any]:
     return {
         "sampler": sampler,
         "seed": seed,
-        "errors": [each.error if each.state == "complete" else None for each in trials],
-        "values": [each.values for each in trials],
+        "errors": [each.val_error if each.state == "complete" else None for each in trials],
+        "params": [each.params for each in trials],
         "failed": sum(each.state == "failed" for each in trials),
         "importance": report.importance,
         "seconds_beside_training": statistics.median(beside) if beside else None,

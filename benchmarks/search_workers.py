@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet.devices import cores, processor
-from search import some_pictures
+from search import some_images
 
 Found = tuple[list[str], list[tuple[str, float | None]]]
 
@@ -31,35 +31,46 @@ CALL = [sys.executable, "-c", "import sys; from alexnet.cli.main import main; sy
 
 def main() -> None:
     """Search four times and print a table."""
-    asked = _arguments()
-    source = some_pictures(asked.archive, asked.pictures, asked.out / "pictures")
+    arguments = _arguments()
+    source = some_images(arguments.archive, arguments.images, arguments.out / "images")
     words = ["search", str(source), "--recipe", "cifar", "--epochs", "2", "--image-px", "16"]
-    words += ["--crop-px", "16", "--schedule", "cosine", "--trials", str(asked.trials), "--json"]
+    words += [
+        "--crop-px",
+        "16",
+        "--schedule",
+        "cosine",
+        "--trials",
+        str(arguments.trials),
+        "--json",
+    ]
     words += ["--vary", "lr=1e-5..1e-2:log", "momentum=0.5..0.9", "--pruner", "none"]
-    words += ["--precision", "fp32", "--initialisation", "he", "--standardise"]
+    words += ["--precision", "fp32", "--initialization", "he", "--normalize"]
     _finish(
-        _start(["1" if each == str(asked.trials) else each for each in words], asked.out / "warm")
+        _start(
+            ["1" if each == str(arguments.trials) else each for each in words],
+            arguments.out / "warm",
+        )
     )  # the pack is made here
-    print(f"{processor()}, {cores()} cores, {asked.trials} trials")
+    print(f"{processor()}, {cores()} cores, {arguments.trials} trials")
     head = (
         "| what | wall s | beside training, s a trial | ended | given back | same values, errors |"
     )
     print(head, "| --- | --- | --- | --- | --- | --- |", sep="\n", flush=True)
     two = [*words, "--workers", "2"]
-    alone = _measure("one worker", words, asked.out / "one")
-    pair = _measure("two workers", two, asked.out / "two", alone=alone)
+    alone = _measure("one worker", words, arguments.out / "one")
+    pair = _measure("two workers", two, arguments.out / "two", alone=alone)
     # Sums of one thread and of two round otherwise, so errors are held against one thread's.
-    _measure("one of two killed", two, asked.out / "killed", kill="one", alone=alone, pair=pair)
-    _measure("all killed", two, asked.out / "again", kill="all", alone=alone, pair=pair)
+    _measure("one of two killed", two, arguments.out / "killed", kill="one", alone=alone, pair=pair)
+    _measure("all killed", two, arguments.out / "again", kill="all", alone=alone, pair=pair)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("archive", type=Path, help="cifar10.zip: NAME/train/CLASS/PICTURE")
+    parser.add_argument("archive", type=Path, help="cifar10.zip: NAME/train/CLASS/IMAGE")
     parser.add_argument("--out", type=Path, required=True, help="a new folder for all that is made")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--trials", type=int, default=8)
     return parser.parse_args()
 
@@ -88,11 +99,11 @@ def _measure(
     seconds = time.monotonic() - started
     beside = [e["seconds"] - e["training_seconds"] for e in trials if e["training_seconds"]]
     ended = sum(each["state"] != "running" for each in trials)
-    given_back = sum(each["retry_of"] is not None for each in trials)
-    values = sorted(json.dumps(each["values"]) for each in trials)
-    found = values, sorted((json.dumps(each["values"]), each["error"]) for each in trials)
+    requeued = sum(each["retry_of"] is not None for each in trials)
+    values = sorted(json.dumps(each["params"]) for each in trials)
+    found = values, sorted((json.dumps(each["params"]), each["val_error"]) for each in trials)
     same = f"{_yes(alone and alone[0], values)}, {_yes(pair and pair[1], found[1])}"
-    cells = what, f"{seconds:.1f}", f"{statistics.median(beside):.2f}", ended, given_back, same
+    cells = what, f"{seconds:.1f}", f"{statistics.median(beside):.2f}", ended, requeued, same
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     return found
 
@@ -103,7 +114,7 @@ def _yes(before: object, now: object) -> str:
 
 def _start(words: list[str], folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*CALL, *words, "--run", str(folder)],
+        [*CALL, *words, "--run-dir", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

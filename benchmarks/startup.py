@@ -1,9 +1,9 @@
-"""How long one picture takes from the shell, beside what importing torch takes by itself.
+"""How long one image takes from the shell, beside what importing torch takes by itself.
 
     python benchmarks/startup.py
 
 Programs in turns, each a process of its own: `import torch` alone, and `alexnet predict` of one
-picture with the paper's network, with the machine code of numba's kernels in its cache and without.
+image with the paper's network, with the machine code of numba's kernels in its cache and without.
 Prints medians, spreads and what is above torch's import, and keeps them in benchmarks/results.
 """
 
@@ -18,31 +18,31 @@ import tempfile
 import time
 from pathlib import Path
 
-from training import make_pictures
+from training import make_images
 from turns import keep
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        picture = make_pictures(Path(scratch, "pictures"), 1, (500, 375)) / "0" / "0.jpg"
+        image = make_images(Path(scratch, "images"), 1, (500, 375)) / "0" / "0.jpg"
         weights = write_weights(Path(scratch, "weights.safetensors"))
-        predict = [sys.executable, "-m", "alexnet", "predict", str(weights), str(picture)]
+        predict = [sys.executable, "-m", "alexnet", "predict", str(weights), str(image)]
         programs = {
             "import torch": ([sys.executable, "-c", "import torch"], None),
             "predict, warm cache": (predict, Path(scratch, "warm")),
             "predict, cold cache": (predict, Path(scratch, "cold")),
         }
         found: dict[str, list[float]] = {name: [] for name in programs}
-        for number in range(asked.rounds + 1):
+        for number in range(arguments.rounds + 1):
             for name, (command, cache) in programs.items():
                 folder = cache / str(number) if cache and "cold" in name else cache
                 took = seconds(command, folder)
                 if number:  # the first round fills the file system's cache and the warm one
                     found[name].append(took)
-            print(f"round {number} of {asked.rounds}", file=sys.stderr, flush=True)
+            print(f"round {number} of {arguments.rounds}", file=sys.stderr, flush=True)
     base = found["import torch"]
     print("| program | seconds, median (least to most) | above import torch |\n| --- | --- | --- |")
     for name, each in found.items():
@@ -69,7 +69,7 @@ def write_weights(place: Path) -> Path:
 
     from alexnet import Preprocessing, Weights, build_model, save_weights
 
-    network = build_model("alexnet", classes=1000, initialisation="he")
+    network = build_model("alexnet", classes=1000, initialization="he")
     weights = Weights(
         model="alexnet",
         arguments=network.arguments,

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
-def prepared(source: Any, model: str, batch: int) -> Any:
+def prepared(source: Any, model: str, batch_size: int) -> Any:
     """Return the job of a training on a source or a pack, as `alexnet train` would prepare it."""
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
     from alexnet.runs.job import Packing, prepare
 
-    changes = {"model": model, "batch": batch, "lr": 1e-4, "schedule": "constant"}
+    changes = {"model": model, "batch_size": batch_size, "lr": 1e-4, "schedule": "constant"}
     recipe = choose_recipe(None, changes)
     return prepare(source, recipe, device=choose_device(), packing=Packing())
 
@@ -22,7 +22,7 @@ def begun(job: Any) -> Any:
     """Return the training of a job, ready for its first step."""
     training = job.training
     training.network.train()
-    training.optimiser.prepare(0)
+    training.optimizer.prepare(0)
     return training
 
 

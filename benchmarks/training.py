@@ -1,10 +1,10 @@
-"""How fast a network trains, end to end from pictures, beside what one would write today.
+"""How fast a network trains, end to end from images, beside what one would write today.
 
     python benchmarks/training.py                           the paper's network
     python benchmarks/training.py --model cifar_26pct       one of the CIFAR nets
 
-Contenders, in turns on the same pictures: ours from a pack; ours from the plain folder with a warm
-cache; ours without its normalisation; its convolutions alone, without data; and the plain script of
+Contenders, in turns on the same images: ours from a pack; ours from the plain folder with a warm
+cache; ours without its normalization; its convolutions alone, without data; and the plain script of
 peers/plain.py. Prints medians and ratios and keeps them in benchmarks/results.
 """
 
@@ -21,35 +21,35 @@ from steps import begun, endless, prepared
 from turns import Contender, arguments, compete, keep, rates, ratio, serve, table
 
 PLAIN = Path(__file__).resolve().parent / "peers" / "plain.py"
-_SIZES = {"alexnet": (500, 375)}  # of the pictures that are made where no source is named
+_SIZES = {"alexnet": (500, 375)}  # of the images that are made where no source is named
 
 
 def main() -> None:
     parser = arguments(__doc__, seconds=12.0)
     parser.add_argument("--model", default="alexnet")
     parser.add_argument("--source", type=Path, help="JPEG files in one folder per class")
-    parser.add_argument("--pictures", type=int, default=1024, help="made where no source is named")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--images", type=int, default=1024, help="made where no source is named")
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
         ROLES[asked.role](asked)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = asked.source or make_pictures(
-            Path(scratch, "pictures"), asked.pictures, _SIZES.get(asked.model, (32, 32))
+        folder = asked.source or make_images(
+            Path(scratch, "images"), asked.images, _SIZES.get(asked.model, (32, 32))
         )
         run(asked, folder, Path(scratch, "pack"))
 
 
 def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
-    """Let the contenders compete on the pictures of a folder and say what came out."""
+    """Let the contenders compete on the images of a folder and say what came out."""
     import alexnet
     from alexnet.models import build_model
 
     image_px = build_model(asked.model, classes=10).image_px
     alexnet.pack(folder, pack, image_px=image_px)
-    own = ["--model", asked.model, "--batch", str(asked.batch)]
+    own = ["--model", asked.model, "--batch-size", str(asked.batch_size)]
     places = ["--source", str(folder), "--pack", str(pack)]
     contenders = [
         Contender(role, [sys.executable, __file__, "--role", role, *own, *places]) for role in ROLES
@@ -65,8 +65,8 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
     print(keep(f"training {asked.model}", rates(contenders)))
 
 
-def make_pictures(folder: Path, count: int, size: tuple[int, int], octaves: int = 6) -> Path:
-    """Write JPEG pictures with the statistics of photographs: noise of all scales, two classes."""
+def make_images(folder: Path, count: int, size: tuple[int, int], octaves: int = 6) -> Path:
+    """Write JPEG images with the statistics of photographs: noise of all scales, two classes."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -88,11 +88,10 @@ def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -
     from torch import nn
 
     from alexnet.data import open_pack, open_source
-    from alexnet.nn import ResponseNorm, normalisation_form
-    from alexnet.training.loop import train_step
+    from alexnet.nn import ResponseNorm, norm_backend
 
     source = open_pack(asked.pack) if packed else open_source(asked.source)
-    job = prepared(source, asked.model, asked.batch)
+    job = prepared(source, asked.model, asked.batch_size)
     if not norm:
         for name, layer in list(job.network.named_children()):
             if isinstance(layer, ResponseNorm):
@@ -101,10 +100,10 @@ def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -
     device, batches = training.device, endless(training.batches)
 
     def step() -> int:
-        return train_step(training, next(batches))[2]
+        return training.step(next(batches))
 
     has_norm = any(isinstance(layer, ResponseNorm) for layer in job.network.modules())
-    form = f", normalisation {normalisation_form(device.kind)}" if has_norm else ""
+    form = f", normalization {norm_backend(device.kind)}" if has_norm else ""
     serve(step, note=f"{device.precision}, {device.threads} threads{form}")
 
 
@@ -117,7 +116,7 @@ def convolutions(asked: argparse.Namespace) -> None:
 
     device = choose_device()
     network = device.place(build_model(asked.model, classes=10))
-    x = torch.randn(asked.batch, 3, network.crop_px, network.crop_px)
+    x = torch.randn(asked.batch_size, 3, network.crop_px, network.crop_px)
     layers = []
     with torch.no_grad():
         for name, layer in network.named_children():
@@ -134,7 +133,7 @@ def convolutions(asked: argparse.Namespace) -> None:
                 y = layer(each)
             y.backward(gradient.to(y.dtype))
             each.grad = layer.weight.grad = layer.bias.grad = None
-        return asked.batch
+        return asked.batch_size
 
     serve(step, note=device.precision)
 
@@ -142,7 +141,7 @@ def convolutions(asked: argparse.Namespace) -> None:
 ROLES = {
     "ours": ours,
     "ours from the folder": lambda asked: ours(asked, packed=False),
-    "ours without normalisation": lambda asked: ours(asked, norm=False),
+    "ours without normalization": lambda asked: ours(asked, norm=False),
     "convolutions alone": convolutions,
 }
 

@@ -1,14 +1,14 @@
 """What trained weights are worth on another set: from scratch, a head on features, fine-tuned.
 
-    python benchmarks/transfer.py pictures.tar                     with the weights that ship
-    python benchmarks/transfer.py cifar10.zip --per-class 50       of the training pictures
-    python benchmarks/transfer.py pictures.tar --weights W.safetensors --seeds 5
+    python benchmarks/transfer.py images.tar                     with the weights that ship
+    python benchmarks/transfer.py cifar10.zip --per-class 50       of the training images
+    python benchmarks/transfer.py images.tar --weights W.safetensors --seeds 5
 
-Runs `alexnet finetune --compare` for each seed, on the same pictures and crops, and prints mean
+Runs `alexnet finetune --compare` for each seed, on the same images and crops, and prints mean
 and standard deviation over the seeds of the share of right answers, what teaching took, and how
-many pictures a second became features. A seed is another draw of first weights, of the order and,
-where the source has no validation pictures of its own, of the split; `--per-class` takes the first
-pictures of a zip's training classes. Given again, it reads back what is there.
+many images a second became features. A seed is another draw of first weights, of the order and,
+where the source has no validation images of its own, of the split; `--per-class` takes the first
+images of a zip's training classes. Given again, it reads back what is there.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def main() -> None:
     asked = _arguments()
     source = asked.source
     if asked.per_class:
-        source = some_of_each(source, asked.out / "pictures", asked.per_class)
+        source = some_of_each(source, asked.out / "images", asked.per_class)
     print(f"{processor()}, {cores()} cores", flush=True)
     reports = [run(asked, source, seed) for seed in range(asked.seeds)]
     first = next(each.results for each in reports[0].compared if each.results)
-    print(f"\n{first.images} held-out pictures, {first.crops} crops, {asked.seeds} seeds\n")
+    print(f"\n{first.images} held-out images, {first.crops} crops, {asked.seeds} seeds\n")
     print("| way | right | each seed | taught in s, median |")
     print("| --- | --- | --- | --- |")
     facts = {}
@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", type=Path)
     parser.add_argument("--weights", default="small-200", help="a file, or a name that ships")
-    parser.add_argument("--per-class", type=int, help="training pictures of each class")
+    parser.add_argument("--per-class", type=int, help="training images of each class")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--crops", type=int, default=10)
     parser.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True)
@@ -71,7 +71,7 @@ def run(asked: argparse.Namespace, source: Path, seed: int) -> FinetuneReport:
     return finetune(
         asked.weights,
         source,
-        run=folder,
+        run_dir=folder,
         compare=True,
         crops=asked.crops,
         seed=seed,
@@ -84,14 +84,12 @@ def features_a_second(asked: argparse.Namespace, source: Path) -> float:
     started = time.perf_counter()
     report = features(asked.weights, source, out=asked.out / "features.npz")
     rate = report.images / (time.perf_counter() - started)
-    print(
-        f"\n{report.images} pictures, {report.layer}: {rate:,.0f} a second, from files to features"
-    )
+    print(f"\n{report.images} images, {report.layer}: {rate:,.0f} a second, from files to features")
     return rate
 
 
 def some_of_each(archive: Path, folder: Path, number: int) -> Path:
-    """Write a zip's first pictures of each training class, and its others, to a folder."""
+    """Write a zip's first images of each training class, and its others, to a folder."""
     if folder.is_dir():
         return folder
     taken: Counter[str] = Counter()

@@ -49,7 +49,7 @@ def serve(step: Callable[[], int] | Mapping[str, Callable[[], int]], *, note: st
     """Do steps whenever the parent asks for them, until it closes the pipe.
 
     Args:
-        step: does one step and returns how many pictures were in it; or the step of each of
+        step: does one step and returns how many images were in it; or the step of each of
             several contenders, by name.
         note: how this contender computes, for the table.
     """
@@ -62,10 +62,10 @@ def serve(step: Callable[[], int] | Mapping[str, Callable[[], int]], *, note: st
     for line in sys.stdin:
         asked = json.loads(line)
         does = step[asked["name"]] if isinstance(step, Mapping) else step
-        pictures, start = 0, time.perf_counter()
+        images, start = 0, time.perf_counter()
         while (took := time.perf_counter() - start) < asked["seconds"]:
-            pictures += does()
-        print(json.dumps({"pictures": pictures, "seconds": took}), file=answers)
+            images += does()
+        print(json.dumps({"images": images, "seconds": took}), file=answers)
 
 
 @dataclass
@@ -95,11 +95,11 @@ class Contender:
         self.note = self._answer()["note"]
 
     def turn(self, seconds: float) -> None:
-        """Let it compute for about so long; its rate in pictures a second is kept."""
+        """Let it compute for about so long; its rate in images a second is kept."""
         self.process.stdin.write(json.dumps({"name": self.name, "seconds": seconds}) + "\n")
         self.process.stdin.flush()
         found = self._answer()
-        self.rates.append(found["pictures"] / found["seconds"])
+        self.rates.append(found["images"] / found["seconds"])
 
     def stop(self) -> None:
         """End its process."""

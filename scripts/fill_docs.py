@@ -4,15 +4,15 @@ A page marks the place of a table and is otherwise written by hand:
 
     <!-- options train -->      the parameters of a verb, from its signature and docstring
     <!-- fields -->             the fields of a recipe
-    <!-- movable -->            the fields that may move in a search
+    <!-- searchable -->            the fields that a search can vary
     <!-- recipes -->            where the named recipes differ from the defaults
-    <!-- models -->             the networks, their pictures and their parameters
+    <!-- models -->             the networks, their images and their parameters
     <!-- verbs -->              the verbs, each with the sentence of its help
     <!-- rooms -->              the rooms, each with the sentence of its face
     ...
     <!-- end -->
 
-`make docs` runs this file and then the tests, which hold every page against `filled`.
+`make tables` runs this file; the tests hold every page against `filled`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import ast
 import dataclasses
 import importlib
 import inspect
-import itertools
 import os
 import re
 import typing
@@ -34,9 +33,8 @@ from docstring_parser import DocstringStyle, parse
 import alexnet
 from alexnet.cli.commands import VERBS
 from alexnet.models import MODELS, model_list
-from alexnet.recipe import Recipe, choices
+from alexnet.recipe import Range, Recipe, choices, recipe_help, search_defaults
 from alexnet.recipes import RECIPES
-from alexnet.studies.fields import FIELDS, Range
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -65,7 +63,7 @@ def options(verb: str, page: Path) -> str:
     rows: list[tuple[str, ...]] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            there = _link(page, "docs/rooms/recipes.md")
+            there = _link(page, "docs/rooms/recipe.md")
             rows.append((f"[fields of the recipe]({there})", "", "as flags, such as `--epochs 20`"))
             continue
         many = "..." if parameter.kind is parameter.VAR_POSITIONAL else ""
@@ -77,17 +75,7 @@ def options(verb: str, page: Path) -> str:
 
 def fields(page: Path) -> str:
     """List the fields of a recipe with their defaults."""
-    text = (ROOT / "src/alexnet/recipe.py").read_text("utf-8")
-    body = next(
-        node.body
-        for node in ast.parse(text).body
-        if isinstance(node, ast.ClassDef) and node.name == "RecipeChanges"
-    )
-    words = {
-        ast.unparse(name.target): ast.literal_eval(said.value)
-        for name, said in itertools.pairwise(body)
-        if isinstance(name, ast.AnnAssign) and isinstance(said, ast.Expr)
-    }
+    words = recipe_help()
     hints = typing.get_type_hints(Recipe)
     rows = [
         (f"`{each.name}`", _value(each.default, hints[each.name]), words[each.name])
@@ -96,19 +84,19 @@ def fields(page: Path) -> str:
     return _table(("field", "default", "what it shapes"), rows)
 
 
-def movable(page: Path) -> str:
-    """List the fields that may move in a search, with scale, bounds and condition."""
+def searchable(page: Path) -> str:
+    """List the fields that a search can vary, with scale, bounds and condition."""
     rows: list[tuple[str, ...]] = []
-    for name, each in FIELDS.items():
+    for name, each in search_defaults().items():
         condition = each.only_with.words if each.only_with else ""
         if isinstance(each.domain, Range):
             values = f"{each.domain.low:g} to {each.domain.high:g}"
             scale = each.domain.scale + (", whole" if each.domain.whole else "")
         else:
             values, scale = ", ".join(map(_plain, each.domain.values)), "choices"
-        usual = "yes" if each.usual else ""
+        usual = "" if each.usual is None else "yes"
         rows.append((f"`{name}`", values, scale, condition, usual))
-    return _table(("field", "values", "scale", "only with", "moves unasked"), rows)
+    return _table(("field", "values", "scale", "only with", "by default"), rows)
 
 
 def recipes(page: Path) -> str:
@@ -135,7 +123,7 @@ def models(page: Path) -> str:
         )
         for each in model_list().models
     ]
-    return _table(("model", "picture / crop", "classes", "parameters", "what it is"), rows)
+    return _table(("model", "image / crop", "classes", "parameters", "what it is"), rows)
 
 
 def verbs(page: Path) -> str:
@@ -162,7 +150,7 @@ def rooms(page: Path) -> str:
 TABLES: dict[str, Callable[..., str]] = {
     "options": options,
     "fields": fields,
-    "movable": movable,
+    "searchable": searchable,
     "recipes": recipes,
     "models": models,
     "verbs": verbs,

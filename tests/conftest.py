@@ -1,4 +1,4 @@
-"""What holds for every test: which kinds wait to be asked for, real pictures, odd names."""
+"""What holds for every test: which kinds wait to be asked for, real images, odd names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 # Before torch is imported: workers that share cores and spin while they wait for each other are
 # slower by an order of magnitude than workers of one thread.
@@ -17,6 +18,11 @@ if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 pytest_plugins = ["fixtures.command_line", "fixtures.transfer", "fixtures.weights"]
+
+# Few examples while one works and in CI, many every night: HYPOTHESIS_PROFILE=thorough.
+settings.register_profile("default", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _ASKED = {
     "slow": "takes long: run it with --slow",
@@ -46,11 +52,11 @@ def _has_accelerator() -> bool:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real pictures, where there is one."""
+    """The folder of real images, where there is one."""
     beside = Path(__file__).parents[1].parent / "shared" / "data"
     folder = Path(os.environ.get("ALEXNET_TEST_DATA") or beside)
     if not folder.is_dir():
-        pytest.skip("no real pictures: neither ALEXNET_TEST_DATA nor ../shared/data is there")
+        pytest.skip("no real images: neither ALEXNET_TEST_DATA nor ../shared/data is there")
     return folder
 
 
@@ -72,15 +78,15 @@ def stand_in(tmp_path_factory) -> Path:
         preprocessing=Preprocessing(image_px=28, crop_px=24),
         results={"top1": 0.36, "top5": 0.62, "crops": 10},
     )
-    folder = tmp_path_factory.mktemp("shipped")
+    folder = tmp_path_factory.mktemp("bundled")
     save_weights(folder / "small-200.safetensors", weights, dtype="float16")
     return folder
 
 
 @pytest.fixture
-def shipped(stand_in, monkeypatch) -> Path:
+def bundled(stand_in, monkeypatch) -> Path:
     """The stand-in's file, taken for the weights that come with the package."""
-    monkeypatch.setattr("alexnet.weights.bundled.FOLDER", stand_in)
+    monkeypatch.setattr("alexnet.weights.location.FOLDER", stand_in)
     return stand_in / "small-200.safetensors"
 
 

@@ -69,18 +69,18 @@ def test_a_command_is_one_that_there_is(page, command):
 
 
 def photos(folder: Path) -> None:
-    """Lay out what the pages speak of: photos, photos.zip's contents, a few new pictures."""
+    """Lay out what the pages speak of: photos, photos.zip's contents, a few new images."""
     draw = np.random.default_rng(0)
-    for name, colour in (("bird", (60, 90, 200)), ("cat", (200, 120, 40)), ("dog", (70, 160, 60))):
+    for name, color in (("bird", (60, 90, 200)), ("cat", (200, 120, 40)), ("dog", (70, 160, 60))):
         for number in range(20):
-            _picture(folder / "photos" / name / f"{number:02}.jpg", colour, draw)
-    for number, colour in enumerate(((60, 90, 200), (200, 120, 40))):
-        _picture(folder / "new" / f"{number}.jpg", colour, draw)
+            _image(folder / "photos" / name / f"{number:02}.jpg", color, draw)
+    for number, color in enumerate(((60, 90, 200), (200, 120, 40))):
+        _image(folder / "new" / f"{number}.jpg", color, draw)
 
 
-def _picture(path: Path, colour: tuple[int, int, int], draw: np.random.Generator) -> None:
+def _image(path: Path, color: tuple[int, int, int], draw: np.random.Generator) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = draw.normal(colour, 40, size=(48, 64, 3)).clip(0, 255).astype(np.uint8)
+    pixels = draw.normal(color, 40, size=(48, 64, 3)).clip(0, 255).astype(np.uint8)
     Image.fromarray(pixels).save(path)
 
 
@@ -123,7 +123,7 @@ def test_a_page_has_one_title_and_closed_fences(page):
 @pytest.mark.parametrize("page", PAGES, ids=place)
 def test_tables_are_those_of_the_code(page):
     text = page.read_text("utf-8")
-    assert _filler().filled(text, page) == text, "run: make docs"
+    assert _filler().filled(text, page) == text, "run: make tables"
 
 
 def test_every_page_is_reached_from_the_index():

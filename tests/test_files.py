@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import json
+import math
 import os
 import stat
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from alexnet.errors import RunError, SourceError, WeightsError
 from alexnet.files import (
     cache_folder,
     disk_errors,
+    escape_formula,
     read_json,
-    refuse_long,
     replace_file,
+    require_usable_path,
+    unescape_formula,
+    write_csv,
     write_json,
+    write_rows,
 )
 
 
@@ -98,27 +107,104 @@ def test_the_cache_folder_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "mine"))
     assert cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("ALEXNET_CACHE")
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     assert cache_folder() == tmp_path / "user" / "alexnet"
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "n" * 4000, "d/" * 2500 + "x"])
-def test_names_that_a_system_does_not_have_are_a_sentence(tmp_path, name):
+def test_names_too_long_for_the_system_are_errors(tmp_path, name):
     words = r"Could not write .{,200}: it is too long for this system\. Choose a shorter name\."
     with pytest.raises(RunError, match=words):
         write_json(tmp_path / name, {})
     with pytest.raises(WeightsError, match="The path .* cannot be: it is too long"):
-        refuse_long(tmp_path / name, WeightsError)
+        require_usable_path(tmp_path / name, WeightsError)
 
 
-def test_a_zero_in_a_name_is_a_sentence(tmp_path):
+def test_a_null_byte_in_a_name_is_an_error(tmp_path):
     with pytest.raises(
         RunError, match=r"The path '.*x\\x00y' cannot be: embedded null byte\. Name"
     ):
-        refuse_long(tmp_path / "x\0y")
+        require_usable_path(tmp_path / "x\0y")
 
 
 def test_usual_names_may_be_missing(tmp_path):
-    refuse_long(tmp_path / "gone")
-    refuse_long(tmp_path)
+    require_usable_path(tmp_path / "gone")
+    require_usable_path(tmp_path)
+
+
+FORMULAS = "=+-@\t\r\n"
+"""First letters that OWASP's page on CSV injection names."""
+
+
+@given(st.text() | st.sampled_from(FORMULAS + "'").flatmap(lambda first: st.just(first + "1+1")))
+@example("'=1")
+@example("")
+def test_an_escaped_text_is_no_formula_and_comes_back(text):
+    cell = escape_formula(text)
+    assert cell[:1] not in set(FORMULAS)
+    assert unescape_formula(cell) == text
+    assert cell in (text, f"'{text}")
+
+
+@pytest.mark.parametrize("text", ["cat", "1-1", "a=b", "été", "5"])
+def test_other_texts_are_left_as_they_are(text):
+    assert escape_formula(text) == text
+
+
+ROWS = [["path", "share"], ["=1+1", 0.1], ["-cmd|x", -1.5], ["", None], ['say "a",b', 7]]
+
+
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2),
+        min_size=1,
+    )
+)
+def test_rows_come_back_through_any_reader_of_csv(rows):
+    file = io.BytesIO()
+    write_rows(file, rows)
+    text = file.getvalue().decode("utf-8")
+    cells = csv.reader(io.StringIO(text, newline=""))
+    found = [[unescape_formula(cell) for cell in row] for row in cells]
+    assert found == rows
+
+
+def test_numbers_are_not_escaped_and_read_back_equal(tmp_path):
+    write_csv(tmp_path / "t.csv", [["n"], [-0.1], [1 / 3], [-math.pi], [10**20]])
+    with (tmp_path / "t.csv").open(newline="") as file:
+        found = [float(row[0]) for row in list(csv.reader(file))[1:]]
+    assert found == [-0.1, 1 / 3, -math.pi, 10**20]
+
+
+def test_a_file_has_the_rows_in_order_and_empty_cells_for_nothing(tmp_path):
+    write_csv(tmp_path / "t.csv", iter(ROWS))
+    lines = (tmp_path / "t.csv").read_bytes().split(b"\r\n")
+    assert lines == [b"path,share", b"'=1+1,0.1", b"'-cmd|x,-1.5", b",", b'"say ""a"",b",7', b""]
+
+
+def test_names_that_are_no_text_keep_their_bytes_or_get_backslashes(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    write_csv(tmp_path / "bytes.csv", [[name]])
+    assert (tmp_path / "bytes.csv").read_bytes() == b"caf\xe9.png\r\n"
+    write_csv(tmp_path / "plain.csv", [[name]], name_errors="backslashreplace")
+    assert (tmp_path / "plain.csv").read_bytes() == b"caf\\udce9.png\r\n"
+
+
+def test_rows_that_fail_leave_the_old_file(tmp_path):
+    (tmp_path / "t.csv").write_text("old")
+
+    def rows():
+        yield ["path"]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(RunError, match=r"t\.csv: the disk is full"):
+        write_csv(tmp_path / "t.csv", rows())
+    assert (tmp_path / "t.csv").read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_an_open_file_stays_open():
+    file = io.BytesIO()
+    write_rows(file, [["a"]])
+    write_rows(file, [["b"]])
+    assert file.getvalue() == b"a\r\nb\r\n"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import logging
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -38,25 +42,53 @@ def holder(tmp_path):
             process.kill()
 
 
-def test_the_second_is_refused_with_the_first_ones_host_and_process(tmp_path, holder):
-    words = rf"in use by process {holder.pid} on {os.uname().nodename}\. Wait for it, stop it"
+def test_a_second_process_is_told_host_and_process_of_the_first(tmp_path, holder):
+    words = rf"in use by process {holder.pid} on {platform.node()}\. Wait for it, stop it"
     with pytest.raises(RunError, match=words), locked(tmp_path):
         pass
     with pytest.raises(SourceError), locked(tmp_path, error=SourceError):
         pass
 
 
-def test_a_killed_owner_leaves_no_lock_behind(tmp_path, holder):
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder, caplog):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with locked(tmp_path):
+    with caplog.at_level(logging.INFO, "alexnet"), locked(tmp_path):
         pass
+    assert f"was left by process {holder.pid} on {platform.node()}, which ended" in caplog.text
 
 
-def test_it_is_let_go_at_the_end_and_after_an_error(tmp_path):
+def test_a_lock_is_released_at_the_end_and_after_an_error(tmp_path):
     with locked(tmp_path):
         pass
     with pytest.raises(ValueError, match="mine"), locked(tmp_path):
         raise ValueError("mine")
     with locked(tmp_path), locked(tmp_path, name="other"):
+        pass
+
+
+def test_a_folder_that_is_moved_while_it_is_locked_is_locked_anew(tmp_path, monkeypatch):
+    folder, moved, real = tmp_path / "folder", tmp_path / "moved", fcntl.flock
+
+    def flock(descriptor, operation):
+        if not moved.exists():
+            folder.rename(moved)
+        return real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    words = f"in use by process {os.getpid()} on"
+    with locked(folder), pytest.raises(RunError, match=words), locked(folder):
+        pass
+    assert (moved / "lock").exists()
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    words = (
+        r"cannot be locked: its file system has no locks \(No locks available\)\. Choose a folder"
+    )
+    with pytest.raises(RunError, match=words), locked(tmp_path):
         pass

@@ -13,10 +13,15 @@ from alexnet.training import PaperMomentum, Schedule
 
 def test_paper_is_section_five():
     recipe = paper()
-    assert (recipe.batch, recipe.momentum, recipe.decay, recipe.lr) == (128, 0.9, 0.0005, 0.01)
-    assert (recipe.schedule, recipe.max_cuts, recipe.cut_factor) == ("plateau", 3, 0.1)
-    assert (recipe.bias_lr_ratio, recipe.bias_decay) == (1.0, True)
-    assert (recipe.colour, recipe.colour_noise, recipe.crop_group) == ("paper", 0.1, 1)
+    assert (recipe.batch_size, recipe.momentum, recipe.weight_decay, recipe.lr) == (
+        128,
+        0.9,
+        0.0005,
+        0.01,
+    )
+    assert (recipe.schedule, recipe.max_lr_drops, recipe.lr_factor) == ("plateau", 3, 0.1)
+    assert (recipe.bias_lr_ratio, recipe.bias_weight_decay) == (1.0, True)
+    assert (recipe.color_jitter_form, recipe.color_jitter, recipe.crop_group) == ("paper", 0.1, 1)
 
 
 def test_program_follows_the_logged_epochs():
@@ -31,7 +36,7 @@ def test_program_follows_the_logged_epochs():
     with pytest.raises(RecipeError, match='layer "conv1"'):
         PaperMomentum(network, recipe)
     assert recipe.layer_lr == ("conv1@67=0.1", "conv1@72=0")
-    assert recipe.colour_until == 67
+    assert recipe.color_jitter_until == 67
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -58,7 +63,7 @@ def test_a_model_alone_chooses_its_recipe(model, like):
 
 
 def test_a_file_is_a_recipe_also_inside_run_json(tmp_path):
-    recipe = Recipe(lr=0.123, cuts=(1, 2), layer_lr=("conv1=0.5",))
+    recipe = Recipe(lr=0.123, milestones=(1, 2), layer_lr=("conv1=0.5",))
     path = tmp_path / "best.json"
     for content in (recipe.to_json(), {"recipe": recipe.to_json(), "source": "x"}):
         path.write_text(json.dumps(content))
@@ -68,7 +73,7 @@ def test_a_file_is_a_recipe_also_inside_run_json(tmp_path):
 
 def test_settings_that_exclude_each_other_are_sentences():
     with pytest.raises(RecipeError, match="mean image cannot follow it"):
-        Recipe(crop_area=0.5)
+        Recipe(random_resized_crop=0.5)
     with pytest.raises(RecipeError, match="label_smoothing belongs to the softmax loss"):
         Recipe(label_smoothing=0.1, loss="squared")
 

@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet.text import bytes_in_words, counted, shortened, some
+from alexnet.text import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_number,
+    format_setting,
+    join_words,
+    quote_names,
+    shorten,
+)
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
+    ("count", "text"),
     [
         (0, "0 bytes"),
         (999, "999 bytes"),
@@ -19,31 +28,90 @@ from alexnet.text import bytes_in_words, counted, shortened, some
         (1, "1 byte"),
     ],
 )
-def test_sizes_read_as_people_say_them(count, words):
-    assert bytes_in_words(count) == words
+def test_bytes_are_written_in_steps_of_a_thousand(count, text):
+    assert format_bytes(count) == text
 
 
 def test_counts_agree_with_their_nouns():
-    assert [counted(n, "picture") for n in (0, 1, 2000)] == [
-        "0 pictures",
-        "1 picture",
-        "2,000 pictures",
+    assert [format_count(n, "image") for n in (0, 1, 2000)] == [
+        "0 images",
+        "1 image",
+        "2,000 images",
     ]
-    assert [counted(n, "class", "classes") for n in (0, 1, 2)] == [
+    assert [format_count(n, "class", "classes") for n in (0, 1, 2)] == [
         "0 classes",
         "1 class",
         "2 classes",
     ]
 
 
-def test_the_first_few_names_are_said_and_how_many_more_there_are():
-    assert some([]) == ""
-    assert some(["a", "b", "c"]) == '"a", "b", "c"'
-    assert some(map(str, range(1004))) == '"0", "1", "2" and 1,001 more'
-    assert some("abc", most=1) == '"a" and 2 more'
+def test_the_first_few_names_are_quoted_and_the_rest_counted():
+    assert quote_names([]) == ""
+    assert quote_names(["a", "b"]) == '"a", "b"'
+    assert quote_names(map(str, range(2000))) == '"0", "1", "2" and 1,997 more'
+    assert quote_names(["a", "b", "c"]) == '"a", "b", "c"'
+    assert quote_names(map(str, range(1004))) == '"0", "1", "2" and 1,001 more'
+    assert quote_names("abc", most=1) == '"a" and 2 more'
 
 
 def test_names_of_many_letters_are_shown_by_their_ends():
-    assert shortened("a" * 120) == "a" * 120
-    assert shortened("a" * 2000 + "b" * 2000) == "a" * 60 + "..." + "b" * 60
-    assert some(["x" * 4000]) == f'"{"x" * 60}...{"x" * 60}"'
+    assert shorten("a" * 120) == "a" * 120
+    assert shorten("a" * 2000 + "b" * 2000) == "a" * 60 + "..." + "b" * 60
+    assert quote_names(["x" * 4000]) == f'"{"x" * 60}...{"x" * 60}"'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (42, "42 s"),
+        (59.7, "1 min 0 s"),
+        (190, "3 min 10 s"),
+        (7260, "2 h 1 min"),
+        (90061, "25 h 1 min"),
+    ],
+)
+def test_durations_are_written_in_hours_minutes_and_seconds(seconds, text):
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.01, "0.01"),
+        (2.302585, "2.303"),
+        (5.48e-5, "5.48×10⁻⁵"),
+        (1e-6, "10⁻⁶"),
+        (1.5e12, "1.5×10¹²"),
+        (0, "0"),
+        (None, "–"),
+        (float("inf"), "–"),
+    ],
+)
+def test_numbers_have_four_figures_at_most(value, text):
+    assert format_number(value) == text
+
+
+def test_lists_read_as_words():
+    assert [join_words(["a", "b", "c"][:n]) for n in range(4)] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        (True, "yes"),
+        (0.00001, "10⁻⁵"),
+        (3, "3"),
+        ("relu", "relu"),
+        ([], "none"),
+        (((1, 2.5), (False,)), "1, 2.5, no"),
+    ],
+)
+def test_settings_are_written_as_words_and_lists(value, text):
+    assert format_setting(value) == text

@@ -39,7 +39,7 @@ def test_everything_that_is_asked_for_is_pinned():
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
     wanted = [
         *PROJECT["project"]["dependencies"],
-        *PROJECT["dependency-groups"]["dev"],
+        *(each for group in PROJECT["dependency-groups"].values() for each in group),
         *PROJECT["build-system"]["requires"],
         *(each for name, extra in EXTRAS.items() if name != "all" for each in extra),
     ]

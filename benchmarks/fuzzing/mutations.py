@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-from alexnet.weights.header import KEY, digest_of
+from alexnet.weights.header import KEY, tensor_digest
 from fuzzing.originals import Original
 
 __all__ = ["damaged", "digest"]
@@ -289,7 +289,7 @@ def _weights_tensors(name: str, files: dict[str, bytes], rng: Rng) -> dict[str, 
     tensors[chosen] = _strange_tensor(tensors[chosen], rng)
     length = int.from_bytes(data[:8], "little")
     values = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][KEY])
-    values["digest"] = digest_of(tensors)
+    values["digest"] = tensor_digest(tensors)
     return {**files, name: save(tensors, {KEY: json.dumps(values)})}
 
 

@@ -1,6 +1,6 @@
 """Whole files of every kind, before anything is done to them: made here, and real ones beside.
 
-What is made is the same on every call, so that a case is known by its number. Real pictures and
+What is made is the same on every call, so that a case is known by its number. Real images and
 models are taken from a folder where there is one; they make other cases of the same numbers.
 """
 
@@ -27,14 +27,14 @@ from alexnet.images import Preprocessing
 from alexnet.importers import ImportRequest
 from alexnet.importers.caffe import import_caffe
 from alexnet.models import build_model
-from alexnet.models.heads import with_head
+from alexnet.models.headed_network import with_head
 from alexnet.runs import open_run
 from alexnet.training import Checkpoint
 from alexnet.weights import Weights, save_weights
 
-__all__ = ["ASKED", "PICTURE_KINDS", "Original", "Originals"]
+__all__ = ["ASKED", "IMAGE_KINDS", "Original", "Originals"]
 
-PICTURE_KINDS = ("jpeg", "png", "webp", "gif", "tiff", "bmp")
+IMAGE_KINDS = ("jpeg", "png", "webp", "gif", "tiff", "bmp")
 
 ASKED = {"fingerprint": "f", "classes": ["ant", "bee"], "start": None, "recipe": {"lr": 0.1}}
 """What the run of the checkpoints was asked for."""
@@ -59,19 +59,19 @@ class Originals:
     """Every original of every kind.
 
     Args:
-        real: folder of real pictures and models; None: what is made here alone.
+        real: folder of real images and models; None: what is made here alone.
     """
 
     def __init__(self, real: Path | None) -> None:
         self._real = real
 
     def of(self, kind: str) -> list[Original]:
-        return self._made[kind] if kind in PICTURE_KINDS else getattr(self, f"_{kind}")
+        return self._made[kind] if kind in IMAGE_KINDS else getattr(self, f"_{kind}")
 
     @cached_property
     def _made(self) -> dict[str, list[Original]]:
-        """Pictures by kind."""
-        pictures = {
+        """Images by kind."""
+        images = {
             "jpeg": [*_jpegs()],
             "png": [*_pngs()],
             "webp": [*_webps()],
@@ -80,17 +80,17 @@ class Originals:
             "bmp": [*_bmps()],
         }
         found = {
-            kind: [Original.single("picture", data) for data in files]
-            for kind, files in pictures.items()
+            kind: [Original.single("image", data) for data in files]
+            for kind, files in images.items()
         }
         if self._real is not None:
-            for kind, data in _real_pictures(self._real):
-                found[kind].append(Original.single("picture", data))
+            for kind, data in _real_images(self._real):
+                found[kind].append(Original.single("image", data))
         return found
 
     @cached_property
     def _small(self) -> dict[str, bytes]:
-        """Twelve pictures of two classes and two splits, by path, with what lies beside them."""
+        """Twelve images of two classes and two splits, by path, with what lies beside them."""
         names = [
             f"{s}/{k}/{i}" for s in ("train", "val") for k in ("ant", "bee") for i in (1, 2, 3)
         ]
@@ -103,7 +103,7 @@ class Originals:
         links = {"train/ant/link.png": "../bee/1.png", "../out.png": ""}
         forms = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
         plain = [_tarred(self._small, form, "", links) for form in forms]
-        long = {f"train/{'x' * 120}/{i}/{'y' * 90}.png": b"no picture" for i in range(3)}
+        long = {f"train/{'x' * 120}/{i}/{'y' * 90}.png": b"no image" for i in range(3)}
         more = [_tarred({**self._small, **long}, form, "") for form in forms[1:]]
         packed = [_tarred(self._small, forms[1], how) for how in ("gz", "bz2", "xz")]
         return [Original.single("source", each) for each in [*plain, *more, *packed]]
@@ -117,7 +117,7 @@ class Originals:
 
     @cached_property
     def _csv(self) -> list[Original]:
-        rows = [[path, path.split("/")[1], path.split("/")[0]] for path in self._pictures]
+        rows = [[path, path.split("/")[1], path.split("/")[0]] for path in self._images]
         texts = [
             _table(rows, ","),
             _table(rows, ";").replace("\n", "\r\n"),
@@ -125,14 +125,14 @@ class Originals:
             + _table([*rows, ["=1+1", "@ant", "train"], ["x" * 4000, "y" * 4000, "train"]], "\t"),
         ]
         data = [text.encode() for text in texts] + [texts[0].encode("utf-16")]
-        return [self._beside_pictures("table.csv", each) for each in data]
+        return [self._beside_images("table.csv", each) for each in data]
 
     @cached_property
     def _parquet(self) -> list[Original]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        paths = list(self._pictures)
+        paths = list(self._images)
         columns = {"path": paths, "label": [i % 3 for i in range(len(paths))], "more": paths}
         texts = {
             **columns,
@@ -143,14 +143,14 @@ class Originals:
         for table, how in ((columns, "none"), (texts, "snappy"), (texts, "gzip"), (texts, "zstd")):
             file = io.BytesIO()
             pq.write_table(pa.table(table), file, compression=how, use_dictionary=how != "gzip")
-            found.append(self._beside_pictures("table.parquet", file.getvalue()))
+            found.append(self._beside_images("table.parquet", file.getvalue()))
         return found
 
     @cached_property
     def _list(self) -> list[Original]:
-        lines = "".join(f"{path}\n" for path in [*self._pictures][:4])
-        table = "path,reason\n" + "".join(f"{path},blank\n" for path in [*self._pictures][:4])
-        return [self._beside_pictures("list.csv", each.encode()) for each in (lines, table)]
+        lines = "".join(f"{path}\n" for path in [*self._images][:4])
+        table = "path,reason\n" + "".join(f"{path},blank\n" for path in [*self._images][:4])
+        return [self._beside_images("list.csv", each.encode()) for each in (lines, table)]
 
     @cached_property
     def _pack(self) -> list[Original]:
@@ -191,13 +191,11 @@ class Originals:
                 for step in (10, 20):
                     run.write("epoch", {"epoch": step // 10, "val_loss": 1 / step})
                     numbers = rng.normal(size=(6, 5)).astype(np.float32)
-                    tensors = {"fc.weight": torch.from_numpy(numbers)}
+                    weights = _small_weights()
+                    tensors = {f"network.{name}": each for name, each in weights.state.items()}
+                    tensors["velocity.fc.weight"] = torch.from_numpy(numbers)
                     state = {"step": step, "epoch": 1, "seed": 2**63, "times": [1.5, None]}
-                    run.save(
-                        step,
-                        Checkpoint(tensors, state),
-                        lambda path, _: save_weights(path, _small_weights()),
-                    )
+                    run.save(step, Checkpoint(tensors, state), weights)
                     run.saver.wait()
             files = {
                 path.relative_to(run_folder).as_posix(): path.read_bytes()
@@ -233,11 +231,11 @@ class Originals:
         return found
 
     @property
-    def _pictures(self) -> dict[str, bytes]:
+    def _images(self) -> dict[str, bytes]:
         return {path: data for path, data in self._small.items() if path.endswith(".png")}
 
-    def _beside_pictures(self, name: str, data: bytes) -> Original:
-        return Original({**self._pictures, name: data}, (name,))
+    def _beside_images(self, name: str, data: bytes) -> Original:
+        return Original({**self._images, name: data}, (name,))
 
 
 def _small_weights() -> Weights:
@@ -258,7 +256,7 @@ def _small_weights() -> Weights:
 
 _HEADS: dict[str, dict[str, int]] = {
     "logistic": {},
-    "knn": {"rows": 4, "neighbours": 2, "by_distance": 2},
+    "knn": {"rows": 4, "neighbors": 2, "by_distance": 2},
     "tree": {"nodes": 3, "depth": 1},
 }
 
@@ -276,9 +274,9 @@ def _headed(weights: Weights, kind: str, **sizes: int) -> Weights:
     }
     state["classifier.scale"] += 1
     if kind == "tree":
-        state["classifier.asks"] = torch.tensor([0, -1, -1])
-        state["classifier.at_most"] = torch.tensor([1, 0, 0])
-        state["classifier.above"] = torch.tensor([2, 0, 0])
+        state["classifier.split_feature"] = torch.tensor([0, -1, -1])
+        state["classifier.left_child"] = torch.tensor([1, 0, 0])
+        state["classifier.right_child"] = torch.tensor([2, 0, 0])
         state["classifier.value"] += 0.5
     return dataclasses.replace(weights, arguments=network.arguments, state=state)
 
@@ -287,29 +285,29 @@ def _scene(seed: int, width: int = 40, height: int = 31) -> Image.Image:
     """A gradient with a few shapes: something of every frequency."""
     rng = np.random.default_rng(seed)
     down, right = np.mgrid[0:height, 0:width]
-    colours = rng.integers(60, 200, 3)
-    pixels = np.stack([(c + 3 * right + (c % 5) * down) % 256 for c in colours], axis=2).astype(
+    colors = rng.integers(60, 200, 3)
+    pixels = np.stack([(c + 3 * right + (c % 5) * down) % 256 for c in colors], axis=2).astype(
         np.uint8
     )
-    picture = Image.fromarray(pixels)
-    draw = ImageDraw.Draw(picture)
+    image = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(image)
     for _ in range(3):
         x, y = rng.integers(0, (width // 2, height // 2)).tolist()
-        colour = tuple(rng.integers(0, 256, 3).tolist())
-        draw.ellipse((x, y, x + width // 3, y + height // 3), fill=colour)
-    return picture
+        color = tuple(rng.integers(0, 256, 3).tolist())
+        draw.ellipse((x, y, x + width // 3, y + height // 3), fill=color)
+    return image
 
 
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
 def _exif() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
-    exif[0x010E] = "a picture"
+    exif[0x010E] = "an image"
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0remark"
     return exif
 
@@ -343,7 +341,7 @@ def _pngs() -> Iterator[bytes]:
 
 
 def _interlaced() -> bytes:
-    """A PNG of one colour in Adam7, which Pillow does not write."""
+    """A PNG of one color in Adam7, which Pillow does not write."""
     import zlib
 
     passes = ((8, 8, 0, 0), (8, 8, 0, 4), (8, 4, 4, 0), (4, 4, 0, 2), (4, 2, 2, 0), (2, 2, 0, 1))
@@ -393,8 +391,8 @@ def _tiffs() -> Iterator[bytes]:
 
 def _bmps() -> Iterator[bytes]:
     scene = _scene(16)
-    for picture in (scene, scene.quantize(16), scene.convert("1"), scene.convert("L")):
-        yield _saved(picture, "BMP")
+    for image in (scene, scene.quantize(16), scene.convert("1"), scene.convert("L")):
+        yield _saved(image, "BMP")
     clear = scene.copy()
     clear.putalpha(99)
     yield _saved(clear, "BMP")
@@ -509,8 +507,8 @@ def _caffemodel(arrays: Mapping[str, list[np.ndarray]], generation: str) -> byte
     return found
 
 
-def _real_pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield some real pictures from the archives of a folder, with their kinds."""
+def _real_images(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield some real images from the archives of a folder, with their kinds."""
     readers: tuple[tuple[str, Callable[[Path], Iterator[bytes]]], ...] = (
         ("hymenoptera.tar", _of_tar),
         ("cifar10.zip", _of_zip),

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from turns import serve
 
 
-class Pictures(Dataset):
-    """A folder with one folder per class: resized, cropped, mirrored, less the mean colour."""
+class Images(Dataset):
+    """A folder with one folder per class: resized, cropped, mirrored, less the mean color."""
 
     def __init__(self, folder: Path, image_px: int, crop_px: int) -> None:
         classes = sorted(each for each in folder.iterdir() if each.is_dir())
@@ -59,7 +59,7 @@ class Pictures(Dataset):
 
 
 def alexnet(classes: int) -> nn.Module:
-    """The paper's network: two groups, normalisation after ReLU, overlapping pooling."""
+    """The paper's network: two groups, normalization after ReLU, overlapping pooling."""
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, stride=4, padding=2),
         nn.ReLU(),
@@ -88,7 +88,7 @@ def alexnet(classes: int) -> nn.Module:
 
 
 def three_convolutions(classes: int, *, norm: bool) -> nn.Module:
-    """The nets of 26 % and 18 %; torch has no normalisation inside a map, so it is written out."""
+    """The nets of 26 % and 18 %; torch has no normalization inside a map, so it is written out."""
     layers: list[nn.Module] = []
     for n, (before, maps, pool) in enumerate(
         (
@@ -107,7 +107,7 @@ def three_convolutions(classes: int, *, norm: bool) -> nn.Module:
 
 
 class WithinMaps(nn.Module):
-    """Normalisation over 3 x 3 positions of the same map."""
+    """Normalization over 3 x 3 positions of the same map."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean = nn.functional.avg_pool2d(x * x, 3, stride=1, padding=1)
@@ -161,23 +161,28 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", choices=MODELS, default="alexnet")
     parser.add_argument("--classes", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch-size", type=int, default=128)
     asked = parser.parse_args()
     build, image_px, crop_px = MODELS[asked.model]
-    pictures = Pictures(asked.folder, image_px, crop_px)
+    dataset = Images(asked.folder, image_px, crop_px)
     loader = DataLoader(
-        pictures, asked.batch, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+        dataset,
+        asked.batch_size,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
     )
     network = build(asked.classes)
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
 
     def step() -> int:
         images, labels = next(batches)
         loss = nn.functional.cross_entropy(network(images), labels)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         return len(labels)
 
     serve(step, note="fp32, torch's layers, Pillow, DataLoader with 2 workers")

@@ -28,9 +28,10 @@ from .errors import (
 from .images.preprocessing import Preprocessing
 from .models.network import Network
 from .models.zoo.registry import MODELS, build_model
-from .recipe import Recipe
+from .recipe.recipe import Recipe
 from .recipes import RECIPES, choose_recipe
-from .records.results import Predictions, Results, TrainReport
+from .records.evaluation import Predictions, Results
+from .records.training import TrainReport
 from .transfer.sklearn import AlexNetClassifier, AlexNetFeatures
 from .trust import trusting
 from .weights.file import load_weights, save_weights

@@ -1,12 +1,12 @@
 """The four errors a user can meet, and nothing else.
 
-AlexNetError
-├── SourceError    pictures, tables, archives, packs
-├── RecipeError    settings, names, geometry
-├── WeightsError   weights files, imports, exports
-└── RunError       run folders, checkpoints, disk, processes
-    ├── Diverged      a loss that is not finite or does not leave its start
-    └── Interrupted   stopped on request; the same command continues
+    AlexNetError
+    ├── SourceError    images, tables, archives, packs
+    ├── RecipeError    settings, names, geometry
+    ├── WeightsError   weights files, imports, exports
+    └── RunError       run folders, checkpoints, disk, processes
+        ├── Diverged      a loss that is not finite or does not leave its start
+        └── Interrupted   stopped on request; the same command continues
 
 Each message is a sentence that says what was found, where, and what to do.
 The command line prints it without a traceback and exits with `exit_code`.
@@ -36,7 +36,7 @@ class AlexNetError(Exception):
 
 
 class SourceError(AlexNetError):
-    """A picture, table, archive, folder or pack cannot be used as it is."""
+    """An image, table, archive, folder or pack cannot be used as it is."""
 
 
 class RecipeError(AlexNetError):

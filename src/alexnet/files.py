@@ -14,23 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import platformdirs
+
 from alexnet.errors import AlexNetError, RunError
 from alexnet.records import plain_values
-from alexnet.text import shortened
+from alexnet.text import shorten
 
 __all__ = [
     "append_flushed",
     "cache_folder",
     "clear_unfinished",
     "disk_errors",
-    "guarded",
+    "escape_formula",
+    "is_name_too_long",
     "is_unfinished",
     "link_file",
     "read_json",
-    "refuse_long",
     "replace_file",
-    "too_long",
-    "unguarded",
+    "require_usable_path",
+    "unescape_formula",
     "write_csv",
     "write_json",
     "write_rows",
@@ -39,26 +41,35 @@ __all__ = [
 _TOO_LONG = "it is too long for this system. Choose a shorter name."
 _UNFINISHED = ".unfinished"  # ends the names of files that are being written
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_ESCAPE = "'"
+
+NameErrors = Literal["surrogateescape", "backslashreplace"]
+"""File names that are no UTF-8: with the bytes that they have on disk, or with backslashes."""
+
 
 def cache_folder() -> Path:
-    """Return the folder for packs and measurements: $ALEXNET_CACHE, else the user's cache."""
+    """Return the folder for packs and measurements: $ALEXNET_CACHE, else the user's cache.
+
+    That is ~/.cache/alexnet on Linux (or below $XDG_CACHE_HOME), ~/Library/Caches/alexnet on macOS
+    and alexnet below %LOCALAPPDATA% on Windows.
+    """
     chosen = os.environ.get("ALEXNET_CACHE")
     if chosen:
         return Path(chosen).expanduser()
-    home = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "alexnet"
+    return platformdirs.user_cache_path("alexnet", appauthor=False, opinion=False)
 
 
 @contextmanager
 def disk_errors(where: Path, error: type[AlexNetError] = RunError) -> Generator[None]:
-    """Turn an operating system's refusal to write at `where` into one sentence."""
+    """Turn the system's refusal to write at `where` into one sentence."""
     try:
         yield
-    except RecursionError as cause:  # where folders are made one in another
-        raise error(f"Could not write {shortened(where)}: {_TOO_LONG}") from cause
+    except RecursionError as cause:  # of `mkdir` with thousands of missing parents
+        raise error(f"Could not write {shorten(where)}: {_TOO_LONG}") from cause
     except OSError as cause:
-        if too_long(cause):
-            raise error(f"Could not write {shortened(where)}: {_TOO_LONG}") from cause
+        if is_name_too_long(cause):
+            raise error(f"Could not write {shorten(where)}: {_TOO_LONG}") from cause
         reasons = {
             errno.ENOSPC: "the disk is full. Free some space or choose another folder",
             errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder",
@@ -71,20 +82,20 @@ def disk_errors(where: Path, error: type[AlexNetError] = RunError) -> Generator[
         ) from cause
 
 
-def too_long(error: OSError) -> bool:
-    """Whether a system refused a name for its length."""
+def is_name_too_long(error: OSError) -> bool:
+    """Whether the system refused a name for its length."""
     return error.errno == errno.ENAMETOOLONG
 
 
-def refuse_long(path: Path, error: type[AlexNetError] = RunError) -> None:
-    """Raise `error` where the system has no names as long as `path`, be it there or not."""
+def require_usable_path(path: Path, error: type[AlexNetError] = RunError) -> None:
+    """Raise `error` for a path that this system cannot have, whether it is there or not."""
     try:
         path.lstat()
     except OSError as cause:
-        if too_long(cause):
-            raise error(f"The path {shortened(path)} cannot be: {_TOO_LONG}") from cause
-    except ValueError as cause:  # a zero in it
-        raise error(f"The path {shortened(path)!r} cannot be: {cause}. Name another.") from cause
+        if is_name_too_long(cause):
+            raise error(f"The path {shorten(path)} cannot be: {_TOO_LONG}") from cause
+    except ValueError as cause:  # a null byte in it
+        raise error(f"The path {shorten(path)!r} cannot be: {cause}. Name another.") from cause
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -99,7 +110,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             device; it is as it was.
     """
     with disk_errors(path):
-        if path.exists() and not path.is_file():  # a device, say: a rename would do away with it
+        if path.exists() and not path.is_file():  # a rename would replace a device by a file
             raise RunError(f"{path} is no file that could be replaced. Name another file.")
         _make_folder(path.parent)
         descriptor, beside = tempfile.mkstemp(
@@ -110,7 +121,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(beside).chmod(0o666 & ~_umask())
+            Path(beside).chmod(0o666 & ~_umask())  # mkstemp gives nobody else the right to read
             Path(beside).replace(path)
         except BaseException:
             Path(beside).unlink(missing_ok=True)
@@ -213,48 +224,42 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_GUARD = "'"
-
-Odd = Literal["surrogateescape", "backslashreplace"]
-"""File names that are no UTF-8: with the bytes that they have on disk, or with backslashes."""
-
-
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return what a spreadsheet shows as this text and does not compute."""
-    return f"{_GUARD}{text}" if text.startswith((*_FORMULAS, _GUARD)) else text
+    return f"{_ESCAPE}{text}" if text.startswith((*_FORMULA_STARTS, _ESCAPE)) else text
 
 
-def unguarded(cell: str) -> str:
-    """Return the text that `guarded` was given."""
-    return cell.removeprefix(_GUARD)
+def unescape_formula(cell: str) -> str:
+    """Return the text that `escape_formula` was given."""
+    return cell.removeprefix(_ESCAPE)
 
 
 def write_csv(
-    path: Path, rows: Iterable[Sequence[object]], *, odd: Odd = "surrogateescape"
+    path: Path, rows: Iterable[Sequence[object]], *, name_errors: NameErrors = "surrogateescape"
 ) -> None:
     """Write a CSV file beside `path` and rename it.
 
     Args:
         path: the file to make or replace.
-        rows: the heading first; texts are guarded, numbers are written as Python writes them (they
+        rows: the heading first; texts are escaped, numbers are written as Python writes them (they
             read back equal), None is an empty cell.
-        odd: how names that are no text are written.
+        name_errors: how file names that are no UTF-8 are written.
 
     Raises:
         RunError: the disk refuses; `path` is as it was.
     """
-    replace_file(path, lambda file: write_rows(file, rows, odd=odd))
+    replace_file(path, lambda file: write_rows(file, rows, name_errors=name_errors))
 
 
 def write_rows(
-    file: BinaryIO, rows: Iterable[Sequence[object]], *, odd: Odd = "surrogateescape"
+    file: BinaryIO, rows: Iterable[Sequence[object]], *, name_errors: NameErrors = "surrogateescape"
 ) -> None:
     """Write rows into an open binary file; see `write_csv`."""
-    text = io.TextIOWrapper(file, "utf-8", errors=odd, newline="")
+    text = io.TextIOWrapper(file, "utf-8", errors=name_errors, newline="")
     try:
         csv.writer(text).writerows(
-            [guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+            [escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
+            for row in rows
         )
     finally:
-        text.detach()
+        text.detach()  # closing it would close the caller's file

@@ -1,17 +1,18 @@
-"""One process at a time in a folder: a lock that the system itself lets go when its owner dies."""
+"""One process at a time in a folder: a lock that the system itself releases when its owner dies."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import platform
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from alexnet.errors import AlexNetError, RunError
 from alexnet.files import disk_errors
@@ -20,7 +21,13 @@ __all__ = ["locked"]
 
 _log = logging.getLogger(__name__)
 
-_FAR = 1 << 30  # Windows locks bytes; this one lies behind the text, which stays readable
+_NOTE_OFFSET = (
+    1  # filelock (4.2) locks the first byte on Windows, where nobody else can then read it
+)
+_NOTE_BYTES = 1000
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What file systems answer that have no locks, such as NFS without its lock daemon."""
 
 
 @contextmanager
@@ -29,86 +36,87 @@ def locked(
 ) -> Generator[None]:
     """Hold `folder/name` while the block runs.
 
-    A process that was killed lets go by itself: its lock is taken over, which is logged.
+    The file says who holds it. A process that was killed releases its lock by itself: it is taken
+    over, which is logged.
 
     Raises:
         error: another process holds it; the sentence names its host and process.
     """
     path = folder / name
-    with _taken(path, error) as file:
+    lock, descriptor = _acquire(path, error)
+    try:
         with disk_errors(path, error):
-            left = _owner(file.read())
-            if left:
-                _log.info("%s was left by %s, which ended without a word.", folder, left)
-            file.truncate(0)
-            file.write(json.dumps({"host": platform.node(), "process": os.getpid()}).encode())
+            owner = _owner(_read_note(descriptor))
+            if owner:
+                _log.info("%s was left by %s, which ended without a word.", folder, owner)
+            note = {"host": platform.node(), "process": os.getpid()}
+            _write_note(descriptor, json.dumps(note).encode())
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
-                file.truncate(0)
-            _let_go(file)
+                _write_note(descriptor, b"")
+    finally:
+        lock.release()
 
 
-def _taken(path: Path, error: type[AlexNetError]) -> FileIO:
-    """Open and lock the file that lies at `path`, also where the folder is moved meanwhile."""
+def _acquire(path: Path, error: type[AlexNetError]) -> tuple[FileLock, int]:
+    """Lock the file that lies at `path`; return the lock and the descriptor of its file.
+
+    Raises:
+        error: another process holds it, or the disk or the file system refuses.
+    """
     while True:
+        descriptors: list[int] = []
+        # The hook gives the descriptor, and with it filelock (4.2) never falls back to a lock file
+        # that would outlive a killed process. The lock belongs to the process, not to a thread.
+        lock = FileLock(path, timeout=0, thread_local=False, on_acquired=descriptors.append)
         with disk_errors(path, error):
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+b", buffering=0)  # a full disk would refuse a buffer at the end
-            file.seek(0)
-        if not _take(file):
-            file.close()
-            raise error(
-                f"{path.parent} is in use by {_owner_of(path)}. Wait for it, stop it, or choose "
-                "another folder."
-            )
+            try:
+                lock.acquire()
+            except Timeout:
+                raise error(
+                    f"{path.parent} is in use by {_owner_of(path)}. Wait for it, stop it, or "
+                    "choose another folder."
+                ) from None
+            except OSError as cause:
+                if not path.parent.exists():  # moved while it was locked
+                    continue
+                if cause.errno not in _NO_LOCKS:
+                    raise
+                raise error(
+                    f"{path.parent} cannot be locked: its file system has no locks "
+                    f"({cause.strerror}). Choose a folder on another disk."
+                ) from cause
+        # The folder may have been moved meanwhile and another made in its place.
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        file.close()
+            if os.path.samestat(os.fstat(descriptors[0]), path.stat()):
+                return lock, descriptors[0]
+        lock.release()
+
+
+def _read_note(descriptor: int) -> bytes:
+    os.lseek(descriptor, _NOTE_OFFSET, os.SEEK_SET)
+    return os.read(descriptor, _NOTE_BYTES)
+
+
+def _write_note(descriptor: int, note: bytes) -> None:
+    os.ftruncate(descriptor, _NOTE_OFFSET)
+    os.lseek(descriptor, _NOTE_OFFSET, os.SEEK_SET)
+    os.write(descriptor, note)
 
 
 def _owner_of(path: Path) -> str:
-    with contextlib.suppress(OSError):
-        return _owner(path.read_bytes()) or "another process"
+    with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+        file.seek(_NOTE_OFFSET)
+        return _owner(file.read(_NOTE_BYTES)) or "another process"
     return "another process"
 
 
-def _owner(text: bytes) -> str | None:
-    """Return process and host as a lock file tells them."""
+def _owner(note: bytes) -> str | None:
+    """Return process and host as a note tells them."""
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        owner = json.loads(text)
+        owner = json.loads(note)
         return f"process {owner['process']} on {owner['host']}"
     return None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: FileIO) -> bool:
-        try:
-            file.seek(_FAR)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            file.seek(0)
-        return True
-
-    def _let_go(file: FileIO) -> None:
-        file.seek(_FAR)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(file: FileIO) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _let_go(file: FileIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -42,12 +42,12 @@ def show_on(display: Display) -> Generator[None]:
 def track(title: str, total: int | None) -> AbstractContextManager[Advance]:
     """Open a bar that moves with every call of what it gives.
 
-        with track("packing pictures", 200) as advance:
+        with track("packing images", 200) as advance:
             ...
             advance()
 
     Args:
-        title: what is done, as a verb: "packing pictures".
+        title: what is done, as a verb: "packing images".
         total: how many there are; None where nobody knows yet.
 
     Returns:

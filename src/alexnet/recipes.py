@@ -8,7 +8,7 @@ from typing import cast
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.files import read_json
-from alexnet.models import file_rates, is_layer_file, needs_trust, read_layer_files
+from alexnet.models import is_layer_file, layer_file_hyperparameters, needs_trust, read_layer_files
 from alexnet.recipe import Recipe, RecipeChanges, changed, recipe_from_json
 
 __all__ = [
@@ -25,18 +25,18 @@ __all__ = [
 
 
 def cifar() -> Recipe:
-    """Train a net for 32-pixel pictures quickly: about 25 % of CIFAR-10 wrong after 7 epochs.
+    """Train a net for 32-pixel images quickly: about 25 % of CIFAR-10 wrong after 7 epochs.
 
-    The authors' nets with what was learned since: initialisation by layer width, one scale for the
+    The authors' nets with what is known since: initialization by layer width, one scale for the
     channels, thirty times the rate and a cosine. For 18 % take `cifar_18pct`, crops of 28 pixels,
     flips and 50 epochs.
     """
     return Recipe(
         model="cifar_26pct",
         mean="channel",
-        standardise=True,
+        normalize=True,
         flip=False,
-        initialisation="he",
+        initialization="he",
         lr=0.03,
         schedule="cosine",
         warmup_epochs=0.5,
@@ -45,7 +45,7 @@ def cifar() -> Recipe:
 
 
 def cifar_program() -> Recipe:
-    """Train a net for 32-pixel pictures with the rates of the program's CIFAR-10 examples.
+    """Train a net for 32-pixel images with the rates of the program's CIFAR-10 examples.
 
     Rate 0.001, biases at twice that and without decay, each layer's decay as published
     (`example-layers/`). The default net is the one of "26 % in 80 seconds".
@@ -55,11 +55,11 @@ def cifar_program() -> Recipe:
         mean="central",
         flip=False,
         lr=0.001,
-        decay=None,
+        weight_decay=None,
         bias_lr_ratio=2.0,
-        bias_decay=False,
+        bias_weight_decay=False,
         schedule="steps",
-        cuts=(8, 9),
+        milestones=(8, 9),
         epochs=10,
     )
 
@@ -70,13 +70,13 @@ def digits() -> Recipe:
         model="cifar_26pct",
         crop_px=28,
         mean="channel",
-        initialisation="he",
-        standardise=True,
+        initialization="he",
+        normalize=True,
         flip=False,
         lr=0.02,
-        decay=0.0005,
-        layer_decay=("conv1=0.1",),  # melts its first weights away: what is left can be looked at
-        batch=64,
+        weight_decay=0.0005,
+        layer_weight_decay=("conv1=0.1",),  # noise decays, so that the filters can be looked at
+        batch_size=64,
         schedule="cosine",
         warmup_epochs=1.0,
         epochs=30,
@@ -84,20 +84,20 @@ def digits() -> Recipe:
 
 
 def paper() -> Recipe:
-    """Train as the paper prints it: batch 128, 0.9, 0.0005, rate 0.01 cut by ten three times.
+    """Train as the paper prints it: batch 128, 0.9, 0.0005, rate 0.01 dropping by ten three times.
 
-    The rate is cut each time the validation error stops falling; where it would be cut a fourth
-    time, the run ends. About 90 epochs on 1.2 million pictures. Printed: 40.7 % top-1 and 18.2 %
+    The rate drops each time the validation error stops falling; where it would drop a fourth
+    time, the run ends. About 90 epochs on 1.2 million images. Printed: 40.7 % top-1 and 18.2 %
     top-5 error on the 2012 validation set with ten crops. First weights are 0.01 everywhere, as
     printed; if the loss stays at ln(classes), `--model alexnet_program` starts as the authors did.
     """
     return Recipe(
         model="alexnet",
         mean="image",
-        colour="paper",
-        colour_noise=0.1,
+        color_jitter_form="paper",
+        color_jitter=0.1,
         schedule="plateau",
-        max_cuts=3,
+        max_lr_drops=3,
         patience=5,
         epochs=120,
     )
@@ -106,46 +106,46 @@ def paper() -> Recipe:
 def program() -> Recipe:
     """Train as the program did: biases at twice the rate and without decay, conv3 to 5 at 0.03.
 
-    Logged (`layer-params-145.cfg`): rate cut by ten at epochs 25, 51 and 79, biases never; colour
-    noise off and conv1 at a tenth from 67, conv1 frozen from 72, the end at 91. Logged error on the
-    2012 validation set, ten views: 40.66 % top-1, 18.21 % top-5. Expect about 42.5 % and 19.8 % at
-    one crop.
+    Logged (`layer-params-145.cfg`): rate drops by ten at epochs 25, 51 and 79, biases never; color
+    jitter off and conv1 at a tenth from 67, conv1 frozen from 72, the end at 91. Logged error on
+    the 2012 validation set, ten views: 40.66 % top-1, 18.21 % top-5. Expect about 42.5 % and 19.8 %
+    at one crop.
     """
     return Recipe(
         model="alexnet_program",
         mean="central",
-        colour="program",
-        colour_noise=0.1,
-        colour_until=67,
+        color_jitter_form="program",
+        color_jitter=0.1,
+        color_jitter_until=67,
         crop_group=32,
         bias_lr_ratio=2.0,
-        bias_decay=False,
-        bias_cuts=0,
+        bias_weight_decay=False,
+        bias_lr_drops=0,
         layer_lr=("conv1@67=0.1", "conv1@72=0"),
         schedule="steps",
-        cuts=(25, 51, 79),
+        milestones=(25, 51, 79),
         epochs=91,
     )
 
 
 def small() -> Recipe:
-    """Train `alexnet_small` on 64-pixel pictures: boxes of any size, flips, colours, a cosine.
+    """Train `alexnet_small` on 64-pixel images: boxes of any size, flips, colors, a cosine.
 
-    Made for some hundred pictures a class: without the boxes, and with hard labels, a net of this
-    size knows such a set by heart long before the rate has fallen.
+    Made for some hundred images a class: without the boxes, and with hard labels, a net of this
+    size overfits such a set long before the rate has fallen.
     """
     return Recipe(
         model="alexnet_small",
         mean="channel",
-        standardise=True,
-        crop_area=0.35,
+        normalize=True,
+        random_resized_crop=0.35,
         label_smoothing=0.1,
-        colour="paper",
-        colour_noise=0.1,
+        color_jitter_form="paper",
+        color_jitter=0.1,
         schedule="cosine",
         warmup_epochs=1.0,
         lr=0.05,
-        bias_decay=False,
+        bias_weight_decay=False,
         epochs=40,
     )
 
@@ -198,7 +198,7 @@ def choose_recipe(name: str | None, changes: RecipeChanges) -> Recipe:
             f"Recipes: {', '.join(RECIPES)}; or the name of a .json file that holds one."
         )
     if model and is_layer_file(model):
-        recipe = changed(recipe, file_rates(read_layer_files(model)))
+        recipe = changed(recipe, layer_file_hyperparameters(read_layer_files(model)))
     return changed(recipe, changes)
 
 
@@ -227,22 +227,22 @@ def _from_file(path: Path) -> Recipe:
 def finetuning() -> Recipe:
     """Train the new last layer fast and the others slowly, in small batches, down a cosine.
 
-    Made for some dozens of pictures a class: boxes of many sizes, colours, soft labels, rare
-    classes weighing more, and an end where the held-out pictures gain nothing for a while. Model
+    Made for some dozens of images a class: boxes of many sizes, colors, soft labels, rare
+    classes weighing more, and an end where the held-out images gain nothing for a while. Model
     and preprocessing become those of the weights; where these hold a mean image, which no box can
     follow, crops keep their size. Each layer's own rate is set by `alexnet finetune`.
     """
     return Recipe(
         mean="channel",
-        crop_area=0.35,
-        colour_noise=0.1,
+        random_resized_crop=0.35,
+        color_jitter=0.1,
         label_smoothing=0.1,
         class_weights="auto",
         early_stop=8,
-        batch=32,
+        batch_size=32,
         lr=0.01,
         schedule="cosine",
         warmup_epochs=0.5,
         epochs=20,
-        bias_decay=False,
+        bias_weight_decay=False,
     )

@@ -1,47 +1,40 @@
-"""Counts, sizes and names as people say them, for every sentence of the package."""
+"""Numbers, sizes, times and names as people write them, for every sentence of the package."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
-__all__ = ["bytes_in_words", "counted", "format_duration", "shortened", "some"]
+__all__ = [
+    "format_bytes",
+    "format_count",
+    "format_duration",
+    "format_number",
+    "format_setting",
+    "join_words",
+    "quote_names",
+    "shorten",
+]
 
-_NAMED = 3
-_LETTERS = 120
+_MAX_NAMES = 3
+_MAX_LETTERS = 120
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: "1 picture", "2,000 pictures", "3 classes"."""
+def format_count(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: "1 image", "2,000 images", "3 classes"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def bytes_in_words(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Return a number of bytes in steps of 1,000: "184 MB"."""
     size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
     while size >= 999.5 and len(units) > 1:
         size, units = size / 1000, units[1:]
     if len(units) == 5:
-        return counted(count, "byte")
+        return format_count(count, "byte")
     return f"{size:,.0f} {units[0]}" if size >= 100 else f"{size:.3g} {units[0]}"
-
-
-def some(names: Iterable[str], most: int = _NAMED) -> str:
-    """Return names in quotes: the first few, and how many more there are.
-
-    Args:
-        names: in the order in which they are named.
-        most: how many of them are.
-    """
-    listed = [f'"{shortened(each)}"' for each in names]
-    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
-
-
-def shortened(name: object) -> str:
-    """Return a name as it is, or the two ends of one of many letters."""
-    text = str(name)
-    half = _LETTERS // 2
-    return text if len(text) <= _LETTERS else f"{text[:half]}...{text[-half:]}"
 
 
 def format_duration(seconds: float) -> str:
@@ -51,3 +44,59 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def format_number(value: float | None) -> str:
+    """Write a loss or a rate in at most four figures: 0.0123, 5.48×10⁻⁵; None or NaN is a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    digits, _, power = f"{value:.4g}".partition("e")
+    if not power:
+        return digits
+    return f"{'' if digits == '1' else digits + '×'}10{str(int(power)).translate(_SUPERSCRIPTS)}"
+
+
+def format_setting(value: object) -> str:
+    """Write a field of a recipe: "yes", "none", "3, 5", 0.01."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_format_all(cast("Sequence[object]", value))) or "none"
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+def _format_all(values: Sequence[object]) -> Iterator[str]:
+    """Yield the values of nested lists, in order."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _format_all(cast("Sequence[object]", value))
+        else:
+            yield format_setting(value)
+
+
+def join_words(parts: Sequence[str]) -> str:
+    """Join with commas and a last "and"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def quote_names(names: Iterable[str], most: int = _MAX_NAMES) -> str:
+    """Return names in quotes: the first few, and how many more there are.
+
+    Args:
+        names: in the order in which they are named.
+        most: how many of them are.
+    """
+    quoted = [f'"{shorten(name)}"' for name in names]
+    more = f" and {len(quoted) - most:,} more" if len(quoted) > most else ""
+    return ", ".join(quoted[:most]) + more
+
+
+def shorten(name: object) -> str:
+    """Return a name as it is, or the two ends of one of many letters."""
+    text = str(name)
+    half = _MAX_LETTERS // 2
+    return text if len(text) <= _MAX_LETTERS else f"{text[:half]}...{text[-half:]}"

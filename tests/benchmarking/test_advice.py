@@ -1,4 +1,4 @@
-"""Advice: each sentence follows from its figures, and none is given without a reason."""
+"""Each sentence follows from its measurements, and none is given without a reason."""
 
 from __future__ import annotations
 
@@ -7,61 +7,61 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet.benchmarking import limits, work
-from alexnet.benchmarking.advice import Situation, advice
-from alexnet.records import BenchReport, MachineLimit, SpeedFigure
+from alexnet.benchmarking import limits, workloads
+from alexnet.benchmarking.advice import advice
+from alexnet.records import BenchReport, MachineLimit, Throughput
 
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
-    """Say which packages are there."""
+    """Return the set of installed packages, to be changed."""
     there = {"numba", "simplejpeg"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
     return there
 
 
-def limit(name, value, least=None):
-    least = value if least is None else least
-    return MachineLimit(name=name, unit="GFLOP/s", value=value, least=least)
+def limit(name, value, lowest=None):
+    lowest = value if lowest is None else lowest
+    return MachineLimit(name=name, unit="GFLOP/s", max=value, min=lowest)
 
 
-def figure(name, value):
-    return SpeedFigure(
-        name=name, value=value, least=value, most=value, limit=2 * value, limited_by="x"
+def throughput(name, value):
+    return Throughput(
+        name=name, median=value, min=value, max=value, limit=2 * value, limited_by="x"
     )
 
 
-def report(*, fp32=100.0, bf16=100.0, figures=None, least=None, **changes):
+def report(*, fp32=100.0, bf16=100.0, rates=None, lowest=None, **changes):
     values = {
-        work.STEP: 50.0,
-        work.FED: 50.0,
-        work.LOADING: 5000.0,
-        work.PACKING: 400.0,
-        work.PREDICTING: 90.0,
-        work.ONE: 30.0,
-        **(figures or {}),
+        workloads.STEP: 50.0,
+        workloads.LOADED_STEP: 50.0,
+        workloads.LOADING: 5000.0,
+        workloads.PACKING: 400.0,
+        workloads.PREDICTING_BATCHES: 90.0,
+        workloads.PREDICTING_SINGLY: 30.0,
+        **(rates or {}),
     }
     made = BenchReport(
         model="alexnet",
-        batch=128,
+        batch_size=128,
         image_px=256,
         crop_px=224,
         processor="a processor",
-        kind="cpu",
+        device="cpu",
         precision="fp32",
-        reason="measured",
+        precision_reason="measured",
         threads=2,
         cores=2,
         torch="2",
-        normalisation=None,
-        feeding="pictures cut by one thread, two batches ahead",
+        normalization=None,
+        loading="images cut by one thread, two batches ahead",
         limits=[
-            limit(limits.PRODUCTS["fp32"], fp32, least),
-            limit(limits.PRODUCTS["bf16"], bf16),
-            limit(limits.COPYING, 10.0),
-            limit(limits.DECODING, 500.0),
+            limit(limits.MATMUL["fp32"], fp32, lowest),
+            limit(limits.MATMUL["bf16"], bf16),
+            limit(limits.MEMORY_COPY, 10.0),
+            limit(limits.JPEG_DECODING, 500.0),
         ],
-        figures=[figure(name, value) for name, value in values.items()],
+        throughputs=[throughput(name, value) for name, value in values.items()],
         advice=[],
         seconds=1.0,
         out=None,
@@ -69,47 +69,47 @@ def report(*, fp32=100.0, bf16=100.0, figures=None, least=None, **changes):
     return replace(made, **changes)
 
 
-def said(made, load=0.0):
-    return " ".join(advice(Situation(made, load)))
+def sentences(bench_report, load=0.0):
+    return " ".join(advice(bench_report, load))
 
 
-def test_on_a_quiet_machine_with_everything_only_photographs_are_spoken_of():
-    assert said(report()) == (
-        "alexnet predict on photographs is limited by the network here, to at most 90 images/s, "
-        "which decoding (400) can feed."
+def test_a_quiet_machine_with_all_packages():
+    assert sentences(report()) == (
+        "alexnet predict on photographs is limited by the network here, to at most 90 images/s; "
+        "decoding reaches 400."
     )
 
 
-def test_decoding_may_be_what_limits():
-    text = said(report(figures={work.PACKING: 40.0}))
+def test_decoding_as_the_limit():
+    text = sentences(report(rates={workloads.PACKING: 40.0}))
     assert "limited by decoding here, to at most 40 images/s, not by the network." in text
     assert "The first epoch on a plain folder packs 40 photographs a second" in text
 
 
-def test_other_programs_are_told_before_all_and_no_blame_is_laid_on_feeding():
-    text = said(report(figures={work.FED: 30.0}), load=1.9)
+def test_other_programs_come_first_and_loading_is_not_blamed():
+    text = sentences(report(rates={workloads.LOADED_STEP: 30.0}), load=1.9)
     assert text.startswith("Other programs were at work (a load of 1.9 on 2 cores)")
-    assert "Feeding" not in text
+    assert "Loading" not in text
     assert (
-        "Feeding takes 40 % of a training step: alone it gives 5,000 images/s (pictures cut by one "
-        "thread, two batches ahead)."
-    ) in said(report(figures={work.FED: 30.0}))
+        "Loading takes 40 % of a training step: by itself it reaches 5,000 images/s (images cut "
+        "by one thread, two batches ahead)."
+    ) in sentences(report(rates={workloads.LOADED_STEP: 30.0}))
 
 
-def test_speeds_that_change_are_told():
-    assert "products in fp32 reached 50 to 100 GFLOP/s" in said(report(least=50.0))
+def test_unsteady_speed():
+    assert "matmul, fp32 reached 50 to 100 GFLOP/s" in sentences(report(lowest=50.0))
 
 
-def test_what_is_not_installed_is_told(installed):
+def test_missing_packages(installed):
     installed.clear()
-    text = said(report())
+    text = sentences(report())
     assert "numba is not installed" in text
     assert "simplejpeg is not installed" in text
-    assert "numba" not in said(report(kind="cuda"))
+    assert "numba" not in sentences(report(device="cuda"))
 
 
-def test_cores_that_rest_are_told():
-    assert "1 of 2 cores compute" in said(report(threads=1))
+def test_unused_cores():
+    assert "1 of 2 cores compute" in sentences(report(threads=1))
 
 
 @pytest.mark.parametrize(
@@ -118,18 +118,20 @@ def test_cores_that_rest_are_told():
         ("fp32", 50.0, "bf16 is slow here (0.50 times fp32): leave --precision at auto"),
         ("bf16", 50.0, "bf16 multiplies at 0.50 times the speed of fp32 here."),
         ("bf16", 300.0, "3.0 times as fast as fp32 here: training uses it"),
-        ("fp32", 300.0, "3.0 times as fast as fp32 here: --precision auto takes it"),
+        ("fp32", 300.0, "3.0 times as fast as fp32 here: --precision auto chooses it"),
     ],
 )
-def test_the_faster_precision_is_told(precision, bf16, words):
-    assert words in said(report(precision=precision, bf16=bf16))
+def test_faster_precision(precision, bf16, words):
+    assert words in sentences(report(precision=precision, bf16=bf16))
 
 
-def test_a_small_batch_is_told():
-    assert "A batch of 16 updates all weights for few pictures." in said(report(batch=16))
+def test_small_batches():
+    assert "A batch of 16 updates all weights for few images." in sentences(report(batch_size=16))
 
 
-def test_where_a_gpu_waits_it_is_told_how_it_is_fed():
-    text = said(report(kind="cuda", feeding="pictures on the device", figures={work.FED: 40.0}))
-    assert "Feeding takes 20 % of a training step" in text
-    assert "5,000 images/s (pictures on the device)" in text
+def test_loading_for_a_gpu():
+    text = sentences(
+        report(device="cuda", loading="images on the device", rates={workloads.LOADED_STEP: 40.0})
+    )
+    assert "Loading takes 20 % of a training step" in text
+    assert "5,000 images/s (images on the device)" in text

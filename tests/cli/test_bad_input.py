@@ -1,4 +1,4 @@
-"""Bad input, each with its sentence: the page of errors is what the program says, word for word."""
+"""Bad input: the page of errors is what the program prints, word for word."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """The beginning of a PNG that says how large it is, and no pixels: 57 bytes."""
+    """Return the header of a PNG without pixels: 57 bytes."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
 
 
-def write_picture(path: Path, seed: int) -> None:
+def write_image(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (20, 24, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
@@ -53,12 +53,12 @@ def write_picture(path: Path, seed: int) -> None:
 def write_photos(folder: Path, count: int, classes=CLASSES, seed: int = 0) -> None:
     for k, name in enumerate(classes):
         for i in range(count):
-            write_picture(folder / name / f"{i}.png", seed + 100 * k + i)
+            write_image(folder / name / f"{i}.png", seed + 100 * k + i)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, trained) -> Path:
-    """A folder with everything that the page speaks of; not to be changed."""
+    """A folder with every file that the page names; not to be changed."""
     home = tmp_path_factory.mktemp("world")
     write_photos(home / "photos", 8)
     write_photos(home / "one_class", 8, ("ant",))
@@ -71,7 +71,7 @@ def world(tmp_path_factory, trained) -> Path:
     write_photos(home / "short_val" / "val", 2, ("ant",), seed=50)
     write_photos(home / "mixed", 2, ("train/ant", "train/bee", "bee"))
     (home / "empty").mkdir()
-    write_picture(home / "new.png", 1)
+    write_image(home / "new.png", 1)
     _write_unreadable(home)
     shutil.copy(home / "notes.jpg", home / "one_text" / "ant")
     for name in CLASSES:
@@ -143,7 +143,7 @@ def test_the_page_has_rows():
 
 
 @pytest.mark.parametrize(("command", "sentence"), [row[1:] for row in ROWS])
-def test_what_the_page_says_is_said(alexnet, here, command, sentence):
+def test_the_page_quotes_the_program(alexnet, here, command, sentence):
     before = everything_in(here)
     said = alexnet(*shlex.split(command)[1:], "--quiet")
     assert (said.code, said.out) == (2, "")
@@ -151,15 +151,8 @@ def test_what_the_page_says_is_said(alexnet, here, command, sentence):
     assert everything_in(here) == before, "something was written all the same"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "alexnet train nowhere",
-        "alexnet predict weights.safetensors huge.png",
-        "alexnet evaluate pickled.pth photos",
-    ],
-)
-def test_a_process_says_the_same_and_nothing_else(here, command):
+def test_a_process_prints_the_same_and_nothing_else(here):
+    command = "alexnet evaluate pickled.pth photos"
     (sentence,) = [row[2] for row in ROWS if row[1] == command]
     done = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)], capture_output=True, text=True, timeout=900
@@ -168,7 +161,7 @@ def test_a_process_says_the_same_and_nothing_else(here, command):
     assert done.stderr == f"error: {sentence}\n"
 
 
-def test_a_pickle_is_never_opened(alexnet, here, tmp_path):
+def test_pickles_are_never_loaded(alexnet, here, tmp_path):
     class Trap:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "sprung",))
@@ -181,7 +174,7 @@ def test_a_pickle_is_never_opened(alexnet, here, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_huge_picture_is_refused_before_it_is_decoded(alexnet, here, monkeypatch):
+def test_huge_images_are_an_error_before_they_are_decoded(alexnet, here, monkeypatch):
     def load(self):
         raise AssertionError("its pixels were asked for")
 
@@ -196,13 +189,13 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(alexnet, here, monkeypat
         assert ("and the limit is 178,956,970" in said.err) == refused
 
 
-def test_among_many_they_are_left_out_and_each_is_named(alexnet, here, tmp_path):
+def test_unreadable_images_are_left_out_and_listed(alexnet, here, tmp_path):
     write_photos(tmp_path / "photos", 60)
     for name in UNREADABLE:
         shutil.copy(here / name, tmp_path / "photos" / "ant")
     words = "--cache none --precision fp32 --threads 1 --model mlp --image-px 16 --epochs 1"
     run = tmp_path / "run"
-    said = alexnet("train", tmp_path / "photos", "--run", run, *words.split(), "--json")
+    said = alexnet("train", tmp_path / "photos", "--run-dir", run, *words.split(), "--json")
     assert said.code == 0, said.err
     assert json.loads(said.out)["skipped"] == len(UNREADABLE)
     with (run / "skipped.csv").open(newline="") as file:
@@ -210,7 +203,7 @@ def test_among_many_they_are_left_out_and_each_is_named(alexnet, here, tmp_path)
     assert {path: reason.split(" (")[0] for path, reason in reasons.items()} == {
         "ant/dot.png": "it has 1 x 1 pixels, and the least is 2 x 2",
         "ant/huge.png": "it has 900,000,000 pixels, and the limit is 178,956,970",
-        "ant/notes.jpg": "it is not a picture of a format that Pillow reads",
+        "ant/notes.jpg": "it is not an image of a format that Pillow reads",
         "ant/nothing.png": "it is empty",
         "ant/torn.jpg": "it is cut off",
     }
@@ -220,11 +213,11 @@ def test_among_many_they_are_left_out_and_each_is_named(alexnet, here, tmp_path)
     assert [each["error"] for each in found] == [*(reasons[f"ant/{n}"] for n in UNREADABLE), None]
 
 
-def test_a_class_that_val_lacks_is_a_warning(alexnet, here, tmp_path):
+def test_a_class_without_val_images_is_a_warning(alexnet, here, tmp_path):
     words = "--cache none --precision fp32 --threads 1 --model mlp --image-px 16 --epochs 1"
-    said = alexnet("train", "short_val", "--run", tmp_path / "run", *words.split(), "--quiet")
+    said = alexnet("train", "short_val", "--run-dir", tmp_path / "run", *words.split(), "--quiet")
     assert said.code == 0
-    warning = 'warning: short_val: val has no pictures of "bee".'
+    warning = 'warning: short_val: val has no images of "bee".'
     assert said.err == f"{warning}\n"
     assert warning in PAGE.read_text("utf-8")
 
@@ -232,7 +225,7 @@ def test_a_class_that_val_lacks_is_a_warning(alexnet, here, tmp_path):
 SIDE = 16
 
 
-def test_a_disk_that_fills_up_at_any_point_loses_nothing(alexnet, tmp_path, monkeypatch):
+def test_a_full_disk_at_any_point_loses_nothing(alexnet, tmp_path, monkeypatch):
     """The system says so when it is asked to flush: at each of these calls in turn."""
     monkeypatch.setattr(packing, "SHARD_BYTES", 6 * 3 * SIDE**2)
     write_photos(tmp_path / "photos", 8)
@@ -280,7 +273,7 @@ exit $code
     [
         (
             4,
-            r"Packing \d+ pictures of 16 pixels takes .*, and .* are free in .*/pack\. Free",
+            r"Packing \d+ images of 16 pixels takes .*, and .* are free in .*/pack\. Free",
             False,
         ),
         (5, r"Could not write .*/index\.npz: the disk is full\. .* 1 of 1 shard is finished", True),

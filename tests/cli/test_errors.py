@@ -23,8 +23,8 @@ import pytest
         ("train s --lr fast", r'--lr must be a number or "auto"; got "fast"\.'),
         ("train s --flip=maybe", r'--flip must be true or false; got "maybe"\.'),
         (
-            "train s --fit sqash",
-            r'--fit must be "crop", "squash" or "pad"; got "sqash"\. Did you mean "squash"\?',
+            "train s --resize-mode sqash",
+            r'--resize-mode must be "crop", "squash" or "pad"; got "sqash"\. Did you mean "squash"',
         ),
         ("evaluate w s --crops 3", r'--crops must be 1, 5 or 10; got "3"\.'),
         ("train s --epochs", r"--epochs needs a value\."),
@@ -32,7 +32,7 @@ import pytest
         ("train s t", r'train does not know what to do with "t": it has all it takes\.'),
     ],
 )
-def test_what_is_not_understood_is_a_sentence(alexnet, words, sentence):
+def test_parse_errors(alexnet, words, sentence):
     said = alexnet(*words.split())
     assert (said.code, said.out) == (2, "")
     assert re.match(f"error: {sentence}", said.err), said.err

@@ -1,4 +1,4 @@
-"""Files and names from strangers, through the command line: sentences, and nothing on the way."""
+"""Untrusted files and names on the command line: errors are sentences and nothing is harmed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ BOMBS = {
 
 @pytest.fixture
 def photos(tmp_path) -> Path:
-    """Twelve pictures of two classes in folders."""
+    """Twelve images of two classes in folders."""
     for k, name in enumerate(("ant", "bee")):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for i in range(6):
@@ -79,15 +79,15 @@ def photos(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-def test_a_picture_that_would_fill_the_memory_is_one_unreadable_picture(
+def test_decompression_bombs_are_unreadable_images(
     kind, photos, alexnet, trained, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     make, words = BOMBS[kind]
     (photos / "ant" / "bomb.png").write_bytes(make())
     checked = json.loads(alexnet("check", photos, "--json").out)
-    assert [each["path"] for each in checked["flaws"]["unreadable"]] == ["ant/bomb.png"]
-    assert words in checked["flaws"]["unreadable"][0]["detail"]
+    assert [each["path"] for each in checked["issues"]["unreadable"]] == ["ant/bomb.png"]
+    assert words in checked["issues"]["unreadable"][0]["detail"]
     said = alexnet("predict", trained.run, photos / "ant", "--json")
     rows = json.loads(said.out)["predictions"]
     assert [words in (each["error"] or "") for each in rows] == [False] * 6 + [True]
@@ -121,7 +121,7 @@ def zipped(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "write"), [("a.tar", tarred), ("a.zip", zipped)])
-def test_members_that_point_outside_leave_nothing_outside(
+def test_archive_members_outside_of_the_target_are_not_written(
     name, write, alexnet, trained, tmp_path, monkeypatch
 ):
     inside = tmp_path / "deep" / "inside"
@@ -130,7 +130,7 @@ def test_members_that_point_outside_leave_nothing_outside(
     write(Path(name))
     for words in (
         ("check", name),
-        ("predict", trained.run, name, "--csv", "answers.csv"),
+        ("predict", trained.run, name, "--csv", "predictions.csv"),
         ("evaluate", trained.run, name, "--split", "all"),
         ("pack", name, "pack", "--image-px", 8, "--quarantine", "aside"),
     ):
@@ -143,7 +143,7 @@ def test_members_that_point_outside_leave_nothing_outside(
 
 
 @posix
-def test_links_and_rings_of_links_end(photos, alexnet, tmp_path, monkeypatch):
+def test_cycles_of_links_end(photos, alexnet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (photos / "ant" / "ring").symlink_to(photos)
     (photos / "ant" / "self.png").symlink_to("self.png")
@@ -152,12 +152,12 @@ def test_links_and_rings_of_links_end(photos, alexnet, tmp_path, monkeypatch):
     os.mkfifo(photos / "bee" / "pipe.png")
     said = alexnet("check", photos, "--json")
     assert said.code == 0, said.err
-    unreadable = {each["path"] for each in json.loads(said.out)["flaws"]["unreadable"]}
+    unreadable = {each["path"] for each in json.loads(said.out)["issues"]["unreadable"]}
     assert unreadable == {"ant/self.png", "bee/gone.png"}
 
 
 @posix
-def test_a_source_that_is_a_ring_is_a_sentence(alexnet, tmp_path):
+def test_a_source_that_links_to_itself_is_an_error(alexnet, tmp_path):
     (tmp_path / "ring").symlink_to("ring")
     said = alexnet("check", tmp_path / "ring")
     assert said.code == 2
@@ -172,31 +172,31 @@ def header_of(file: Path) -> dict[str, object]:
     return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
 
 
-def with_header(file: Path, header: str, lie: int | None = None) -> None:
+def with_header(file: Path, header: str, length: int | None = None) -> None:
     data = file.read_bytes()
     rest = data[8 + int.from_bytes(data[:8], "little") :]
-    size = len(header.encode()) if lie is None else lie
+    size = len(header.encode()) if length is None else length
     file.write_bytes(struct.pack("<Q", size) + header.encode() + rest)
 
 
 @pytest.fixture
 def weights(trained, tmp_path) -> Path:
-    """Weights of one's own, to be spoiled."""
+    """A copy of the weights, to be damaged."""
     path = tmp_path / "w.safetensors"
     path.write_bytes((trained.run / "weights.safetensors").read_bytes())
     return path
 
 
-@pytest.mark.parametrize("lie", [0, 1, 7, 2**20, 2**31, 2**40, 2**63, 2**64 - 1])
-def test_a_header_that_lies_about_its_length_is_a_sentence(lie, weights, photos, alexnet):
-    with_header(weights, json.dumps(header_of(weights)), lie)
+@pytest.mark.parametrize("length", [0, 1, 7, 2**20, 2**31, 2**40, 2**63, 2**64 - 1])
+def test_wrong_header_lengths_are_an_error(length, weights, photos, alexnet):
+    with_header(weights, json.dumps(header_of(weights)), length)
     for words in (("evaluate", weights, photos), ("describe", weights)):
         said = alexnet(*words)
         assert (said.code, said.out) == (2, "")
         assert "is not a whole safetensors file" in said.err.replace("\n", " ")
 
 
-def test_tensors_that_lie_about_their_place_are_a_sentence(weights, photos, alexnet):
+def test_wrong_tensor_offsets_are_an_error(weights, photos, alexnet):
     for change in ({"data_offsets": [0, 2**62]}, {"shape": [2**40, 2**40]}, {"dtype": "PICKLE"}):
         header = header_of(weights)
         name = next(each for each in header if each != "__metadata__")
@@ -206,7 +206,7 @@ def test_tensors_that_lie_about_their_place_are_a_sentence(weights, photos, alex
         assert "is not a whole safetensors file" in said.err.replace("\n", " ")
 
 
-def test_json_of_absurd_depth_is_a_sentence(weights, photos, alexnet, tmp_path):
+def test_deeply_nested_json_is_an_error(weights, photos, alexnet, tmp_path):
     header = header_of(weights)
     metadata = json.loads(header["__metadata__"]["alexnet"])
     text = json.dumps(metadata)[:-1] + f', "x": {DEEP}}}'
@@ -217,7 +217,7 @@ def test_json_of_absurd_depth_is_a_sentence(weights, photos, alexnet, tmp_path):
     write_pack(open_source(photos), tmp_path / "pack", image_px=8)
     values = (tmp_path / "pack" / "pack.json").read_text()
     (tmp_path / "pack" / "pack.json").write_text(values.rstrip()[:-1] + f', "x": {DEEP}}}')
-    said = alexnet("train", tmp_path / "pack", "--run", tmp_path / "run")
+    said = alexnet("train", tmp_path / "pack", "--run-dir", tmp_path / "run")
     assert said.code == 2
     assert "pack.json is not a whole JSON file" in said.err.replace("\n", "")
 
@@ -225,7 +225,7 @@ def test_json_of_absurd_depth_is_a_sentence(weights, photos, alexnet, tmp_path):
 LONG = "n" * 4000
 VERBS = {
     "train": ("train", LONG),
-    "train --run": ("train", "photos", "--run", LONG, "--model", "mlp", "--image-px", "16"),
+    "train --run-dir": ("train", "photos", "--run-dir", LONG, "--model", "mlp", "--image-px", "16"),
     "train --exclude": ("train", "photos", "--exclude", LONG),
     "train --model": ("train", "photos", "--model", LONG),
     "train --recipe": ("train", "photos", "--recipe", LONG),
@@ -235,7 +235,7 @@ VERBS = {
     "evaluate source": ("evaluate", "w.safetensors", LONG),
     "evaluate --also": ("evaluate", "w.safetensors", "photos", "--also", LONG),
     "predict": ("predict", LONG, "photos"),
-    "predict pictures": ("predict", "w.safetensors", LONG),
+    "predict images": ("predict", "w.safetensors", LONG),
     "predict --csv": ("predict", "w.safetensors", "photos", "--csv", LONG),
     "features --out": ("features", "w.safetensors", "photos", "--out", f"{LONG}.npz"),
     "features --layer": ("features", "w.safetensors", "photos", "--out", "o.npz", "--layer", LONG),
@@ -250,46 +250,55 @@ VERBS = {
     "import": ("import", f"{LONG}.prototxt", f"{LONG}.caffemodel", "--out", "o.safetensors"),
     "import --classes": ("import", "w.safetensors", "--classes", LONG, "--out", "o.safetensors"),
     "weights": ("weights", LONG),
-    "demo": ("demo", "--run", LONG),
+    "demo": ("demo", "--folder", LONG),
     "no verb": (LONG,),
 }
 
 
 @pytest.mark.parametrize("words", VERBS.values(), ids=VERBS)
-def test_a_name_of_4000_letters_is_a_sentence(
-    words, photos, weights, alexnet, tmp_path, monkeypatch
-):
+def test_names_of_4000_letters_are_an_error(words, photos, weights, alexnet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
     said = alexnet(*words, "--quiet")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("error: ")
-    assert "mistake in alexnet" not in said.err
+    assert "bug in alexnet" not in said.err
 
 
-def test_classes_of_4000_letters_work_as_others_do(weights, photos, alexnet, tmp_path, monkeypatch):
+def test_class_names_of_4000_letters(weights, photos, alexnet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     header = header_of(weights)
     values = json.loads(header["__metadata__"]["alexnet"])
     values["classes"] = ["a" * 4000, "b" * 4000]
     with_header(weights, json.dumps({**header, "__metadata__": {"alexnet": json.dumps(values)}}))
-    assert alexnet("predict", weights, photos, "--csv", "answers.csv").code == 0
-    assert alexnet("evaluate", weights, photos).code == 2  # it answers for other classes
+    assert alexnet("predict", weights, photos, "--csv", "predictions.csv").code == 0
+    assert alexnet("evaluate", weights, photos).code == 2  # it predicts other classes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_names_are_no_formulas_in_any_table(photos, alexnet, trained, tmp_path, monkeypatch):
+def test_names_are_no_formulas_in_any_csv_file(photos, alexnet, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     odd = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' C'!A0"]
     for seed, name in enumerate(odd, 100):
         (photos / name).mkdir()
-        (photos / name / f"{name}.png").write_bytes(b"no picture")
+        (photos / name / f"{name}.png").write_bytes(b"no image")
         (photos / name / "whole.png").write_bytes(png(seed))
-    run = ("--run", "run", "--quarantine", "aside", "--epochs", 1, "--image-px", 16, "--batch", 4)
-    more = ("--model", "mlp", "--precision", "fp32", "--cache", "none", "--threads", 1)
+    run = ("--run-dir", "run", "--quarantine", "aside", "--epochs", 1, "--image-px", 16)
+    more = (
+        "--batch-size",
+        4,
+        "--model",
+        "mlp",
+        "--precision",
+        "fp32",
+        "--cache",
+        "none",
+        "--threads",
+        1,
+    )
     for words in (
         ("check", photos, "--exclude-to", "out.csv"),
-        ("predict", trained.run, *(f"photos/{name}" for name in odd), "--csv", "answers.csv"),
+        ("predict", trained.run, *(f"photos/{name}" for name in odd), "--csv", "predictions.csv"),
         ("train", photos, *run, *more),
     ):
         said = alexnet(*words)
@@ -301,7 +310,7 @@ def test_names_are_no_formulas_in_any_table(photos, alexnet, trained, tmp_path, 
             cells = [cell for row in csv.reader(file) for cell in row if not _is_number(cell)]
         assert not [each for each in cells if each.startswith(("=", "+", "-", "@", "\t", "\r"))]
     said = alexnet("pack", photos, "pack", "--exclude", "out.csv", "--image-px", 8, "--json")
-    assert json.loads(said.out)["pictures"] == 12 + len(odd)  # and the names are found again
+    assert json.loads(said.out)["images"] == 12 + len(odd)  # the names are read back
 
 
 def _is_number(text: str) -> bool:

@@ -5,34 +5,34 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Unpack
 
 import pytest
 
-from alexnet.commands.signature import Place, Places, recipe_flags
 from alexnet.errors import Interrupted, SourceError
 from alexnet.progress import track
 from alexnet.recipe import RecipeChanges
 from alexnet.records import Prediction
 
 
-def look(picture: str) -> Prediction:
-    """Look at a picture."""
-    logging.getLogger("alexnet.somewhere").info("Looking at %s.", picture)
+def look(image: str) -> Prediction:
+    """Look at an image."""
+    logging.getLogger("alexnet.somewhere").info("Looking at %s.", image)
     logging.getLogger("alexnet.somewhere").warning("It is dark.")
     with track("looking", 1) as advance:
         advance()
-    return Prediction(path=picture, classes=["cat"], probabilities=[float("nan")])
+    return Prediction(path=image, classes=["cat"], probabilities=[float("nan")])
 
 
-def test_results_go_to_stdout_and_remarks_to_stderr(alexnet, make_verb):
+def test_results_go_to_stdout_and_logs_to_stderr(alexnet, make_verb):
     make_verb(look)
     said = alexnet("look", "cat.png")
     assert (said.code, said.out) == (0, "cat.png\n")
     assert said.err == "Looking at cat.png.\nwarning: It is dark.\n"
 
 
-def test_quiet_leaves_warnings(alexnet, make_verb):
+def test_quiet_keeps_warnings(alexnet, make_verb):
     make_verb(look)
     assert alexnet("look", "cat.png", "--quiet").err == "warning: It is dark.\n"
     assert alexnet("look", "cat.png").err.startswith("Looking")  # and holds for one call alone
@@ -52,17 +52,17 @@ def test_json_is_one_object_on_one_line(alexnet, make_verb, words):
     }
 
 
-def test_long_lines_are_whole_where_nobody_looks(alexnet, make_verb):
+def test_lines_are_not_folded_off_a_terminal(alexnet, make_verb):
     make_verb(look)
     assert alexnet("look", "a" * 500).out == "a" * 500 + "\n"
 
 
-def test_names_that_are_no_text_can_be_written(alexnet, make_verb):
+def test_names_that_are_no_unicode_are_escaped(alexnet, make_verb):
     def name_it(
-        picture: str,
+        image: str,
     ) -> Prediction:  # logs nothing: a worker of pytest cannot pass such names on
-        """Name a picture."""
-        return Prediction(path=picture)
+        """Name an image."""
+        return Prediction(path=image)
 
     make_verb(name_it)
     name = os.fsdecode(b"caf\xe9.png")
@@ -73,7 +73,7 @@ def test_names_that_are_no_text_can_be_written(alexnet, make_verb):
 @pytest.mark.parametrize(
     ("error", "code", "label"), [(SourceError, 2, "error: "), (Interrupted, 3, "")]
 )
-def test_an_error_is_its_sentence_alone(alexnet, make_verb, error, code, label):
+def test_errors_are_a_sentence(alexnet, make_verb, error, code, label):
     def fail() -> None:
         """Fail."""
         raise error("There is no folder [cats]. Name another.")
@@ -87,7 +87,7 @@ def test_an_error_is_its_sentence_alone(alexnet, make_verb, error, code, label):
     assert said.err.endswith(f"\n{label}There is no folder [cats]. Name another.\n")
 
 
-def test_anything_else_is_our_mistake(alexnet, make_verb):
+def test_other_exceptions_are_bugs(alexnet, make_verb):
     def crash() -> None:
         """Crash."""
         raise KeyError("conv9")
@@ -96,12 +96,12 @@ def test_anything_else_is_our_mistake(alexnet, make_verb):
     said = alexnet("crash")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        "error: This is a mistake in alexnet, not yours: KeyError: 'conv9'. "
+        "error: This is a bug in alexnet: KeyError: 'conv9'. "
         "Call it again with --debug to see where, and send us what it prints.\n"
     )
     said = alexnet("crash", "--debug")
     assert 'raise KeyError("conv9")' in said.err
-    assert said.err.endswith("not yours: KeyError: 'conv9'.\n")
+    assert said.err.endswith("in alexnet: KeyError: 'conv9'.\n")
 
 
 def test_ctrl_c_is_quiet(alexnet, make_verb):
@@ -114,7 +114,7 @@ def test_ctrl_c_is_quiet(alexnet, make_verb):
     assert (said.code, said.out, said.err) == (130, "", "")
 
 
-@pytest.mark.parametrize("change", ["", 'm._do = lambda words: print("[]" * 9999) or 0'])
+@pytest.mark.parametrize("change", ["", 'm._run = lambda words: print("[]" * 9999) or 0'])
 def test_a_closed_pipe_is_quiet(change):
     reader, writer = os.pipe()
     os.close(reader)
@@ -130,37 +130,41 @@ def test_a_closed_pipe_is_quiet(change):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_flags_are_what_the_signature_says(alexnet, make_verb):
+def test_flags_follow_from_the_signature(alexnet, make_verb):
     found = {}
 
-    @recipe_flags
     def learn(
-        source: Place, *, also: Places = (), lr_new: float = 1.0, **changes: Unpack[RecipeChanges]
+        source: Path | str,
+        *,
+        also: tuple[Path | str, ...] = (),
+        head_lr: float = 1.0,
+        **changes: Unpack[RecipeChanges],
     ) -> None:
         """Learn."""
-        found.update(changes, source=str(source), also=list(map(str, also)), lr_new=lr_new)
+        found.update(changes, source=str(source), also=list(map(str, also)), head_lr=head_lr)
 
     make_verb(learn)
-    words = "--also a photos --also b --lr-new 0.5 --cuts 8 9 --no-flip --decay none --batch 32"
+    words = "--also a photos --also b --head-lr 0.5 --milestones 8 9 --no-flip --weight-decay none"
+    words += " --batch-size 32"
     said = alexnet("learn", *words.split(), "--layer-lr", "a=1", "--layer-lr", "b@2=0.1")
     assert (said.code, said.err) == (0, "")
     assert found == {
         "source": "photos",
         "also": ["a", "b"],
-        "lr_new": 0.5,
-        "cuts": (8, 9),
+        "head_lr": 0.5,
+        "milestones": (8, 9),
         "flip": False,
-        "decay": None,
-        "batch": 32,
+        "weight_decay": None,
+        "batch_size": 32,
         "layer_lr": ("a=1", "b@2=0.1"),
     }
     shown = alexnet("learn", "--help").out
-    assert shown.index("Parameters") < shown.index("Recipe") < shown.index("Everywhere")
+    assert shown.index("Parameters") < shown.index("Recipe") < shown.index("Global")
     assert "Share of the last step kept." in shown
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
-def test_help_lists_the_verbs_in_their_order(alexnet, words):
+def test_help_lists_the_verbs_in_order(alexnet, words):
     said = alexnet(*words)
     assert (said.code, said.err) == (0, "")
     places = [said.out.index(f"│ {verb} ") for verb in ("train", "evaluate", "predict", "demo")]
@@ -192,7 +196,12 @@ def test_completion_can_be_installed(alexnet, tmp_path, monkeypatch):
 def test_a_lone_dash_is_no_option(alexnet, make_verb):
     found = []
 
-    def take(place: Place, *more: Place, name: str = "", also: Places = ()) -> None:
+    def take(
+        place: Path | str,
+        *more: Path | str,
+        name: str = "",
+        also: tuple[Path | str, ...] = (),
+    ) -> None:
         """Take."""
         found.append([*map(str, (place, *more)), name])
 

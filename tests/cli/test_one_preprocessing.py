@@ -1,6 +1,6 @@
-"""Preprocessing is one: training's validation, `evaluate` and `predict` see the same numbers.
+"""Validation during training, `evaluate` and `predict` preprocess alike, bit for bit.
 
-Pictures of every format and mode, of odd sizes, in batches that are not full.
+Images of every format and mode, of odd sizes, in several batches of which the last is not full.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,15 @@ import pytest
 from PIL import Image
 
 from alexnet import evaluate, pack, predict, train
-from alexnet.evaluation import BATCH
+from alexnet.evaluation import evaluate_pack, evaluate_weights
 from alexnet.records import Results
 
-COUNTS = {"train": 24, "val": 70}  # of each class; the validation is more than a batch of 128
+COUNTS = {"train": 12, "val": 12}  # of each class: every format once
+BATCH = 16  # of evaluation, in place of its own 128
 
 
-def picture(draw: np.random.Generator, warm: bool, number: int) -> tuple[str, bytes]:
-    """One picture file, its suffix and bytes: format, mode, size and turn go by the number."""
+def image(draw: np.random.Generator, warm: bool, number: int) -> tuple[str, bytes]:
+    """Return an image file, its suffix and bytes; format, mode, size and orientation vary."""
     height, width = (int(each) for each in draw.integers(19, 150, 2))
     if number % 10 == 9:
         height, width = 4 * height + 200, 4 * width + 200  # decoded at a part of its size
@@ -47,8 +49,8 @@ def picture(draw: np.random.Generator, warm: bool, number: int) -> tuple[str, by
         case 5:
             image.putalpha(Image.fromarray(draw.integers(0, 256, (height, width), dtype=np.uint8)))
         case 6:
-            grey = draw.integers(0, 65536, (height, width), dtype=np.uint16)
-            image = Image.fromarray(grey)
+            gray = draw.integers(0, 65536, (height, width), dtype=np.uint16)
+            image = Image.fromarray(gray)
         case 7:
             kind = "GIF"
             options = {"save_all": True, "append_images": [image.rotate(90)]}
@@ -64,107 +66,128 @@ def picture(draw: np.random.Generator, warm: bool, number: int) -> tuple[str, by
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> Path:
-    """train and val of two classes; names say nothing true of the format."""
-    folder = tmp_path_factory.mktemp("odd") / "pictures"
+def images(tmp_path_factory) -> Path:
+    """A folder with train and val of two classes; every second suffix is wrong."""
+    folder = tmp_path_factory.mktemp("odd") / "images"
     draw = np.random.default_rng(0)
     for split, count in COUNTS.items():
         for warm, name in enumerate(("cold", "warm")):
             (folder / split / name).mkdir(parents=True)
             for number in range(count):
-                suffix, data = picture(draw, bool(warm), number)
+                suffix, data = image(draw, bool(warm), number)
                 shown = suffix if number % 2 else "jpg"
                 (folder / split / name / f"{number}.{shown}").write_bytes(data)
     return folder
 
 
-def validated(run: Path) -> tuple[float, float]:
-    """Accuracy and loss that the training itself measured when it kept these weights."""
+def validation_of(run: Path) -> tuple[float, float]:
+    """Return accuracy and loss of the best weights as the training measured them."""
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     best = [line for line in lines if line.get("best")][-1]
     return 1 - best["val_error"], best["val_loss"]
 
 
-def report_of(run: Path) -> dict[str, tuple[str, float]]:
-    """Answer and probability of each picture, as the run's own report lists them."""
+def reported_predictions(run: Path) -> dict[str, tuple[str, float]]:
+    """Return the predicted class and its probability of each image, as the report lists them."""
     with (run / "report" / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return {row["path"]: (row["answered"], float(row["probability"])) for row in rows}
+    return {row["path"]: (row["predicted"], float(row["probability"])) for row in rows}
 
 
-def check_all_agree(run: Path, source: Path, named: list[Path], truth: list[str]) -> Results:
-    """Hold training, `evaluate` and `predict` against each other, digit by digit."""
-    found = evaluate(run, source)
-    assert (found.top1, found.loss) == validated(run)
+def compare_all(run: Path, source: Path, named: list[Path], truth: list[str]) -> Results:
+    """Compare training, `evaluate` and `predict`; return the results."""
+    found = evaluate(run, source, batch_size=BATCH)
+    assert (found.top1, found.loss) == validation_of(run)
     kept = json.loads((run / "results.json").read_text())["results"]
     assert {**found.to_json(), "unreadable": []} == {**kept, "unreadable": []}
-    rows = predict(run, *named).predictions
+    rows = predict(run, *named, batch_size=BATCH).predictions
     right = [row.classes[0] == name for row, name in zip(rows, truth, strict=True)]
     assert sum(right) / len(right) == found.top1
     return found
 
 
-CIFAR = {"model": "cifar_11pct", "mean": "central", "initialisation": "he", "lr": 0.002}
-SMALL = {"model": "alexnet_small", "mean": "channel", "standardise": True, "lr": 0.01}
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    """Let the training validate in batches of which these few images fill more than one."""
+    for function in (evaluate_pack, evaluate_weights):
+        monkeypatch.setitem(function.__kwdefaults__, "batch_size", BATCH)
+    # As many images as need the compiled kernels, whose last bits are others.
+    monkeypatch.setattr("alexnet.commands.predict._FEW_CROPS", 0)
+
+
+CIFAR = {"model": "cifar_11pct", "mean": "central", "initialization": "he", "lr": 0.002}
+SMALL = {"model": "alexnet_small", "mean": "channel", "normalize": True, "lr": 0.01}
 
 
 @pytest.mark.parametrize(
-    ("fit", "changes"),
+    ("resize_mode", "changes"),
     [("crop", CIFAR), ("squash", SMALL), ("pad", CIFAR)],
     ids=["crop", "squash", "pad"],
 )
-def test_every_format_and_size(pictures, tmp_path, fit, changes):
+def test_every_format_and_size(images, tmp_path, resize_mode, changes):
     run = tmp_path / "run"
     train(
-        pictures,
-        run=run,
+        images,
+        run_dir=run,
         cache="none",
         precision="fp32",
         threads=1,
         epochs=1,
-        batch=32,
+        batch_size=8,
         schedule="constant",
-        fit=fit,
+        resize_mode=resize_mode,
         **changes,
     )
-    listed = report_of(run)
-    named = [pictures / path for path in listed]
+    listed = reported_predictions(run)
+    named = [images / path for path in listed]
     assert len(named) == 2 * COUNTS["val"] > BATCH
-    found = check_all_agree(run, pictures, named, [path.parent.name for path in named])
+    results = compare_all(run, images, named, [path.parent.name for path in named])
 
-    rows = predict(run, *named).predictions
-    answers = [(row.classes[0], row.probabilities[0]) for row in rows]
-    assert answers == [(name, pytest.approx(p, abs=0)) for name, p in listed.values()]
+    rows = predict(run, *named, batch_size=BATCH).predictions
+    predicted = [(row.classes[0], row.probabilities[0]) for row in rows]
+    assert predicted == [(name, pytest.approx(p, abs=0)) for name, p in listed.values()]
 
     side = 32 if changes["model"] == "cifar_11pct" else 64
-    pack(pictures, tmp_path / "pack", image_px=side, fit=fit)
-    assert evaluate(run, tmp_path / "pack") == found
+    pack(images, tmp_path / "pack", image_px=side, resize_mode=resize_mode)
+    assert evaluate(run, tmp_path / "pack", batch_size=BATCH) == results
+
+
+def copy_some(archive: Path, target: Path) -> None:
+    """Copy the first photographs of each folder of an archive, and the GIF."""
+    with tarfile.open(archive) as source, tarfile.open(target, "w") as copy:
+        counts = Counter[str]()
+        for member in sorted(source.getmembers(), key=lambda member: member.name):
+            folder = member.name.rpartition("/")[0]
+            if member.isfile() and (counts[folder] < 12 or member.name.endswith(".gif")):
+                counts[folder] += 1
+                copy.addfile(member, source.extractfile(member))
 
 
 def test_real_photographs(real_data, tmp_path):
-    """As found: most of 500 x 375, a GIF, odd names; two batches of validation."""
-    archive, run = real_data / "hymenoptera.tar", tmp_path / "run"
+    """Most of 500 x 375, a GIF, odd names; two batches of validation."""
+    archive, run = tmp_path / "few.tar", tmp_path / "run"
+    copy_some(real_data / "hymenoptera.tar", archive)
     train(
         archive,
-        run=run,
+        run_dir=run,
         cache="none",
         precision="fp32",
         threads=1,
         model="cifar_26pct",
-        initialisation="he",
+        initialization="he",
         mean="channel",
-        standardise=True,
+        normalize=True,
         epochs=1,
-        batch=32,
+        batch_size=8,
         lr=0.01,
         schedule="constant",
     )
     with tarfile.open(archive) as file:
         file.extractall(tmp_path / "files", filter="data")
-    named = [tmp_path / "files" / path for path in report_of(run)]
+    named = [tmp_path / "files" / path for path in reported_predictions(run)]
     assert len(named) > BATCH
     truth = [path.parent.name for path in named]
-    found = check_all_agree(run, archive, named, truth)
+    found = compare_all(run, archive, named, truth)
     assert found.images == len(named)
-    folder = evaluate(run, tmp_path / "files")
+    folder = evaluate(run, tmp_path / "files", batch_size=BATCH)
     assert {**folder.to_json(), "unreadable": []} == {**found.to_json(), "unreadable": []}

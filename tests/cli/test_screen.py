@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rich.console import Console
 
-from alexnet.cli.screen import ProgressBars, stderr_console, stdout_console, work_shown
+from alexnet.cli.screen import ProgressBars, show_work, stderr_console, stdout_console
 from alexnet.progress import track
 
 LOG = logging.getLogger("alexnet.test")
@@ -31,7 +31,7 @@ def test_bars_show_title_counts_and_note(terminal):
     assert "cat.png" in last
 
 
-def test_bars_go_when_their_work_is_done_and_can_come_again(terminal):
+def test_bars_are_removed_when_their_work_is_done(terminal):
     bars = ProgressBars(terminal)
     for _ in range(2):
         with bars.display("outer", None) as outer:
@@ -43,7 +43,7 @@ def test_bars_go_when_their_work_is_done_and_can_come_again(terminal):
         assert not bars._bars.live.is_started
 
 
-def test_a_bar_goes_when_its_work_fails(terminal):
+def test_a_bar_is_removed_when_its_work_fails(terminal):
     bars = ProgressBars(terminal)
     with pytest.raises(KeyError), bars.display("packing", 3):
         raise KeyError
@@ -51,23 +51,23 @@ def test_a_bar_goes_when_its_work_fails(terminal):
 
 
 def test_log_lines_stand_above_the_bars(terminal):
-    with work_shown(terminal, quiet=False), track("packing", 2):
+    with show_work(terminal, quiet=False), track("packing", 2):
         LOG.info("Packing into %s.", "[cache]")
     assert "Packing into [cache].\n" in terminal.file.getvalue()
 
 
-def test_quiet_shows_warnings_alone(terminal):
-    with work_shown(terminal, quiet=True), track("packing", 2) as advance:
+def test_quiet_shows_only_warnings(terminal):
+    with show_work(terminal, quiet=True), track("packing", 2) as advance:
         advance()
         LOG.info("Packing.")
         LOG.warning("It changed.")
     assert terminal.file.getvalue() == "warning: It changed.\n"
 
 
-def test_nothing_stays_behind(terminal):
+def test_logging_and_progress_are_restored(terminal):
     logger = logging.getLogger("alexnet")
     before = (list(logger.handlers), logger.level)
-    with pytest.raises(KeyError), work_shown(terminal, quiet=False):
+    with pytest.raises(KeyError), show_work(terminal, quiet=False):
         raise KeyError
     assert (list(logger.handlers), logger.level) == before
     with track("packing", 2) as advance:
@@ -75,7 +75,7 @@ def test_nothing_stays_behind(terminal):
     assert "packing" not in terminal.file.getvalue()
 
 
-def test_off_a_terminal_lines_are_whole_and_plain(capsys):
+def test_lines_are_plain_and_not_folded_off_a_terminal(capsys):
     stdout_console().print("[bold]" + "word " * 100)
     stderr_console().print("word " * 100)
     out, err = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Where no weights are named, those that come with the package answer."""
+"""Where no weights are named, those that come with the package are used."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 import alexnet
-from alexnet.commands.arguments import weights_and_pictures, weights_and_source
+from alexnet.commands.arguments import weights_and_images, weights_and_source
 from alexnet.errors import WeightsError
-from alexnet.weights import load_weights, shipped_file, shipped_list
-from alexnet.weights.prefetch import DEFAULT
+from alexnet.weights import DEFAULT_WEIGHTS, bundled_file, bundled_list, load_weights
 
 
 @pytest.fixture
@@ -22,12 +21,12 @@ def photo(tmp_path) -> Path:
     return tmp_path / "photo.png"
 
 
-def test_the_catalogue_has_what_is_used_where_nothing_is_named():
-    assert [each.name for each in shipped_list()] == [DEFAULT]
+def test_the_registry_has_the_default_weights():
+    assert [each.name for each in bundled_list()] == [DEFAULT_WEIGHTS]
 
 
-def test_what_is_shipped_is_small_and_measured():
-    file = shipped_file()
+def test_the_bundled_weights_are_small_and_measured():
+    file = bundled_file()
     assert file is not None
     assert file.stat().st_size < 12_000_000
     weights = load_weights(file)
@@ -35,7 +34,7 @@ def test_what_is_shipped_is_small_and_measured():
     assert weights.results["images"] == 10_000
 
 
-def test_a_picture_alone_is_answered_with_words(photo):
+def test_an_image_alone_is_predicted_with_words(photo):
     found = alexnet.predict(photo)
     (row,) = found.predictions
     assert (row.path, row.error, len(row.classes)) == (str(photo), None, 5)
@@ -43,7 +42,7 @@ def test_a_picture_alone_is_answered_with_words(photo):
     assert found.predictions == alexnet.predict("small-200", photo).predictions
 
 
-def test_a_folder_of_pictures_alone_is_answered(photo):
+def test_a_folder_of_images_alone_is_predicted(photo):
     assert len(alexnet.predict(photo.parent).predictions) == 1
 
 
@@ -51,20 +50,20 @@ def test_features_and_their_source_alone(photo, tmp_path):
     (tmp_path / "source" / "a").mkdir(parents=True)
     photo.rename(tmp_path / "source" / "a" / "photo.png")
     report = alexnet.features(tmp_path / "source", out=tmp_path / "f.npz")
-    assert (report.images, report.numbers) == (1, 512)
+    assert (report.images, report.feature_dim) == (1, 512)
 
 
-def test_words_are_told_apart(photo, tmp_path):
+def test_weights_and_images_are_told_apart(photo, tmp_path):
     gone = tmp_path / "gone.safetensors"
-    assert weights_and_pictures(gone, [photo]) == (gone, [photo])
-    assert weights_and_pictures("-", []) == (Path(DEFAULT), ["-"])
-    assert weights_and_pictures(tmp_path, [photo]) == (tmp_path, [photo])  # a run, or a sentence
+    assert weights_and_images(gone, [photo]) == (gone, [photo])
+    assert weights_and_images("-", []) == (Path(DEFAULT_WEIGHTS), ["-"])
+    assert weights_and_images(tmp_path, [photo]) == (tmp_path, [photo])  # a run, or a sentence
     (tmp_path / "weights.safetensors").touch()
-    assert weights_and_pictures(tmp_path, []) == (tmp_path, [])
-    assert weights_and_source("photos", None) == (Path(DEFAULT), Path("photos"))
+    assert weights_and_images(tmp_path, []) == (tmp_path, [])
+    assert weights_and_source("photos", None) == (Path(DEFAULT_WEIGHTS), Path("photos"))
 
 
 def test_a_copy_of_the_package_without_them_says_so(photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("alexnet.weights.bundled.FOLDER", tmp_path / "nothing")
+    monkeypatch.setattr("alexnet.weights.location.FOLDER", tmp_path / "nothing")
     with pytest.raises(WeightsError, match="come with the package, and this copy of it lacks them"):
         alexnet.predict(photo)

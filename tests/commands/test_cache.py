@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from alexnet.commands.cache import cache
-from alexnet.data import open_source, pack_of
+from alexnet.data import load_pack, open_source
 from alexnet.errors import SourceError
 
 
@@ -16,12 +16,12 @@ def packs(tmp_path, monkeypatch):
     """A cache with two packs of one source; returns their names."""
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
     for name in ("ant", "bee"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(2):
             pixels = np.full((8, 8, 3), 40 * i, dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{i}.png")
-    source = open_source(tmp_path / "pictures")
-    return [pack_of(source, image_px=side, workers=1).folder.name for side in (8, 9)]
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{i}.png")
+    source = open_source(tmp_path / "images")
+    return [load_pack(source, image_px=side, workers=1).folder.name for side in (8, 9)]
 
 
 def test_cache_lists_what_is_there(packs, tmp_path):
@@ -30,7 +30,7 @@ def test_cache_lists_what_is_there(packs, tmp_path):
     assert report.folder == str(tmp_path / "cache" / "packs")
     assert report.removed == []
     found = json.loads(json.dumps(report.to_json()))
-    assert found["packs"][0]["source"] == str(tmp_path / "pictures")
+    assert found["packs"][0]["source"] == str(tmp_path / "images")
 
 
 def test_cache_clears_one_or_all(packs):

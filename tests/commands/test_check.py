@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,7 @@ def write_scene(path: Path, seed: int) -> None:
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """Two classes of five; one picture twice within its class, one in both, one broken."""
+    """Two classes of five; one image twice within its class, one in both, one broken."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
     for k, name in enumerate(("ant", "bee")):
@@ -41,8 +39,8 @@ OUT = ["ant/1.png", "ant/again.png", "bee/both.png", "bee/torn.jpg"]
 def test_findings_are_no_error_and_lie_where_they_are_looked_for(alexnet, photos):
     said = alexnet("check", "photos", "--exclude-to", "out.csv")
     assert said.code == 0
-    assert "copies of equal pixels: 2 groups of 4 pictures, 1 across classes" in said.out
-    assert "cannot be read: 1 picture\n  bee/torn.jpg: it is cut off" in said.out
+    assert "duplicates: 2 groups of 4 images, 1 across classes" in said.out
+    assert "cannot be read: 1 image\n  bee/torn.jpg: it is cut off" in said.out
     assert "next      alexnet train photos --exclude out.csv" in said.out
     rows = Path("out.csv").read_text().splitlines()
     assert rows[0] == "path,reason"
@@ -62,8 +60,8 @@ def test_a_second_check_replaces_the_first(photos):
     first = check("photos")
     (photos / "bee" / "torn.jpg").unlink()
     second = check("photos")
-    assert (first.pictures, second.pictures) == (13, 12)
-    assert json.loads(Path("checks/photos/check.json").read_text())["pictures"] == 12
+    assert (first.images, second.images) == (13, 12)
+    assert json.loads(Path("checks/photos/check.json").read_text())["images"] == 12
 
 
 @pytest.mark.parametrize(
@@ -81,11 +79,11 @@ def test_nothing_is_written_into_the_source(photos, options, words):
     assert sorted(photos.rglob("*")) == before
 
 
-def test_a_table_and_its_pictures_are_not_written_over(photos):
+def test_a_table_and_its_images_are_not_written_over(photos):
     table = Path("table.csv")
     table.write_text("path,label\nphotos/ant/0.png,a\nphotos/bee/0.png,b\n")
     for place in ("table.csv", "photos/ant/0.png"):
-        with pytest.raises(SourceError, match="lies in the source|is a picture of"):
+        with pytest.raises(SourceError, match="lies in the source|is an image of"):
             check("table.csv", exclude_to=place)
     assert check("table.csv", exclude_to="photos/out.csv").readable == 2
 
@@ -120,11 +118,11 @@ def test_training_packing_and_measuring_take_the_list(photos):
     check("photos", exclude_to="out.csv")
     whole = pack("photos", "whole", image_px=16, quarantine="aside")
     clean = pack("photos", "clean", image_px=16, exclude="out.csv")
-    assert (whole.pictures, len(whole.unreadable)) == (12, 1)
-    assert (clean.pictures, len(clean.unreadable)) == (9, 0)
+    assert (whole.images, len(whole.unreadable)) == (12, 1)
+    assert (clean.images, len(clean.unreadable)) == (9, 0)
 
-    options = {**SMALL, "precision": "fp32", "threads": 1, "batch": 4, "val_fraction": 0.3}
-    report = train("photos", run="run", exclude="out.csv", **options)
+    options = {**SMALL, "precision": "fp32", "threads": 1, "batch_size": 4, "val_fraction": 0.3}
+    report = train("photos", run_dir="run", exclude="out.csv", **options)
     assert report.skipped == 0
     rows = Path("run/split.csv").read_text().splitlines()[1:]
     assert len(rows) == 9
@@ -132,18 +130,9 @@ def test_training_packing_and_measuring_take_the_list(photos):
     fingerprint = json.loads(Path("run/run.json").read_text())["fingerprint"]
     assert fingerprint == clean.fingerprint != whole.fingerprint
     with pytest.raises(RunError, match="run holds another run. It differs in fingerprint"):
-        train("whole", run="run", **options)
-    assert train("clean", run="run", **options).already_finished
-    assert train("whole", run="run", exclude="out.csv", **options).already_finished
+        train("whole", run_dir="run", **options)
+    assert train("clean", run_dir="run", **options).already_finished
+    assert train("whole", run_dir="run", exclude="out.csv", **options).already_finished
 
     measured = evaluate("run", "photos", split="all", exclude="out.csv")
     assert (measured.images, measured.unreadable) == (9, [])
-
-
-def test_the_verb_loads_neither_torch_nor_numpy_before_it_is_called():
-    text = (
-        "import sys; import alexnet.commands.check, alexnet.cli.console.data\n"
-        "print(sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=20)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")

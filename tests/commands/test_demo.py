@@ -1,4 +1,4 @@
-"""The demonstration: its pictures, its way through the verbs, what it says at the end."""
+"""The demo: its images, its verbs, its output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from alexnet.cli.console.training import render_demo
 from alexnet.commands.demo import digit_files, write_digits
 from alexnet.errors import RunError, SourceError
-from alexnet.evaluation import measure
+from alexnet.evaluation import compute_metrics
 from alexnet.records import DemoReport, Prediction, Predictions, TrainReport
 
 
@@ -47,8 +47,8 @@ def test_every_digit_is_a_file_in_the_folder_of_its_class(digits):
 
 def test_a_fifth_of_each_class_is_held_out(digits):
     held_out = Counter(path.parent.name for path in digit_files(digits, "test"))
-    learned = Counter(path.parent.name for path in digit_files(digits, "train"))
-    assert all(4 <= learned[name] / held_out[name] < 4.2 for name in map(str, range(10)))
+    trained = Counter(path.parent.name for path in digit_files(digits, "train"))
+    assert all(4 <= trained[name] / held_out[name] < 4.2 for name in map(str, range(10)))
 
 
 def test_digits_that_are_there_are_left_alone(digits):
@@ -61,7 +61,7 @@ def test_digits_that_are_there_are_left_alone(digits):
 
 def test_a_folder_of_something_else_is_not_touched(tmp_path):
     (tmp_path / "digits" / "train" / "cat").mkdir(parents=True)
-    with pytest.raises(RunError, match=r"digits is there already and does not hold the digits of"):
+    with pytest.raises(RunError, match=r"digits exists and does not hold the digits of"):
         write_digits(tmp_path / "digits")
     assert [path.name for path in tmp_path.rglob("*")] == ["digits", "train", "cat"]
 
@@ -78,14 +78,14 @@ def test_writing_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_scikit_learn_the_demonstration_names_the_extra(tmp_path, monkeypatch):
+def test_without_scikit_learn_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SourceError, match=r'not installed: pip install "alexnet\[learn\]"\.$'):
         write_digits(tmp_path / "digits")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_goes_the_whole_way_through_the_verbs(digits, tmp_path, monkeypatch):
+def test_demo(digits, tmp_path, monkeypatch):
     """On a hundred of the digits, for two epochs."""
     from alexnet import Recipe, demo
     from alexnet import recipes as named
@@ -96,9 +96,9 @@ def test_it_goes_the_whole_way_through_the_verbs(digits, tmp_path, monkeypatch):
             (few / split / digit).mkdir(parents=True)
             for path in sorted((digits / split / digit).iterdir())[:count]:
                 (few / split / digit / path.name).write_bytes(path.read_bytes())
-    small = dataclasses.replace(named.RECIPES["digits"](), epochs=2, batch=16)
+    small = dataclasses.replace(named.RECIPES["digits"](), epochs=2, batch_size=16)
     monkeypatch.setattr(named, "RECIPES", {"digits": lambda: small})
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("alexnet.reporting.run.write.write_figures", lambda *_: [])
     report = demo(folder=tmp_path / "place")
     assert isinstance(small, Recipe)
     assert report.splits == {"train": 80, "test": 20}
@@ -116,7 +116,7 @@ def test_it_goes_the_whole_way_through_the_verbs(digits, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_it_learns_the_digits(tmp_path):
+def test_accuracy_of_the_demo(tmp_path):
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     from alexnet import demo
 
@@ -127,20 +127,20 @@ def test_it_learns_the_digits(tmp_path):
 
 NAMES = [str(digit) for digit in range(10)]
 RIGHT = np.eye(10)[np.arange(100) % 10]
-RESULTS = measure(
+RESULTS = compute_metrics(
     np.roll(RIGHT, 1, axis=0) * 0.4 + RIGHT * 0.6, np.arange(100) % 10, NAMES, crops=1
 )
 REPORT = DemoReport(
-    pictures="my runs/demo/digits",
+    images="my runs/demo/digits",
     splits={"train": 1442, "test": 355},
     model="cifar_26pct",
     train=TrainReport(
-        run="my runs/demo/run",
+        run_dir="my runs/demo/run",
         weights="my runs/demo/run/weights.safetensors",
         report="my runs/demo/run/report/index.html",
         continued=False,
         already_finished=False,
-        ended="30 epochs are done",
+        stop_reason="30 epochs are done",
         split="test",
         results=RESULTS,
         epochs=30,
@@ -173,24 +173,26 @@ def printed():
     return printed
 
 
-def test_the_end_says_what_happened_with_its_interval(printed):
+def test_summary_has_the_accuracy_and_its_interval(printed):
     text = " ".join(printed().split())
-    assert "100.0% of 100 handwritten digits that it never saw are answered right" in text
+    assert "100.0% accuracy on 100 handwritten digits that the network was not trained on" in text
     assert "(95 % interval 96.3% to 100.0%)." in text
-    assert "learned from 1,442 others (a tenth of them chose the best of its 30 epochs)" in text
-    assert "in 12 s, 4,400 pictures a second." in text
-    assert "done before" not in text
+    assert (
+        "cifar_26pct was trained on 1,442 others (a tenth of them for validation, which chose the "
+        "best of 30 epochs) in 12 s, 4,400 images/s." in text
+    )
+    assert "has run before" not in text
 
 
-def test_the_end_shows_an_answer_for_each_digit(printed):
+def test_summary_has_a_prediction_for_each_digit(printed):
     rows = [line.split() for line in printed().splitlines()]
-    assert ["digit", *NAMES] in rows
-    assert ["answered", "6", *NAMES[1:]] in rows
-    assert ["sure", *["90%"] * 10] in rows
+    assert ["label", *NAMES] in rows
+    assert ["prediction", "6", *NAMES[1:]] in rows
+    assert ["probability", *["90%"] * 10] in rows
 
 
 @pytest.mark.parametrize("width", [60, 100])
-def test_places_and_commands_can_be_copied_whole(printed, width):
+def test_paths_and_commands_can_be_copied(printed, width):
     lines = printed(width=width).splitlines()
     assert "report    my runs/demo/run/report/index.html  (open it in a browser)" in lines
     commands = [line.partition("alexnet ")[2] for line in lines if "  alexnet " in line]
@@ -202,13 +204,15 @@ def test_places_and_commands_can_be_copied_whole(printed, width):
     ]
 
 
-def test_a_second_call_says_that_it_was_done_and_how_to_make_it_anew(printed):
+def test_summary_of_a_second_call(printed):
     done = dataclasses.replace(REPORT.train, already_finished=True)
     text = printed(train=done)
-    assert text.startswith("This was done before, and is only shown again. Anew: alexnet demo --fo")
+    assert text.startswith(
+        "This demo has run before; its results are shown. Again: alexnet demo --fo"
+    )
 
 
-def test_without_a_page_no_page_is_named(printed):
+def test_summary_without_report(printed):
     assert "open it in a browser" not in printed(
         train=dataclasses.replace(REPORT.train, report=None)
     )

@@ -13,8 +13,8 @@ from alexnet.errors import RecipeError, SourceError, WeightsError
 
 @pytest.fixture
 def photos(trained, tmp_path):
-    """A copy of the pictures that may be changed."""
-    return shutil.copytree(trained.pictures, tmp_path / "photos")
+    """A copy of the images that may be changed."""
+    return shutil.copytree(trained.images, tmp_path / "photos")
 
 
 @pytest.fixture
@@ -35,42 +35,40 @@ def test_training_evaluate_and_predict_agree_to_the_last_digit(trained):
     journal = [json.loads(line) for line in lines]
     validated = next(each for each in reversed(journal) if each.get("best"))
     kept = json.loads((trained.run / "results.json").read_text())["results"]
-    found = evaluate(trained.run, trained.pictures)
+    found = evaluate(trained.run, trained.images)
     assert found.to_json() == {**kept, "missing_classes": [], "unreadable": []}
     assert (found.loss, found.top1) == (validated["val_loss"], 1 - validated["val_error"])
 
     held_out = sorted(trained.held_out)
-    rows = predict(trained.run, *[trained.pictures / path for path in held_out]).predictions
+    rows = predict(trained.run, *[trained.images / path for path in held_out]).predictions
     right = [row.classes[0] == path.split("/")[0] for path, row in zip(held_out, rows, strict=True)]
     assert sum(right) / len(right) == found.top1
 
 
 def test_what_the_run_held_out_is_measured_unless_all_is_asked_for(alexnet, trained):
-    said = alexnet("evaluate", trained.run, trained.pictures, "--json")
+    said = alexnet("evaluate", trained.run, trained.images, "--json")
     assert json.loads(said.out)["images"] == len(trained.held_out) == 4
-    assert said.err == (
-        f"Measured on 4 pictures (held out by {trained.run}) of {trained.pictures}.\n"
-    )
-    assert evaluate(str(trained.run), str(trained.pictures), split="all").images == 16
+    assert said.err == (f"Measured on 4 images (held out by {trained.run}) of {trained.images}.\n")
+    assert evaluate(str(trained.run), str(trained.images), split="all").images == 16
 
 
 def test_figures_do_not_depend_on_the_batch(trained):
     every, single = (
-        evaluate(trained.run, trained.pictures, split="all", batch=batch) for batch in (128, 5)
+        evaluate(trained.run, trained.images, split="all", batch_size=batch) for batch in (128, 5)
     )
     assert single.confusion == every.confusion
     assert single.loss == pytest.approx(every.loss, rel=1e-6)
 
 
 def test_a_pack_is_measured_as_its_source_is(trained, tmp_path):
-    pack(trained.pictures, tmp_path / "pack", image_px=16)
+    pack(trained.images, tmp_path / "pack", image_px=16)
     packed = evaluate(trained.run, tmp_path / "pack", crops=5)
-    assert packed == evaluate(trained.run, trained.pictures, crops=5)
+    assert packed == evaluate(trained.run, trained.images, crops=5)
 
 
 def test_weights_averaged_with_themselves_change_nothing(trained):
-    alone = evaluate(trained.run, trained.pictures)
-    twice = evaluate(trained.run, trained.pictures, also=(trained.run / "weights.safetensors",))
+    alone = evaluate(trained.run, trained.images)
+    twice = evaluate(trained.run, trained.images, also=(trained.run / "weights.safetensors",))
     assert twice.confusion == alone.confusion
     assert twice.loss == pytest.approx(alone.loss)
 
@@ -81,16 +79,16 @@ def test_an_unknown_class_is_named(trained, photos):
         evaluate(trained.run, photos)
 
 
-def test_a_class_that_is_not_there_is_said(alexnet, trained, photos):
+def test_a_class_without_images_is_reported(alexnet, trained, photos):
     shutil.rmtree(photos / "bee")
     assert evaluate(trained.run, photos, split="all").missing_classes == ["bee"]
     said = alexnet("evaluate", trained.run, photos, "--split", "all")
-    assert 'Not among these pictures, though the weights know them (1): "bee".' in said.out
+    assert 'Classes of the weights without images here (1): "bee".' in said.out
 
 
-def test_unreadable_pictures_are_named_or_stop_it(trained, photos):
-    (photos / "ant" / "0.png").write_text("no picture")
-    found = evaluate(trained.run, photos, split="all", batch=1)
+def test_unreadable_images_are_named_or_stop_it(trained, photos):
+    (photos / "ant" / "0.png").write_text("no image")
+    found = evaluate(trained.run, photos, split="all", batch_size=1)
     assert found.images == 15
     assert [path for path, _ in found.unreadable] == ["ant/0.png"]
     with pytest.raises(SourceError, match=r"ant/0\.png cannot be read: .* --unreadable skip"):
@@ -99,21 +97,21 @@ def test_unreadable_pictures_are_named_or_stop_it(trained, photos):
 
 def test_nothing_readable_is_an_error(trained, photos):
     for path in photos.glob("*/*.png"):
-        path.write_text("no picture")
-    sentence = r"photos: not one of its 16 pictures can be read\. The first, ant/0\.png: it is"
+        path.write_text("no image")
+    sentence = r"photos: not one of its 16 images can be read\. The first, ant/0\.png: it is"
     with pytest.raises(SourceError, match=sentence):
         evaluate(trained.run, photos, split="all")
 
 
 def test_answers_that_are_no_numbers_are_an_error(trained, changed_weights):
     broken = changed_weights(lambda tensor: torch.full_like(tensor, float("nan")))
-    with pytest.raises(WeightsError, match=r"changed\.safetensors answers with numbers that are"):
-        evaluate(broken, trained.pictures)
+    with pytest.raises(WeightsError, match=r"changed\.safetensors predicts probabilities that are"):
+        evaluate(broken, trained.images)
 
 
-def test_a_batch_holds_a_picture(trained):
-    with pytest.raises(RecipeError, match=r"batch must be at least 1 picture; got 0\."):
-        evaluate(trained.run, trained.pictures, batch=0)
+def test_a_batch_holds_a_image(trained):
+    with pytest.raises(RecipeError, match=r"batch_size must be at least 1 image; got 0\."):
+        evaluate(trained.run, trained.images, batch_size=0)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +120,11 @@ def test_a_batch_holds_a_picture(trained):
         (("{run}/weights.safetensor", "{photos}"), 'Did you mean "weights.safetensors"?'),
         (("{photos}", "{photos}"), "The folder {photos} holds no weights.safetensors."),
         (("{run}", "{photos}s"), "There is no file or folder {photos}s."),
-        (("{run}", "{photos}", "--split", "test"), 'has no pictures in the split "test"'),
+        (("{run}", "{photos}", "--split", "test"), 'has no images in the split "test"'),
     ],
 )
 def test_mistakes_are_sentences(alexnet, trained, words, sentence):
-    places = {"run": trained.run, "photos": trained.pictures}
+    places = {"run": trained.run, "photos": trained.images}
     said = alexnet("evaluate", *[word.format(**places) for word in words])
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("error: ")

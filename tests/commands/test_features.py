@@ -11,11 +11,11 @@ from alexnet.errors import RecipeError
 
 
 def test_features_are_rows_with_path_class_and_split(alexnet, trained, tmp_path):
-    said = alexnet("features", trained.run, trained.pictures, "--out", tmp_path / "f.npz", "--json")
+    said = alexnet("features", trained.run, trained.images, "--out", tmp_path / "f.npz", "--json")
     report = json.loads(said.out)
     assert (report["images"], report["layer"], report["classes"]) == (16, "act2", ["ant", "bee"])
     with np.load(tmp_path / "f.npz") as file:
-        assert file["features"].shape == (16, report["numbers"])
+        assert file["features"].shape == (16, report["feature_dim"])
         assert np.isfinite(file["features"]).all()
         assert file["paths"].tolist()[:2] == ["ant/0.png", "ant/1.png"]
         assert file["labels"].tolist() == [0] * 8 + [1] * 8
@@ -24,7 +24,7 @@ def test_features_are_rows_with_path_class_and_split(alexnet, trained, tmp_path)
 
 def test_a_layer_can_be_named(trained, tmp_path):
     reports = [
-        features(trained.run, trained.pictures, out=tmp_path / f"{layer}.npz", layer=layer)
+        features(trained.run, trained.images, out=tmp_path / f"{layer}.npz", layer=layer)
         for layer in ("fc1", "act1")
     ]
     with np.load(reports[0].out) as before, np.load(reports[1].out) as after:
@@ -36,13 +36,13 @@ def test_a_layer_can_be_named(trained, tmp_path):
     [
         ({"layer": "fc9"}, r'"fc9"'),
         ({"out": "f.txt"}, r"out must end in \.npz or \.parquet; got"),
-        ({"batch": 0}, r"batch must be at least 1 picture; got 0\."),
+        ({"batch_size": 0}, r"batch_size must be at least 1 image; got 0\."),
     ],
 )
 def test_mistakes_are_sentences(trained, tmp_path, changes, sentence):
     out = tmp_path / changes.pop("out", "f.npz")
     with pytest.raises(RecipeError, match=sentence):
-        features(trained.run, trained.pictures, out=out, **changes)
+        features(trained.run, trained.images, out=out, **changes)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,27 +51,25 @@ def test_a_head_is_used_by_evaluate_and_predict(alexnet, trained, tmp_path, kind
     pytest.importorskip("sklearn", reason="heads need scikit-learn")
     out = tmp_path / "head.safetensors"
     words = ("--head", kind, "--cache", "none", "--out", out)
-    said = alexnet("features", trained.run, trained.pictures, *words, "--crops", 10)
+    said = alexnet("features", trained.run, trained.images, *words, "--crops", 10)
     assert said.code == 0, said.err
-    assert f"{kind} head on 512 numbers of act2, taught with 14 pictures in" in said.out
-    assert "cross-validation on 5 folds of 14 training pictures" in said.out
+    assert f"{kind} head on 512 features of act2, fitted on 14 images in" in said.out
+    assert "cross-validation on 5 folds of 14 training images" in said.out
     assert f"weights  {out}\n" in said.out
-    report = json.loads(alexnet("features", trained.run, trained.pictures, *words, "--json").out)
+    report = json.loads(alexnet("features", trained.run, trained.images, *words, "--json").out)
     assert report["results"]["images"] == 2
-    assert report["chosen"] == report["cross_validation"]["parameters"]
-    measured = json.loads(alexnet("evaluate", out, trained.pictures, "--crops", 10, "--json").out)
+    assert report["best_parameters"] == report["cross_validation"]["parameters"]
+    measured = json.loads(alexnet("evaluate", out, trained.images, "--crops", 10, "--json").out)
     assert (measured["images"], measured["crops"]) == (16, 10)
     assert measured["top1"] > 0.8  # one class is dark, one is bright
-    answers = json.loads(alexnet("predict", out, trained.pictures, "--json").out)["predictions"]
+    answers = json.loads(alexnet("predict", out, trained.images, "--json").out)["predictions"]
     right = sum(each["classes"][0] == each["path"].split("/")[-2] for each in answers)
-    assert (
-        right / 16 == json.loads(alexnet("evaluate", out, trained.pictures, "--json").out)["top1"]
-    )
-    both = alexnet("evaluate", out, trained.pictures, "--also", trained.run, "--json")
+    assert right / 16 == json.loads(alexnet("evaluate", out, trained.images, "--json").out)["top1"]
+    both = alexnet("evaluate", out, trained.images, "--also", trained.run, "--json")
     assert json.loads(both.out)["images"] == 4  # what the run held out
     said = alexnet("describe", out)
     assert said.code == 0
-    assert f"The answer comes from a {kind} head on act2" in " ".join(said.out.split())
+    assert f"Predictions come from a {kind} head on act2" in " ".join(said.out.split())
 
 
 @pytest.mark.parametrize(
@@ -89,7 +87,7 @@ def test_mistakes_about_heads_are_sentences(
     pytest.importorskip("sklearn", reason="heads need scikit-learn")
     monkeypatch.chdir(tmp_path)
     more = ("--head", "tree", "--cache", "none")
-    said = alexnet("features", trained.run, trained.pictures, *more, *words)
+    said = alexnet("features", trained.run, trained.images, *more, *words)
     assert (said.code, said.out) == (2, "")
     assert sentence in said.err
     assert list(tmp_path.iterdir()) == []
@@ -100,7 +98,7 @@ def test_without_scikit_learn_the_extra_is_named(alexnet, trained, tmp_path, mon
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sklearn.calibration", None)
     out = tmp_path / "w.safetensors"
-    said = alexnet("features", trained.run, trained.pictures, "--head", "knn", "--out", out)
+    said = alexnet("features", trained.run, trained.images, "--head", "knn", "--out", out)
     assert said.code == 2
     assert said.err == (
         'error: Classifiers on features need scikit-learn: pip install "alexnet[learn]"\n'

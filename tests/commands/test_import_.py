@@ -49,10 +49,10 @@ def model(tmp_path):
 
 
 def test_what_was_imported_works_with_every_verb(alexnet, model, trained, tmp_path):
-    out, photos = tmp_path / "w.safetensors", trained.pictures
+    out, photos = tmp_path / "w.safetensors", trained.images
     said = alexnet("import", *model, "--out", out, "--classes", photos, "--mean", "100,110,120")
     assert said.code == 0, said.err
-    assert "two ways (caffe) as graph: 514 numbers, 2 classes" in said.out
+    assert "two ways (caffe) as graph: 514 parameters, 2 classes" in said.out
     assert "needs --order rgb" in said.out
     weights = load_weights(out)
     assert (weights.classes, weights.model) == (("ant", "bee"), "graph")
@@ -69,24 +69,42 @@ def test_what_was_imported_works_with_every_verb(alexnet, model, trained, tmp_pa
     assert [each["name"] for each in described["layers"]][:4] == ["conv1", "one", "other", "both"]
     assert "two ways" in alexnet("describe", out).out
 
-    more = ("--epochs", 1, "--batch", 4, "--cache", "none", "--precision", "fp32", "--threads", 1)
-    said = alexnet("finetune", out, photos, "--run", tmp_path / "run", *more, "--json")
+    more = (
+        "--epochs",
+        1,
+        "--batch-size",
+        4,
+        "--cache",
+        "none",
+        "--precision",
+        "fp32",
+        "--threads",
+        1,
+    )
+    said = alexnet("finetune", out, photos, "--run-dir", tmp_path / "run", *more, "--json")
     assert said.code == 0, said.err
     tuned = load_weights(tmp_path / "run")
-    assert (tuned.model, tuned.preprocessing.fit) == ("graph", "squash")
+    assert (tuned.model, tuned.preprocessing.resize_mode) == ("graph", "squash")
     assert tuned.arguments == weights.arguments
     measured = json.loads(alexnet("evaluate", tmp_path / "run", photos, "--json").out)
     assert measured["top1"] == json.loads(said.out)["results"]["top1"]
 
 
 def test_its_record_says_what_was_done(model, tmp_path):
-    found = import_(*model, out=tmp_path / "w.safetensors", order="rgb", scale=0.5, fit="pad")
+    found = import_(
+        *model, out=tmp_path / "w.safetensors", order="rgb", scale=0.5, resize_mode="pad"
+    )
     assert (found.format, found.name, found.model) == ("caffe", "two ways", "graph")
-    assert (found.order, found.scale, found.fit, found.mean) == ("RGB", 0.5, "pad", None)
+    assert (found.channel_order, found.scale, found.resize_mode, found.mean) == (
+        "RGB",
+        0.5,
+        "pad",
+        None,
+    )
     assert (found.classes, found.image_px, found.crop_px) == (["0", "1"], 12, 12)
     assert any("--classes" in each for each in found.remarks)
     first = (tmp_path / "w.safetensors").read_bytes()
-    import_(*model, out=tmp_path / "w.safetensors", order="rgb", scale=0.5, fit="pad")
+    import_(*model, out=tmp_path / "w.safetensors", order="rgb", scale=0.5, resize_mode="pad")
     assert (tmp_path / "w.safetensors").read_bytes() == first
 
 
@@ -108,13 +126,13 @@ def test_what_nobody_can_import_is_told(alexnet, tmp_path):
     (tmp_path / "x.weights").write_text("")
     said = alexnet("import", tmp_path / "x.weights", "--out", tmp_path / "w.safetensors")
     assert said.code == 2
-    assert "no file of a known kind. Known: Caffe: .prototxt, .caffemodel" in said.err
+    assert "no file of a known format. Known: Caffe: .prototxt, .caffemodel" in said.err
     said = alexnet("import", tmp_path / "none", "--out", tmp_path / "w.safetensors")
     assert "There is no file" in said.err
     assert "Nothing cannot be" in alexnet("import", "--out", tmp_path / "w").err
 
 
-def test_names_come_from_lists_and_from_pictures(tmp_path, trained):
+def test_names_come_from_lists_and_from_images(tmp_path, trained):
     path = tmp_path / "names.txt"
     path.write_text("n01440764 tench, Tinca tinca\nn01443537 goldfish\n\n")
     names, words = class_names(path, 2)
@@ -122,9 +140,9 @@ def test_names_come_from_lists_and_from_pictures(tmp_path, trained):
     assert words["n01440764"] == "tench, Tinca tinca"
     path.write_text("a cat\nb\tthe second\n")
     assert class_names(path, 2) == (("a cat", "b"), {"b": "the second"})
-    assert class_names(trained.pictures, 2) == (("ant", "bee"), {})
+    assert class_names(trained.images, 2) == (("ant", "bee"), {})
     assert class_names(None, 3) == (("0", "1", "2"), {})
-    with pytest.raises(WeightsError, match="names 2 classes, and the network answers for 3"):
+    with pytest.raises(WeightsError, match="names 2 classes, and the network has 3 outputs"):
         class_names(path, 3)
     path.write_text("a\na\n")
     with pytest.raises(WeightsError, match='names the class "a" twice'):

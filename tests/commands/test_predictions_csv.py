@@ -18,13 +18,13 @@ def test_each_place_is_a_pair_of_columns(tmp_path):
     with (tmp_path / "p.csv").open(newline="", errors="surrogateescape") as file:
         first, second, third = csv.DictReader(file)
     assert list(first) == [
-        *("path", "answer", "error"),
+        *("path", "prediction", "error"),
         *("class_1", "probability_1", "class_2", "probability_2"),
     ]
-    assert (first["answer"], first["class_1"], first["probability_1"]) == ("bee", "bee", "0.75")
-    assert (second["answer"], second["probability_1"]) == ("none of these", "0.333333333")
+    assert (first["prediction"], first["class_1"], first["probability_1"]) == ("bee", "bee", "0.75")
+    assert (second["prediction"], second["probability_1"]) == ("none of these", "0.333333333")
     assert (second["class_2"], second["probability_2"]) == ("", "")
-    assert (third["answer"], third["error"]) == ("", "it is cut off")
+    assert (third["prediction"], third["error"]) == ("", "it is cut off")
 
 
 def test_nothing_is_a_formula_for_a_spreadsheet(tmp_path):
@@ -41,4 +41,4 @@ def test_names_keep_the_bytes_that_they_have_on_disk(tmp_path):
 
 def test_no_rows_are_a_head(tmp_path):
     write_predictions(tmp_path / "p.csv", [])
-    assert (tmp_path / "p.csv").read_bytes() == b"path,answer,error\r\n"
+    assert (tmp_path / "p.csv").read_bytes() == b"path,prediction,error\r\n"

@@ -1,4 +1,4 @@
-"""Whole searches on a handful of small pictures: what is left, what is refused, going on."""
+"""Searches on a handful of small images: their files, errors, and how they are continued."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from alexnet import search, train
-from alexnet.errors import RecipeError, RunError, SourceError
+from alexnet.errors import Interrupted, RecipeError, RunError, SourceError
+from alexnet.studies.trial_log import TrialLog
 
 pytest.importorskip("optuna", reason='a search needs Optuna: pip install "alexnet[search]"')
 
@@ -25,9 +26,9 @@ SMALL = {
     "image_px": 16,
     "crop_px": 16,
     "activation": "relu",
-    "initialisation": "he",
+    "initialization": "he",
     "epochs": 3,
-    "batch": 8,
+    "batch_size": 8,
     "schedule": "constant",
     "val_fraction": 0.25,
     "precision": "fp32",
@@ -37,9 +38,9 @@ VARY = ("lr=1e-6..1e-2:log", "momentum=0.5..0.9")
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> Path:
-    """Bright and dark pictures for training and testing: no val."""
-    folder = tmp_path_factory.mktemp("pictures") / "day and night"
+def images(tmp_path_factory) -> Path:
+    """Bright and dark images for training and testing: no val."""
+    folder = tmp_path_factory.mktemp("images") / "day and night"
     draw = np.random.default_rng(0)
     for split, count in (("train", 24), ("test", 8)):
         for name, light in (("day", 90), ("night", 0)):
@@ -58,18 +59,18 @@ def own_places(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def whole(pictures, tmp_path_factory):
+def whole(images, tmp_path_factory):
     """A study of six trials that came to its end, its best recipe trained with two other seeds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALEXNET_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setitem(sys.modules, "matplotlib", None)
+        patch.setattr("alexnet.reporting.run.write.write_figures", lambda *_: [])
         run = tmp_path_factory.mktemp("whole") / "study"
-        return search(pictures, run=run, trials=6, vary=VARY, retrain=2, **SMALL)
+        return search(images, run_dir=run, trials=6, vary=VARY, retrain=2, **SMALL)
 
 
-def test_a_study_leaves_what_its_folder_promises(whole):
+def test_files_of_a_study(whole):
     folder = Path(whole.folder)
-    kept = {path.name for path in folder.iterdir()} - {"retrain.lock", "study.journal.turn"}
+    kept = {path.name for path in folder.iterdir()} - {"retrain.lock", "study.journal.lock"}
     assert kept == {
         *("study.json", "study.journal", "study.workers", "trials"),
         *("best.json", "report", "retrained"),
@@ -85,91 +86,90 @@ def test_a_study_leaves_what_its_folder_promises(whole):
     assert [row["state"] for row in rows] == [each.state for each in whole.trials]
 
 
-def test_trials_are_runs_that_share_pack_and_split(whole, pictures):
+def test_trials_are_runs_that_share_pack_and_split(whole, images):
     folder = Path(whole.folder)
-    runs = [folder / each.run for each in whole.trials]
-    asked = [json.loads((run / "run.json").read_text()) for run in runs]
-    assert len({each["fingerprint"] for each in asked}) == 1
+    runs = [folder / each.run_dir for each in whole.trials]
+    configs = [json.loads((run / "run.json").read_text()) for run in runs]
+    assert len({each["fingerprint"] for each in configs}) == 1
     assert len({(run / "split.csv").read_text() for run in runs}) == 1
-    for trial, each in zip(whole.trials, asked, strict=True):
-        assert {name: each["recipe"][name] for name in trial.values} == trial.values
-        assert each["command"][:3] == ["alexnet", "train", str(pictures)]
+    for trial, each in zip(whole.trials, configs, strict=True):
+        assert {name: each["recipe"][name] for name in trial.params} == trial.params
+        assert each["command"][:3] == ["alexnet", "train", str(images)]
 
 
-def test_trials_are_not_measured_on_the_test_split(whole):
+def test_trials_are_not_evaluated_on_the_test_split(whole):
     for each in whole.trials:
-        run = Path(whole.folder) / each.run
+        run = Path(whole.folder) / each.run_dir
         if (run / "results.json").exists():
             facts = json.loads((run / "results.json").read_text())
             assert (facts["split"], facts["results"]) == (None, None)
         assert not (run / "report").exists()
 
 
-def test_the_test_split_is_looked_at_once_for_each_seed_that_is_trained_again(whole):
+def test_retrained_runs_are_evaluated_once_on_the_test_split(whole):
     assert [each.seed for each in whole.retrained] == [1, 2]
     assert [(each.split, each.images) for each in whole.retrained] == [("test", 16)] * 2
     for each in whole.retrained:
-        results = json.loads((Path(each.run) / "results.json").read_text())
+        results = json.loads((Path(each.run_dir) / "results.json").read_text())
         assert each.error == pytest.approx(1 - results["results"]["top1"])
 
 
-def test_the_best_recipe_is_one_that_train_takes(whole, pictures):
+def test_the_best_recipe_can_be_trained(whole, images):
     report = train(
-        pictures, recipe=whole.best_recipe, run="again", cache="none", precision="fp32", threads=1
+        images, recipe=whole.best_recipe, run_dir="again", cache="none", precision="fp32", threads=1
     )
     best = json.loads((Path("again") / "run.json").read_text())["recipe"]
-    assert {name: best[name] for name in whole.best.values} == whole.best.values
+    assert {name: best[name] for name in whole.best.params} == whole.best.params
     epochs = (Path("again") / "journal.jsonl").read_text().splitlines()
     errors = [json.loads(line).get("val_error") for line in epochs]
-    assert min(each for each in errors if each is not None) == whole.best.error
+    assert min(each for each in errors if each is not None) == whole.best.val_error
     assert report.split == "test"
 
 
-def test_the_same_call_again_does_nothing_and_says_the_same(whole, pictures):
-    again = search(pictures, run=whole.folder, trials=6, vary=VARY, retrain=2, **SMALL)
+def test_the_same_call_again_returns_the_same(whole, images):
+    again = search(images, run_dir=whole.folder, trials=6, vary=VARY, retrain=2, **SMALL)
     assert again.trials == whole.trials
     assert again.retrained == whole.retrained
 
 
-def test_the_overhead_is_written_down(whole):
+def test_seconds_of_a_trial(whole):
     for each in whole.trials:
         if each.state == "complete":
             assert 0 < each.training_seconds < each.seconds
 
 
-def test_a_dry_run_says_what_moves_and_what_a_trial_costs(alexnet, pictures):
+def test_dry_run(alexnet, images):
     words = ("--cache", "none", "--model", "cifar_26pct", "--image-px", "16", "--crop-px", "16")
-    said = alexnet("search", pictures, "--trials", "7", "--dry-run", "--epochs", "2", *words)
+    said = alexnet("search", images, "--trials", "7", "--dry-run", "--epochs", "2", *words)
     assert said.code == 0, said.err
-    assert "7 trials of cifar_26pct, sampler random, pruner halving. What moves:" in said.out
-    assert "lr        0.0001 to 0.1" in said.out
-    assert "dropout" not in said.out  # which that net does not have
+    assert "7 trials of cifar_26pct, sampler random, pruner halving. The search space:" in said.out
+    assert "lr 0.0001 to 0.1 log" in " ".join(said.out.split())
+    assert "dropout" not in said.out  # which that network does not have
     assert (
-        "A trial is 2 epochs of 43 pictures, each followed by 5 validation pictures: about"
-        in said.out
+        "A trial is 2 epochs of 43 images, each followed by 5 validation images: about" in said.out
     )
     assert "Nothing was trained or written" in said.out
     assert not Path("runs").exists()
 
 
-def test_a_search_from_the_command_line(alexnet, pictures):
+def test_command_line(alexnet, images):
     words = [f"--{name.replace('_', '-')}" for name in SMALL]
     flags = [each for pair in zip(words, SMALL.values(), strict=True) for each in pair]
-    said = alexnet("search", pictures, "--trials", 2, "--vary", *VARY, *flags, "--pruner", "none")
+    said = alexnet("search", images, "--trials", 2, "--vary", *VARY, *flags, "--pruner", "none")
     assert said.code == 0, said.err
     assert said.err.count("val error") == 2
     assert "best so far" in said.err
-    assert "validation error at best" in said.out
+    assert "lowest validation error" in said.out
     (folder,) = Path("runs").iterdir()
     assert folder.name.endswith("day and night-mlp-search")
-    said = alexnet("search", pictures, "--trials", 3, "--vary", *VARY, *flags, "--pruner", "none")
+    said = alexnet("search", images, "--trials", 3, "--vary", *VARY, *flags, "--pruner", "none")
     assert "of 3 trials (3 complete)" in said.out
-    assert len(list(Path("runs").iterdir())) == 1  # found again, and gone on with
+    assert len(list(Path("runs").iterdir())) == 1  # found again, and continued
 
 
-def test_diverged_trials_are_told_and_the_rest_goes_on(alexnet, pictures):
+def test_diverged_trials(alexnet, images):
     report = search(
-        *(pictures,), run="wild", trials=4, vary=["lr=1e-4..1e9:log"], sampler="grid", **SMALL
+        *(images,), run_dir="wild", trials=4, vary=["lr=1e-4..1e9:log"], sampler="grid", **SMALL
     )
     failed = [each for each in report.trials if each.state == "failed"]
     assert failed
@@ -183,105 +183,132 @@ def test_diverged_trials_are_told_and_the_rest_goes_on(alexnet, pictures):
     [
         ({"vary": ("lrr=1..2",)}, RecipeError, 'no field "lrr"'),
         ({"vary": ("lr=1..0.1",)}, RecipeError, "leaves nothing between"),
-        ({"vary": ("dropout",)}, RecipeError, "mlp has no layer that drops units"),
+        ({"vary": ("dropout",)}, RecipeError, "mlp has no dropout layer"),
         ({"vary": ("lr",), "lr": 0.1}, RecipeError, "take --lr away"),
-        ({"vary": ("lr",), "space": "space.json"}, RecipeError, "said twice"),
+        ({"vary": ("lr",), "space": "space.json"}, RecipeError, "given twice"),
         ({"space": "space.json"}, RecipeError, "Could not read space.json"),
         ({"trials": 0}, RecipeError, "trials must be at least 1; got 0"),
         ({"workers": 0}, RecipeError, "workers must be at least 1; got 0"),
         ({"minutes": 0.0}, RecipeError, "minutes above 0; got 0 and 0.0"),
         ({"retrain": -1}, RecipeError, "retrain must be at least 0"),
-        ({"val_fraction": 0.0}, RecipeError, "there are no validation pictures"),
+        ({"val_fraction": 0.0}, RecipeError, "there are no validation images"),
         ({"lr": "auto"}, RecipeError, "lr must be a number; got 'auto'"),
-        ({"storage": "mysql://host/db"}, RecipeError, "is no PostgreSQL address"),
+        ({"storage": "mysql://host/db"}, RecipeError, "is no PostgreSQL URL"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_first_trial(pictures, changes, error, sentence):
-    asked = {"trials": 2, "run": "refused", "cache": "none", **SMALL, **changes}
+def test_invalid_arguments_raise_before_the_first_trial(images, changes, error, sentence):
+    arguments = {"trials": 2, "run_dir": "refused", "cache": "none", **SMALL, **changes}
     with pytest.raises(error, match=sentence):
-        search(pictures, **asked)
+        search(images, **arguments)
     assert not Path("refused/trials").exists()
 
 
-def test_pictures_that_are_not_there(alexnet):
+def test_missing_images(alexnet):
     with pytest.raises(SourceError, match="nowhere"):
         search("nowhere", trials=1)
 
 
-def test_another_study_in_the_folder_is_refused(whole, pictures):
+def test_another_study_in_the_folder_raises(whole, images):
     with pytest.raises(RunError, match="sampler: random then, grid now"):
-        search(pictures, run=whole.folder, trials=6, vary=VARY, sampler="grid", **SMALL)
+        search(images, run_dir=whole.folder, trials=6, vary=VARY, sampler="grid", **SMALL)
 
 
-def test_python_keeps_the_verb_though_a_room_has_its_name():
+def test_the_verb_is_not_hidden_by_the_package_of_studies():
     import alexnet.studies  # noqa: F401
 
     assert callable(__import__("alexnet").search)
 
 
-def command(pictures: Path, *words: object) -> list[str]:
-    flags = [
-        str(each)
-        for name, value in SMALL.items()
-        for each in (f"--{name.replace('_', '-')}", value)
-    ]
-    code = "import sys; from alexnet.cli.main import main; sys.exit(main())"
-    asked = ["search", str(pictures), "--run", "study", "--vary", *VARY, "--pruner", "none"]
-    return [sys.executable, "-c", code, *asked, *map(str, words), *flags]
+@pytest.fixture
+def start(images):
+    """Return a function that starts `alexnet search` as a process group of its own."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*words: object) -> subprocess.Popen[str]:
+        flags = [
+            str(each)
+            for name, value in SMALL.items()
+            for each in (f"--{name.replace('_', '-')}", value)
+        ]
+        code = "import sys; from alexnet.cli.main import main; sys.exit(main())"
+        arguments = ["search", str(images), "--run-dir", "study", "--vary", *VARY]
+        arguments += ["--pruner", "none", *map(str, words), *flags]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
-def states() -> list[str]:
-    lines = Path("study/report/trials.csv").read_text().splitlines()
-    return [row["state"] for row in csv.DictReader(lines)]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
-def test_two_workers_one_of_them_killed_and_then_the_whole_study(pictures):
-    """SIGKILL for a worker: another takes its place. SIGKILL for all: the same call goes on."""
-    asked = command(pictures, "--workers", 2, "--trials", 12)
-    whole = subprocess.Popen(asked, stderr=subprocess.PIPE, start_new_session=True)
-    until = time.monotonic() + 400
-    workers: list[int] = []
-    while len(workers) < 2 and time.monotonic() < until:
-        time.sleep(0.05)
-        locks = Path("study/study.workers").glob("*-*-*.lock")
-        workers = [int(path.name.split("-")[-2]) for path in locks]
-    os.kill(workers[0], signal.SIGKILL)
-    while not Path("study/trials/0003").exists() and time.monotonic() < until:
+def wait_until(condition) -> None:
+    until = time.monotonic() + 200
+    while not condition() and time.monotonic() < until:
         time.sleep(0.02)
-    os.killpg(whole.pid, signal.SIGKILL)
-    whole.communicate()
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    assert states() == ["complete"] * 12
-    assert "validation error at best" in done.stdout
+    assert condition()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_ctrl_c_reaches_every_process_and_the_workers_stop_in_good_order(pictures):
-    asked = command(pictures, "--workers", 2, "--trials", 200)
-    whole = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    until = time.monotonic() + 400
-    while not Path("study/trials/0002").exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    os.killpg(whole.pid, signal.SIGINT)
-    _, said = whole.communicate(timeout=300)
-    assert whole.returncode == 3, said
-    assert "Stopped by Ctrl-C." in said
+def worker_pids() -> list[int]:
+    locks = Path("study/study.workers").glob("*-*-*.lock")
+    return [int(path.name.split("-")[-2]) for path in locks]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and SIGKILL are POSIX's")
+def test_a_killed_worker_is_replaced_and_an_interrupted_study_is_continued(start):
+    """SIGKILL for a worker: another takes its place. Ctrl-C for all: the same call continues."""
+    process = start("--workers", 2, "--trials", 5)
+    wait_until(lambda: len(worker_pids()) == 2 or process.poll() is not None)
+    os.kill(worker_pids()[0], signal.SIGKILL)
+    # The requeued trial has a new number, and the folder of the old one.
+    wait_until(lambda: Path("study/trials/0003").exists() or process.poll() is not None)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=300)
     logs = [path.read_text() for path in Path("study/study.workers").glob("worker-*.log")]
     assert len(logs) == 2
-    assert all("Stopped by SIGTERM" in each and "Traceback" not in each for each in logs)
+    assert not any("Traceback" in log for log in logs)
+    assert "A worker died (-9); another takes its place." in stderr
+    if process.returncode == 3:  # else the trials were over before the signal
+        assert "Stopped by Ctrl-C." in stderr
+        assert any("Stopped by SIGTERM" in log for log in logs)
+        process = start("--workers", 1, "--trials", 5)
+        stdout, stderr = process.communicate(timeout=300)
+        assert "lowest validation error" in stdout
+    assert process.returncode == 0, stderr
+    lines = Path("study/report/trials.csv").read_text().splitlines()
+    assert [row["state"] for row in csv.DictReader(lines)] == ["complete"] * 5
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_a_study_that_is_asked_to_stop_saves_itself_and_says_so(pictures):
-    asked = command(pictures, "--trials", 200)
-    whole = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 400
-    while not Path("study/trials/0001").exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    whole.send_signal(signal.SIGTERM)
-    _, said = whole.communicate(timeout=300)
-    assert whole.returncode == 3, said
-    assert "of 200 trials have ended. The same command continues the study." in said
+def test_a_study_that_is_asked_to_stop_is_reported(images, monkeypatch):
+    """In this process: the request comes with the second trial."""
+    update, signals = TrialLog.update, [signal.SIGTERM]
+
+    def stop_after_one(self) -> None:
+        update(self)
+        if self.finished == 1 and signals:
+            signal.raise_signal(signals.pop())
+
+    monkeypatch.setattr(TrialLog, "update", stop_after_one)
+    with pytest.raises(Interrupted, match="1 of 200 trials have ended. The same command") as error:
+        search(images, run_dir="study", trials=200, vary=VARY, pruner="none", **SMALL)
+    assert "Stopped by SIGTERM." in str(error.value)
     assert Path("study/report/index.html").exists()
+
+
+def test_other_workers_finish_the_trials_of_a_killed_study(images, start):
+    """SIGKILL for every process of a study: the same call goes on."""
+    process = start("--trials", 3)
+    wait_until(Path("study/trials/0001").exists)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    report = search(images, run_dir="study", trials=3, vary=VARY, pruner="none", **SMALL)
+    assert [trial.state for trial in report.trials] == ["complete"] * 3

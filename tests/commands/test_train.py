@@ -8,13 +8,13 @@ import pytest
 from alexnet import evaluate, load_weights
 
 SETTINGS = shlex.split(
-    "--cache none --precision fp32 --threads 1 --model mlp --image-px 16 --crop-px 16 --batch 4 "
-    "--activation relu --lr 0.01 --schedule constant --val-fraction 0.25 --epochs"
+    "--cache none --precision fp32 --threads 1 --model mlp --image-px 16 --crop-px 16 "
+    "--batch-size 4 --activation relu --lr 0.01 --schedule constant --val-fraction 0.25 --epochs"
 )
 
 
 def test_the_same_call_again_says_that_the_run_is_finished(alexnet, trained):
-    said = alexnet("train", trained.pictures, "--run", trained.run, *SETTINGS, 2, "--json")
+    said = alexnet("train", trained.images, "--run-dir", trained.run, *SETTINGS, 2, "--json")
     report = json.loads(said.out)
     assert said.code == 0
     assert (report["already_finished"], report["epochs"], report["split"]) == (True, 2, "val")
@@ -23,7 +23,7 @@ def test_the_same_call_again_says_that_the_run_is_finished(alexnet, trained):
 
 
 def test_a_run_of_other_settings_is_not_continued(alexnet, trained):
-    said = alexnet("train", trained.pictures, "--run", trained.run, *SETTINGS, 3)
+    said = alexnet("train", trained.images, "--run-dir", trained.run, *SETTINGS, 3)
     assert (said.code, said.out) == (2, "")
     assert "holds another run. It differs in epochs: 2 then, 3 now." in said.err
 
@@ -34,14 +34,14 @@ def test_a_run_of_other_settings_is_not_continued(alexnet, trained):
         (["--recipe", "papr"], 'There is no recipe "papr". Did you mean "paper"?'),
         (["--model", "alexnte"], 'There is no model "alexnte". Did you mean "alexnet"'),
         (["--lr", "-1"], "lr must be a number above 0; got -1.0."),
-        (["--cuts", "9", "8"], "cuts must be rising epochs; got (9, 8)."),
+        (["--milestones", "9", "8"], "milestones must be rising epochs; got (9, 8)."),
         (["--layer-lr", "conv1"], "layer_lr holds 'conv1', which is not LAYER=NUMBER"),
         (["--threads", "0"], "threads must be at least 1; got 0."),
         (["--unreadable", "fail", "--quarantine", "q"], "nothing goes to a quarantine."),
     ],
 )
 def test_settings_that_cannot_work_are_sentences(alexnet, trained, words, sentence, tmp_path):
-    said = alexnet("train", trained.pictures, "--run", tmp_path / "run", *words)
+    said = alexnet("train", trained.images, "--run-dir", tmp_path / "run", *words)
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[-1].startswith("error: ")
     assert sentence in said.err
@@ -49,15 +49,26 @@ def test_settings_that_cannot_work_are_sentences(alexnet, trained, words, senten
 
 
 def test_a_source_that_is_not_there_is_a_sentence(alexnet, trained, tmp_path):
-    said = alexnet("train", trained.pictures.with_name("photo"), "--run", tmp_path / "run")
+    said = alexnet("train", trained.images.with_name("photo"), "--run-dir", tmp_path / "run")
     assert said.code == 2
     assert 'photo. Did you mean "photos"?' in said.err
 
 
-def test_finetuning_keeps_what_is_known(alexnet, trained, tmp_path):
-    words = ("--lr-old", 0, "--epochs", 1, "--batch", 4, "--cache", "none", "--threads", 1)
+def test_finetuning_keeps_preprocessing_and_frozen_layers(alexnet, trained, tmp_path):
+    words = (
+        "--backbone-lr",
+        0,
+        "--epochs",
+        1,
+        "--batch-size",
+        4,
+        "--cache",
+        "none",
+        "--threads",
+        1,
+    )
     run = tmp_path / "run"
-    said = alexnet("finetune", trained.run, trained.pictures, "--run", run, *words, "--json")
+    said = alexnet("finetune", trained.run, trained.images, "--run-dir", run, *words, "--json")
     assert said.code == 0, said.err
     before, after = load_weights(trained.run), load_weights(run)
     assert after.preprocessing.to_json() == before.preprocessing.to_json()
@@ -67,50 +78,52 @@ def test_finetuning_keeps_what_is_known(alexnet, trained, tmp_path):
 
 @pytest.fixture
 def padded(alexnet, trained, tmp_path):
-    """Weights whose preprocessing pads, on pictures that are not square."""
-    words = ["--run", tmp_path / "padded", *SETTINGS, 1, "--fit", "pad"]
-    assert alexnet("train", trained.pictures, *words).code == 0
+    """Weights whose preprocessing pads, on images that are not square."""
+    words = ["--run-dir", tmp_path / "padded", *SETTINGS, 1, "--resize-mode", "pad"]
+    assert alexnet("train", trained.images, *words).code == 0
     return tmp_path / "padded"
 
 
-FINE = ("--epochs", 1, "--batch", 4, "--cache", "none", "--threads", 1, "--precision", "fp32")
+FINE = ("--epochs", 1, "--batch-size", 4, "--cache", "none", "--threads", 1, "--precision", "fp32")
 
 
-def test_finetuning_sees_pictures_as_the_weights_do(alexnet, padded, trained, tmp_path):
+def test_finetuning_sees_images_as_the_weights_do(alexnet, padded, trained, tmp_path):
     run = tmp_path / "run"
-    said = alexnet("finetune", padded, trained.pictures, "--run", run, *FINE, "--json")
+    said = alexnet("finetune", padded, trained.images, "--run-dir", run, *FINE, "--json")
     assert said.code == 0, said.err
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     (epoch,) = [line for line in lines if line["event"] == "epoch"]
-    found = evaluate(run, trained.pictures)
+    found = evaluate(run, trained.images)
     assert (found.loss, found.top1) == (epoch["val_loss"], 1 - epoch["val_error"])
-    assert json.loads((run / "run.json").read_text())["recipe"]["fit"] == "pad"
-    assert load_weights(run).preprocessing.fit == "pad"
+    assert json.loads((run / "run.json").read_text())["recipe"]["resize_mode"] == "pad"
+    assert load_weights(run).preprocessing.resize_mode == "pad"
 
 
 def test_finetuning_from_other_weights_is_another_run(alexnet, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     other = tmp_path / "other"
     words = [*SETTINGS, 2, "--seed", 1]
-    assert alexnet("train", trained.pictures, "--run", other, *words).code == 0
+    assert alexnet("train", trained.images, "--run-dir", other, *words).code == 0
     first, second = (
-        json.loads(alexnet("finetune", start, trained.pictures, *FINE, "--json").out)
+        json.loads(alexnet("finetune", start, trained.images, *FINE, "--json").out)
         for start in (trained.run, other)
     )
-    assert first["run"] != second["run"]
+    assert first["run_dir"] != second["run_dir"]
     assert not second["already_finished"]
-    said = alexnet("finetune", other, trained.pictures, "--run", first["run"], *FINE)
+    said = alexnet("finetune", other, trained.images, "--run-dir", first["run_dir"], *FINE)
     assert said.code == 2
     assert "holds another run. It differs in start: " in said.err
 
 
 def test_what_comes_with_the_weights_cannot_be_chosen_again(alexnet, trained):
-    said = alexnet("finetune", trained.run, trained.pictures, "--fit", "pad")
+    said = alexnet("finetune", trained.run, trained.images, "--resize-mode", "pad")
     assert said.code == 2
-    assert said.err.startswith("error: fit cannot be chosen here: fine-tuning keeps the network")
+    assert said.err.startswith(
+        "error: resize_mode cannot be chosen here: fine-tuning keeps the network"
+    )
 
 
-def test_rates_of_finetuning_are_held_against_their_ranges(alexnet, trained):
-    said = alexnet("finetune", trained.run, trained.pictures, "--lr-new", 0)
+def test_rates_of_finetuning_have_ranges(alexnet, trained):
+    said = alexnet("finetune", trained.run, trained.images, "--head-lr", 0)
     assert said.code == 2
-    assert "lr_new must be above 0 and lr_old at least 0; got 0.0, 0.001." in said.err
+    assert "head_lr must be above 0 and backbone_lr at least 0; got 0.0, 0.001." in said.err

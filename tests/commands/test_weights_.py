@@ -1,4 +1,4 @@
-"""`alexnet weights`: the catalogue, and a download through the program itself."""
+"""`alexnet weights`: the catalog, and a download through the program itself."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from alexnet.weights import PUBLISHED
 from alexnet.weights.download import MIRROR
 
 
-def test_the_catalogue_says_what_each_is(alexnet):
+def test_the_catalog_says_what_each_is(alexnet):
     said = alexnet("weights", "--json")
-    shipped, found = json.loads(said.out)["weights"]
-    assert (shipped["name"], shipped["classes"]) == ("small-200", 200)
+    bundled, found = json.loads(said.out)["weights"]
+    assert (bundled["name"], bundled["classes"]) == ("small-200", 200)
     assert found["name"] == "torchvision-alexnet"
     assert found["source"] == "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
     assert (found["sha256"], found["classes"], found["crops"]) == ("7be5be79", 1000, 1)
@@ -30,7 +30,7 @@ def test_the_catalogue_says_what_each_is(alexnet):
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
-    """A mirror on this machine with one small file, which the catalogue knows."""
+    """A mirror on this machine with one small file, which the catalog knows."""
     content = b"weights" * 1000
     digest = hashlib.sha256(content).hexdigest()
     folder = tmp_path / "mirror"

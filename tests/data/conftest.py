@@ -1,4 +1,4 @@
-"""Sources and packs made in memory: a few small pictures, no files."""
+"""Sources and packs made in memory: a few small images, no files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexnet.data.packs.index import PackIndex, Paths
+from alexnet.data.packs.index import PackIndex
 from alexnet.data.packs.pack import Pack, PackHeader
 from alexnet.data.packs.shards import MemoryPixels, Shard, pixel_checksums
+from alexnet.data.sources.listing import Paths
 from alexnet.errors import SourceError
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
@@ -32,9 +33,9 @@ def png(seed: int, side: int = 12) -> bytes:
 
 
 class TinySource:
-    """What a packing needs of a source: `count` pictures of two classes, files as bytes."""
+    """What a packing needs of a source: `count` images of two classes, files as bytes."""
 
-    def __init__(self, count: int, where: str = "pictures") -> None:
+    def __init__(self, count: int, where: str = "images") -> None:
         self.where = Path(where)
         self.classes = ("ant", "bee")
         self.class_words: dict[str, str] = {"ant": "a small worker"}
@@ -66,7 +67,7 @@ class TinySource:
     def spoil(self, *indices: int) -> TinySource:
         """Make some files unreadable without changing their sizes."""
         for index in indices:
-            self.files[index] = b"no picture".ljust(self.sizes[index], b".")
+            self.files[index] = b"no image".ljust(self.sizes[index], b".")
         return self
 
 
@@ -102,8 +103,8 @@ def make_pack(pixels: NDArray[np.uint8], labels: NDArray[np.int64] | None = None
         classes=tuple(f"class {k}" for k in range(int(labels.max()) + 1)),
         class_words={},
         image_px=side,
-        fit="crop",
-        where=Path("pictures"),
+        resize_mode="crop",
+        where=Path("images"),
         signature="",
         stat_signature="",
         skipped=(),
@@ -163,4 +164,4 @@ def make_files(request, tmp_path, monkeypatch) -> Callable[[Mapping[str, bytes]]
 def make_folder(tmp_path) -> Callable[[Mapping[str, bytes]], Path]:
     """Write some files as a folder."""
     number = iter(range(100))
-    return lambda files: write_files(tmp_path / f"pictures {next(number)}", files, "folder")
+    return lambda files: write_files(tmp_path / f"images {next(number)}", files, "folder")

@@ -7,7 +7,15 @@ import contextlib
 import pytest
 import torch
 
-from alexnet.devices import Lane, accelerator_name, finish, free_bytes, mark, pinned, reach
+from alexnet.devices import (
+    SideStream,
+    accelerator_name,
+    empty_pinned,
+    free_bytes,
+    record_event,
+    synchronize,
+    wait_event,
+)
 from alexnet.devices import cuda as accelerator
 
 
@@ -86,20 +94,20 @@ def card(monkeypatch):
     return found
 
 
-def test_a_card_is_named_and_its_free_memory_told(card):
+def test_gpu_name_and_free_memory(card):
     assert accelerator_name() == "a card"
     assert free_bytes("cuda") == 30
-    finish("cuda")
+    synchronize("cuda")
     assert card.said == ["synchronize"]
 
 
-def test_what_the_lane_made_is_waited_for_by_the_device_alone_and_its_memory_kept(card):
-    lane = Lane("cuda")
-    with lane.beside():
+def test_side_stream_tensors_are_waited_for_on_the_device_and_recorded(card):
+    lane = SideStream("cuda")
+    with lane.context():
         assert card.current == "lane 1"
-        made = mark("cuda")
+        made = record_event("cuda")
     assert card.current == "training"
-    lane.hand_over(made, [Made(card), Made(card)])
+    lane.make_available(made, [Made(card), Made(card)])
     assert card.said == [
         "training waits for a mark on lane 1",
         "memory is kept for training",
@@ -107,45 +115,45 @@ def test_what_the_lane_made_is_waited_for_by_the_device_alone_and_its_memory_kep
     ]
 
 
-def test_a_lane_stays_the_same_so_that_its_memory_is_used_again(card):
-    lane = Lane("cuda")
+def test_side_stream_is_created_once(card):
+    lane = SideStream("cuda")
     for _ in range(3):
-        with lane.beside():
+        with lane.context():
             pass
     assert card.streams == 1
 
 
-def test_only_reaching_a_mark_holds_up_the_thread(card):
-    found = mark("cuda")
+def test_only_waiting_for_an_event_blocks_the_thread(card):
+    found = record_event("cuda")
     assert card.said == []
-    reach(found)
+    wait_event(found)
     assert card.said == ["the thread waits for a mark on training"]
 
 
-def test_a_processor_has_an_answer_to_everything(monkeypatch):
+def test_every_function_works_on_a_processor(monkeypatch):
     monkeypatch.setattr(accelerator, "_cuda", lambda: pytest.fail("no processor is asked there"))
-    lane = Lane("cpu")
-    with lane.beside():
-        made = mark("cpu")
-    lane.hand_over(made, [torch.zeros(1)])
-    reach(made)
-    finish("cpu")
+    lane = SideStream("cpu")
+    with lane.context():
+        made = record_event("cpu")
+    lane.make_available(made, [torch.zeros(1)])
+    wait_event(made)
+    synchronize("cpu")
     assert free_bytes("cpu") == 0
-    memory = pinned((2, 3), torch.uint8, "cpu")
+    memory = empty_pinned((2, 3), torch.uint8, "cpu")
     assert (tuple(memory.shape), memory.dtype) == ((2, 3), torch.uint8)
 
 
 @pytest.mark.gpu
-def test_the_card_of_this_machine_does_it_all():
+def test_every_function_works_on_the_gpu():
     assert accelerator_name()
     assert free_bytes("cuda") > 0
-    lane, memory = Lane("cuda"), pinned((1 << 20,), torch.uint8, "cuda")
+    lane, memory = SideStream("cuda"), empty_pinned((1 << 20,), torch.uint8, "cuda")
     assert memory.is_pinned()
     memory.fill_(7)
-    with lane.beside():
+    with lane.context():
         there = memory.to("cuda", non_blocking=True)
-        made = mark("cuda")
-    lane.hand_over(made, [there])
+        made = record_event("cuda")
+    lane.make_available(made, [there])
     assert int(there.long().sum()) == 7 << 20
-    reach(mark("cuda"))
-    finish("cuda")
+    wait_event(record_event("cuda"))
+    synchronize("cuda")

@@ -8,8 +8,7 @@ import os
 import pytest
 import torch
 
-from alexnet import devices
-from alexnet.devices import choose_device, cores, peak_memory_mb, processor
+from alexnet.devices import choose_device, cores, machine, peak_memory_mb, processor
 from alexnet.errors import RecipeError
 
 
@@ -22,23 +21,23 @@ def own_cache(tmp_path, monkeypatch):
     torch.set_num_threads(before)
 
 
-def test_the_faster_precision_is_chosen_and_both_speeds_are_said(monkeypatch):
+def test_faster_precision_is_chosen_with_both_speeds_as_reason(monkeypatch):
     for speeds, chosen in (
         ({"fp32": 100.0, "bf16": 300.0}, "bf16"),
         ({"fp32": 100.0, "bf16": 110.0}, "fp32"),  # too little to pay for the rounding
         ({"fp32": 213.0, "bf16": 143.0}, "fp32"),  # a processor's flag is no proof
     ):
-        monkeypatch.setattr(devices, "_speeds", lambda kind, speeds=speeds: speeds)
-        monkeypatch.setattr(devices, "processor", lambda chosen=str(speeds): chosen)
+        monkeypatch.setattr(machine, "_speeds", lambda kind, speeds=speeds: speeds)
+        monkeypatch.setattr(machine, "processor", lambda chosen=str(speeds): chosen)
         found = choose_device(threads=1)
         assert found.precision == chosen
         assert f"{speeds['fp32']:.0f} GFLOP/s in fp32, {speeds['bf16']:.0f} in bf16" in found.reason
 
 
-def test_a_measurement_is_made_once_and_survives_damage(own_cache, monkeypatch):
+def test_measurement_is_cached_and_a_damaged_cache_is_replaced(own_cache, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        devices, "_speeds", lambda kind: calls.append(kind) or {"fp32": 1.0, "bf16": 2.0}
+        machine, "_speeds", lambda kind: calls.append(kind) or {"fp32": 1.0, "bf16": 2.0}
     )
     assert [choose_device(threads=1).precision for _ in range(3)] == ["bf16"] * 3
     assert len(calls) == 1
@@ -49,8 +48,8 @@ def test_a_measurement_is_made_once_and_survives_damage(own_cache, monkeypatch):
     assert len(calls) == 2
 
 
-def test_a_real_measurement_leaves_the_random_stream_alone(monkeypatch):
-    monkeypatch.setattr(devices, "_MEASURING_S", 0.02)
+def test_measurement_leaves_the_global_generator_alone(monkeypatch):
+    monkeypatch.setattr(machine, "_MEASURING_S", 0.02)
     torch.manual_seed(1)
     wanted = torch.rand(3)
     torch.manual_seed(1)
@@ -69,7 +68,7 @@ def test_threads_are_those_asked_for_else_every_core(monkeypatch):
     assert choose_device("fp32").threads == cores() == len(os.sched_getaffinity(0))
 
 
-def test_what_cannot_be_is_a_sentence():
+def test_invalid_threads_and_precision_raise():
     with pytest.raises(RecipeError, match="threads must be at least 1; got 0"):
         choose_device("fp32", threads=0)
     with pytest.raises(RecipeError, match='precision must be "auto", "fp32" or "bf16"; got "fp8"'):
@@ -86,11 +85,11 @@ def test_bf16_is_for_products_and_parameters_stay_fp32():
 
 
 @pytest.mark.parametrize("able", [True, False])
-def test_bf16_without_instructions_for_it_is_said_to_be_slow(monkeypatch, able):
-    monkeypatch.setattr(devices, "multiplies_bf16", lambda: able)
-    reason = devices.choose_device("bf16").reason
+def test_bf16_without_instructions_is_reported_as_slow(monkeypatch, able):
+    monkeypatch.setattr(machine, "supports_bf16", lambda: able)
+    reason = choose_device("bf16").reason
     assert ("no instructions for bf16" in reason) is not able
-    assert "no instructions" not in devices.choose_device("fp32").reason
+    assert "no instructions" not in choose_device("fp32").reason
 
 
 def test_on_a_gpu_fp32_is_fp32_and_sums_are_made_in_a_fixed_order(monkeypatch):
@@ -116,16 +115,16 @@ def test_networks_are_placed_channels_last():
     assert weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_machine_and_memory_are_told():
+def test_processor_name_and_peak_memory():
     assert processor()
     assert (peak_memory_mb() or 0) > 10
 
 
-def test_waiting_threads_give_their_core_away_unless_the_user_says_otherwise(monkeypatch):
+def test_waiting_threads_yield_unless_the_environment_says_otherwise(monkeypatch):
     monkeypatch.setattr(os, "environ", {})
-    devices.share_cores()
+    machine.share_cores()
     assert os.environ == {"GOMP_SPINCOUNT": "3000"}
     for said in ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}):
         monkeypatch.setattr(os, "environ", dict(said))
-        devices.share_cores()
+        machine.share_cores()
         assert os.environ == said

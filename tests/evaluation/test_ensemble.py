@@ -1,4 +1,4 @@
-"""Ensembles: each network by its own rule, classes by their names, the mean of what they say."""
+"""Ensembles: each network by its own preprocessing, classes by their names, mean probabilities."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 from alexnet.data import open_source
 from alexnet.errors import WeightsError
-from alexnet.evaluation import answers, load_ensemble
+from alexnet.evaluation import load_ensemble, predict_batches
 from alexnet.weights import load_weights
 
 CLASSES = ("ant", "bee", "crab")
 
 
 def by_hand(path, source) -> dict[str, np.ndarray]:
-    """What one weights file says of each readable picture, class by class: nothing shared."""
+    """Class probabilities of each readable image by one weights file, with no code shared."""
     weights = load_weights(path)
     network = weights.network().double()
     rule = weights.preprocessing
@@ -28,43 +28,47 @@ def by_hand(path, source) -> dict[str, np.ndarray]:
         stored = rule.read(source.read(index), name).astype(np.float64)
         start = (rule.image_px - rule.crop_px) // 2
         part = slice(start, start + rule.crop_px)
-        crop = (stored - rule.mean)[part, part] / rule.scale
+        crop = (stored - rule.mean)[part, part] / rule.std
         with torch.no_grad():
             logits = network(torch.from_numpy(crop).permute(2, 0, 1)[None])[0].numpy()
         rows.append(np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum())
     return dict(zip(weights.classes, np.array(rows).T, strict=True))
 
 
-def asked(ensemble, source) -> np.ndarray:
-    stream = answers(ensemble.members, source, np.arange(len(source)), batch=4)
+def predict(ensemble, source) -> np.ndarray:
+    stream = predict_batches(ensemble.members, source, np.arange(len(source)), batch_size=4)
     return np.concatenate([part.probabilities for part in stream])
 
 
-def test_one_network_answers_as_it_does_by_hand(saved, pictures):
+def test_one_network_predicts_as_computed_by_hand(saved, images):
     path = saved("a")
-    source = open_source(pictures)
-    found = asked(load_ensemble([path]), source)
+    source = open_source(images)
+    found = predict(load_ensemble([path]), source)
     wanted = by_hand(path, source)
     assert found.shape == (14, 3)
     np.testing.assert_allclose(found, np.stack([wanted[c] for c in CLASSES], 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(CLASSES)])
-def test_classes_are_put_into_the_first_ones_order(saved, pictures, order):
+def test_classes_are_put_into_the_first_ones_order(saved, images, order):
     paths = [saved("a"), saved("b", order, seed=1)]
-    source = open_source(pictures)
+    source = open_source(images)
     ensemble = load_ensemble(paths)
     assert ensemble.classes == CLASSES
-    found = asked(ensemble, source)
+    found = predict(ensemble, source)
     one, other = (by_hand(path, source) for path in paths)
     for k, name in enumerate(CLASSES):
         np.testing.assert_allclose(found[:, k], (one[name] + other[name]) / 2, atol=1e-5)
 
 
-def test_each_network_sees_the_picture_by_its_own_rule(saved, pictures):
-    paths = [saved("a"), saved("b", seed=1, fit="pad"), saved("c", seed=2, fit="squash")]
-    source = open_source(pictures)
-    found = asked(load_ensemble(paths), source)
+def test_each_network_has_its_own_preprocessing(saved, images):
+    paths = [
+        saved("a"),
+        saved("b", seed=1, resize_mode="pad"),
+        saved("c", seed=2, resize_mode="squash"),
+    ]
+    source = open_source(images)
+    found = predict(load_ensemble(paths), source)
     wanted = [by_hand(path, source) for path in paths]
     for k, name in enumerate(CLASSES):
         mean = sum(each[name] for each in wanted) / 3
@@ -84,7 +88,7 @@ def test_the_first_weights_words_hold(saved):
 
 
 @pytest.mark.parametrize("classes", [("ant", "bee"), ("ant", "bee", "cow"), (*CLASSES, "dog")])
-def test_weights_of_other_classes_are_refused_by_name(saved, classes):
+def test_weights_of_other_classes_are_an_error_that_names_one(saved, classes):
     first, second = saved("first"), saved("second", classes)
     other = min(set(classes) ^ set(CLASSES))
     sentence = (

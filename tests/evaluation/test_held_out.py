@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alexnet.errors import RunError, SourceError
-from alexnet.evaluation.held_out import held_out_pictures
+from alexnet.evaluation.held_out import held_out_images
 
 PATHS = ["ant/1.png", "ant/2.png", "bee/=1.png", "bee/2.png"]
 
@@ -24,7 +24,7 @@ def source(*splits: str, paths=PATHS):
 
 @pytest.fixture
 def run(tmp_path):
-    """Make run folders that put the four pictures into splits: `run("a", "train", "val", ...)`."""
+    """Make run folders that put the four images into splits: `run("a", "train", "val", ...)`."""
 
     def make(name: str, *splits: str):
         folder = tmp_path / name
@@ -39,11 +39,11 @@ def run(tmp_path):
 
 
 def chosen(*arguments, **more):
-    name, indices = held_out_pictures(*arguments, where="photos", **more)
+    name, indices = held_out_images(*arguments, where="photos", **more)
     return name, indices.tolist()
 
 
-def test_what_the_source_holds_out_comes_first(run):
+def test_held_out_images_of_the_source_come_first(run):
     runs = [run("a", "val", "train", "train", "train")]
     assert chosen(source("train", "val", "test", "train"), None, runs) == ("test", [2])
     assert chosen(source("train", "val", "train", "train"), None, runs) == ("val", [1])
@@ -61,7 +61,7 @@ def test_a_test_of_the_run_is_taken_before_its_val(run):
     assert chosen(source(), None, [run("a", "train", "val", "test", "train")])[1] == [2]
 
 
-def test_a_picture_that_changed_its_class_is_another(run):
+def test_an_image_that_changed_its_class_is_another(run):
     folder = run("a", "train", "val", "val", "train")
     (folder / "run.json").write_text('{"source": "photos"}')
     moved = [path.replace("bee/=", "ant/=") for path in PATHS]
@@ -69,12 +69,12 @@ def test_a_picture_that_changed_its_class_is_another(run):
 
 
 @pytest.mark.parametrize("paths", [PATHS[:3], [*PATHS, "bee/3.png"]])
-def test_pictures_of_the_same_names_elsewhere_are_not_those_of_the_run(run, caplog, paths):
+def test_images_of_the_same_names_elsewhere_are_not_those_of_the_run(run, caplog, paths):
     folder = run("a", "train", "val", "val", "train")
     (folder / "run.json").write_text('{"source": "holiday"}')
     with caplog.at_level(logging.WARNING):
         assert chosen(source(paths=paths), None, [folder]) == ("all", [*range(len(paths))])
-    assert "are called as some that the weights were trained on, in another place" in caplog.text
+    assert "have the names of training images, in another place" in caplog.text
     (folder / "run.json").write_text('{"source": "./photos/"}')
     assert chosen(source(paths=paths), None, [folder])[1] == [1, 2]
 
@@ -93,20 +93,20 @@ def test_what_any_run_trained_on_is_not_held_out(run):
     assert (name, indices) == (f"held out by {first}, {second}", [1])
 
 
-def test_else_all_and_training_pictures_are_warned_of(run, tmp_path, caplog):
+def test_else_all_with_a_warning_about_training_images(run, tmp_path, caplog):
     assert chosen(source(), None, [tmp_path / "loose.safetensors"]) == ("all", [0, 1, 2, 3])
     assert not caplog.records
     first = run("a", "train", "train", "val", "val")
     second = run("b", "val", "val", "train", "train")
     with caplog.at_level(logging.WARNING):
         assert chosen(source(), None, [first, second]) == ("all", [0, 1, 2, 3])
-    assert caplog.messages == ["The weights were trained on 4 of these pictures."]
+    assert caplog.messages == ["The weights were trained on 4 of these images."]
 
 
 def test_a_split_that_is_named_is_taken(run):
     folder = run("a", "train", "val", "val", "train")
     assert chosen(source(), "all", [folder]) == ("all", [0, 1, 2, 3])
-    with pytest.raises(SourceError, match='photos has no pictures in the split "val"; it has no'):
+    with pytest.raises(SourceError, match='photos has no images in the split "val"; it has no'):
         chosen(source(), "val", [folder])
 
 

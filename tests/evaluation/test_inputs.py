@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from alexnet.errors import SourceError
-from alexnet.evaluation.inputs import NamedPictures
+from alexnet.evaluation.inputs import NamedImages
 
 FILES = {
     "cat/10.png": b"ten",
@@ -33,22 +33,22 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def contents(pictures: NamedPictures) -> list[tuple[str, bytes]]:
-    return [(path, pictures.read(i)) for i, path in enumerate(pictures.paths)]
+def contents(images: NamedImages) -> list[tuple[str, bytes]]:
+    return [(path, images.read(i)) for i, path in enumerate(images.paths)]
 
 
 def test_files_are_taken_as_they_are_named(folder):
     names = ["photos/cat/10.png", "photos/notes.txt", "photos/cat/.hidden.png", "photos/bird.jpg"]
-    found = NamedPictures(names)
+    found = NamedImages(names)
     assert found.paths == names
     assert [data for _, data in contents(found)] == [b"ten", b"words", b"hidden", b"bird"]
     assert found.indices.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["photos", "photos/", "./photos"])
-def test_a_folder_is_gone_through_in_the_order_of_people(folder, name):
+def test_a_folder_is_scanned_in_natural_order(folder, name):
     above = name.rstrip("/")
-    assert contents(NamedPictures([name])) == [(f"{above}/{n}", data) for n, data in IN_ORDER]
+    assert contents(NamedImages([name])) == [(f"{above}/{n}", data) for n, data in IN_ORDER]
 
 
 def write_zip(path, files):
@@ -69,29 +69,29 @@ def write_tar(path, files, mode="w"):
 def test_an_archive_is_known_by_its_content(folder, kind, monkeypatch):
     monkeypatch.setenv("ALEXNET_CACHE", str(folder / "cache"))
     if kind == "zip":
-        write_zip("pictures", FILES)
+        write_zip("images", FILES)
     else:
-        write_tar("pictures", FILES, "w:gz" if kind == "tar.gz" else "w")
-    assert contents(NamedPictures(["pictures"])) == [(f"pictures/{n}", d) for n, d in IN_ORDER]
+        write_tar("images", FILES, "w:gz" if kind == "tar.gz" else "w")
+    assert contents(NamedImages(["images"])) == [(f"images/{n}", d) for n, d in IN_ORDER]
 
 
 def test_what_is_missing_is_a_row_and_the_rest_go_on(folder):
     (folder / "empty").mkdir()
-    found = NamedPictures(["photos/dog.png", "empty", "photos/bird.jpg"])
+    found = NamedImages(["photos/dog.png", "empty", "photos/bird.jpg"])
     assert found.paths == ["photos/dog.png", "empty", "photos/bird.jpg"]
     with pytest.raises(SourceError, match=r"photos/dog\.png cannot be read: there is no such file"):
         found.read(0)
-    with pytest.raises(SourceError, match="empty cannot be read: it holds no pictures"):
+    with pytest.raises(SourceError, match="empty cannot be read: it holds no images"):
         found.read(1)
     assert found.read(2) == b"bird"
 
 
 def test_a_damaged_archive_is_a_row_too(folder):
-    write_zip("pictures.zip", FILES)
-    whole = (folder / "pictures.zip").read_bytes()
-    (folder / "pictures.zip").write_bytes(whole[:-40])
-    found = NamedPictures(["pictures.zip", "photos/bird.jpg"])
-    with pytest.raises(SourceError, match=r"The archive pictures\.zip is damaged"):
+    write_zip("images.zip", FILES)
+    whole = (folder / "images.zip").read_bytes()
+    (folder / "images.zip").write_bytes(whole[:-40])
+    found = NamedImages(["images.zip", "photos/bird.jpg"])
+    with pytest.raises(SourceError, match=r"The archive images\.zip is damaged"):
         found.read(0)
     assert found.read(1) == b"bird"
 
@@ -100,23 +100,23 @@ def test_standard_input_is_read_once(folder, monkeypatch):
     class Pipe(io.BytesIO):
         buffer = property(lambda self: self)
 
-    monkeypatch.setattr(sys, "stdin", Pipe(b"a picture"))
-    found = NamedPictures(["-", "photos/bird.jpg", "-"])
+    monkeypatch.setattr(sys, "stdin", Pipe(b"an image"))
+    found = NamedImages(["-", "photos/bird.jpg", "-"])
     assert contents(found) == [
-        ("-", b"a picture"),
+        ("-", b"an image"),
         ("photos/bird.jpg", b"bird"),
-        ("-", b"a picture"),
+        ("-", b"an image"),
     ]
 
 
-def test_nobody_types_a_picture(monkeypatch):
+def test_a_terminal_as_standard_input_is_an_error(monkeypatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    with pytest.raises(SourceError, match="standard input is a keyboard; pipe a picture in"):
-        NamedPictures(["-"]).read(0)
+    with pytest.raises(SourceError, match="standard input is a keyboard; pipe an image in"):
+        NamedImages(["-"]).read(0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode there")
 def test_names_that_are_no_text(folder):
     name = os.fsdecode(b"photos/caf\xe9.png")
     (folder / name).write_bytes(b"coffee")
-    assert (name, b"coffee") in contents(NamedPictures(["photos"]))
+    assert (name, b"coffee") in contents(NamedImages(["photos"]))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet.images import fitted, read_picture
-from alexnet.images.decoding import decode_as_stored
+from alexnet.images import read_image, resize_to_square
+from alexnet.images.decoding import decode_unoriented
 
 RNG = np.random.default_rng(0)
 
@@ -22,8 +22,8 @@ def smooth(height: int, width: int) -> np.ndarray:
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def by_pillow(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+def by_pillow(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized)
 
 
@@ -33,46 +33,46 @@ def close(one: np.ndarray, other: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("shape", [(90, 60), (60, 90), (37, 41), (300, 20), (16, 16)])
 def test_crop_keeps_the_central_square(shape):
-    picture = smooth(*shape)
+    image = smooth(*shape)
     edge = min(shape)
     top, left = (shape[0] - edge) // 2, (shape[1] - edge) // 2
-    square = picture[top : top + edge, left : left + edge]
-    assert close(fitted(picture, 32, "crop"), by_pillow(square, 32, 32))
+    square = image[top : top + edge, left : left + edge]
+    assert close(resize_to_square(image, 32, "crop"), by_pillow(square, 32, 32))
 
 
 @pytest.mark.parametrize("shape", [(90, 60), (7, 200), (16, 16)])
 def test_squash_keeps_everything_and_changes_proportions(shape):
-    picture = smooth(*shape)
-    assert close(fitted(picture, 32, "squash"), by_pillow(picture, 32, 32))
+    image = smooth(*shape)
+    assert close(resize_to_square(image, 32, "squash"), by_pillow(image, 32, 32))
 
 
 @pytest.mark.parametrize(
     ("shape", "inner"), [((90, 60), (32, 21)), ((60, 90), (21, 32)), ((3, 300), (1, 32))]
 )
-def test_pad_keeps_the_whole_picture_between_grey_bars(shape, inner):
-    picture = smooth(*shape)
-    found = fitted(picture, 32, "pad")
+def test_pad_keeps_the_whole_image_between_gray_bars(shape, inner):
+    image = smooth(*shape)
+    found = resize_to_square(image, 32, "pad")
     top, left = (32 - inner[0]) // 2, (32 - inner[1]) // 2
     window = np.s_[top : top + inner[0], left : left + inner[1]]
-    assert close(found[window], by_pillow(picture, *inner))
+    assert close(found[window], by_pillow(image, *inner))
     rest = np.ones((32, 32), dtype=bool)
     rest[window] = False
     assert (found[rest] == 128).all()
 
 
-@pytest.mark.parametrize("how", ["crop", "squash", "pad"])
-def test_a_picture_of_the_wanted_size_keeps_its_bits(how):
-    picture = smooth(32, 32)
-    found = fitted(picture, 32, how)
-    assert (found == picture).all()
-    assert not np.shares_memory(found, picture)
+@pytest.mark.parametrize("resize_mode", ["crop", "squash", "pad"])
+def test_an_image_of_the_right_size_keeps_its_bits(resize_mode):
+    image = smooth(32, 32)
+    found = resize_to_square(image, 32, resize_mode)
+    assert (found == image).all()
+    assert not np.shares_memory(found, image)
 
 
-@pytest.mark.parametrize("how", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("resize_mode", ["crop", "squash", "pad"])
 @pytest.mark.parametrize("shape", [(2, 2), (2, 500), (500, 2)])
-def test_any_shape_becomes_a_square(how, shape):
-    found = fitted(
-        smooth(16, 16)[:2, :2].repeat(250, 0).repeat(250, 1)[: shape[0], : shape[1]], 9, how
+def test_any_shape_becomes_a_square(resize_mode, shape):
+    found = resize_to_square(
+        smooth(16, 16)[:2, :2].repeat(250, 0).repeat(250, 1)[: shape[0], : shape[1]], 9, resize_mode
     )
     assert found.shape == (9, 9, 3)
     assert found.flags.c_contiguous
@@ -81,7 +81,7 @@ def test_any_shape_becomes_a_square(how, shape):
 def test_a_resize_is_antialiased():
     lines = np.zeros((256, 256, 3), dtype=np.uint8)
     lines[::2] = 255
-    inside = fitted(lines, 32, "crop")[1:-1]  # at the edge the filter is cut
+    inside = resize_to_square(lines, 32, "crop")[1:-1]  # at the edge the filter is cut
     assert np.abs(inside.astype(int) - 127).max() <= 2
 
 
@@ -96,7 +96,7 @@ def photographs() -> list[bytes]:
 
 
 def full_way(data: bytes, side: int) -> np.ndarray:
-    """Decode in full, cut the centre, and let Pillow resize it."""
+    """Decode in full, cut the center, and let Pillow resize it."""
     full = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     edge = min(full.shape[:2])
     top, left = (full.shape[0] - edge) // 2, (full.shape[1] - edge) // 2
@@ -104,24 +104,24 @@ def full_way(data: bytes, side: int) -> np.ndarray:
 
 
 def difference(data: bytes, side: int) -> float:
-    found = read_picture(data, name="photograph", image_px=side, how="crop")
+    found = read_image(data, name="photograph", image_px=side, resize_mode="crop")
     return float(np.abs(found.astype(int) - full_way(data, side)).mean())
 
 
 @pytest.mark.parametrize("side", [32, 64, 224, 256])
 def test_photographs_differ_little_from_a_full_decode_and_pillow(side):
-    """Mean absolute difference at most one grey level, also where a JPEG is decoded at a part."""
+    """Mean absolute difference at most one gray level, also where a JPEG is decoded at a part."""
     for data in photographs():
         assert difference(data, side) <= 1.0
 
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_the_difference_is_small_where_a_jpeg_is_only_just_reduced(factor):
-    """Where the least is left of it for the side that is wanted: the worst case."""
+    """Where the least is left of it for the side that is expected: the worst case."""
     for data in photographs():
         shorter = min(Image.open(io.BytesIO(data)).size)
         side = int(shorter // factor / 2.5)
-        assert decode_as_stored(data, "photograph", least_px=side).factor == factor
+        assert decode_unoriented(data, "photograph", least_px=side).reduction == factor
         assert difference(data, side) <= 1.0
 
 
@@ -134,5 +134,5 @@ def test_a_photograph_of_twelve_megapixels_differs_little_too():
     tile = pixels.clip(0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(np.tile(tile, (8, 8, 1))).save(file, "JPEG", quality=90)
-    assert decode_as_stored(file.getvalue(), "large", least_px=256).factor == 4
+    assert decode_unoriented(file.getvalue(), "large", least_px=256).reduction == 4
     assert difference(file.getvalue(), 256) <= 1.0

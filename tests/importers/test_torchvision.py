@@ -76,13 +76,13 @@ def test_the_network_answers_as_torchvisions(state, tmp_path):
     assert (weights.model, weights.classes) == ("one_column", ("0", "1", "2"))
 
 
-def test_pictures_become_what_torchvision_makes_of_them(state, tmp_path):
+def test_images_become_what_torchvision_makes_of_them(state, tmp_path):
     halves = {name: each.half().contiguous() for name, each in state.items()}
     save_file(halves, tmp_path / "net.safetensors")
     rule = read(tmp_path / "net.safetensors").preprocessing
     pixels = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), dtype=np.uint8)
     place, no = np.array([16]), np.array([False])
-    found = rule.to_tensor(rule.cut(pixels, place, place, no), place, place, no)
+    found = rule.normalize(rule.crop(pixels, place, place, no), place, place, no)
     cut = torch.from_numpy(pixels[:, 16:240, 16:240]).permute(0, 3, 1, 2).float() / 255
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     wanted = (cut - mean[:, None, None]) / deviation[:, None, None]

@@ -15,14 +15,14 @@ from triton import compile as compiled
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from alexnet.kernels import triton_crops as triton_cutting
-from alexnet.kernels import triton_norm
+from alexnet.kernels import triton_crops, triton_norm
 
 CARDS = {"Ampere": 80, "Hopper": 90}
 NUMBERS = {"total": "i64", "scale": "fp32", "k": "fp32", "beta": "fp32"}
-NORM = {"WIDTH": 48, "SIZE": 5, "RECTIFY": True, "THREE_QUARTERS": True, "BLOCK": 1024}
-CUT = {"SIDE": 256, "CROP": 224, "CUT": True, "COLOUR": False, "CENTRAL": False, "MOVING": True}
-CUT |= {"SHIFT": True, "DIVIDE": True, "REVERSED": False, "BLOCK": 1024}
+NORM = {"WIDTH": 48, "SIZE": 5, "RELU": True, "THREE_QUARTERS": True, "BLOCK": 1024}
+CROP = {"IMAGE_PX": 256, "CROP_PX": 224, "WHOLE_IMAGES": True, "BGR": False, "BLOCK": 1024}
+CROP |= {"MEAN_COLOR": False, "CENTER_MEAN": False, "MEAN_AT_CROP": True}
+CROP |= {"SHIFT": True, "DIVIDE": True}
 POINTERS = {"pixels": "*u8", "places": "*i64", **dict.fromkeys(("mean", "shift"), "*fp32")}
 POINTERS |= {"divisor": "*fp32", "numbers": "*fp32", "n": "i32"}
 
@@ -50,13 +50,13 @@ def count(kernel, kinds, constants, card, *, fusion):
 def main() -> None:
     warnings.simplefilter("error")
     maps = dict.fromkeys(("x", "y", "g", "dx"), "*bf16") | NUMBERS
-    general = NORM | {"THREE_QUARTERS": False, "SIZE": 4, "RECTIFY": False}
+    general = NORM | {"THREE_QUARTERS": False, "SIZE": 4, "RELU": False}
     forward, backward = triton_norm._forward, triton_norm._backward
     found = {
         "forward": count(forward, maps, NORM, "Ampere", fusion=True),
         "backward": count(backward, maps, NORM, "Ampere", fusion=True),
         "backward, in general": count(backward, maps, general, "Hopper", fusion=True),
-        "cutting": count(triton_cutting._finish, POINTERS, CUT, "Hopper", fusion=False),
+        "crops": count(triton_crops._crop_and_normalize, POINTERS, CROP, "Hopper", fusion=False),
     }
     sys.stdout.write(json.dumps(found))
 

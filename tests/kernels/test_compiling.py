@@ -31,17 +31,17 @@ def found(tmp_path_factory):
     return json.loads(done.stdout)
 
 
-def test_all_kernels_become_machine_code_without_anything_whose_order_is_open(found):
+def test_kernels_compile_without_atomics(found):
     assert len(found) == 4
     assert all(each["atomic"] == 0 for each in found.values())
 
 
-def test_neighbours_are_read_once_though_their_windows_overlap(found):
+def test_neighbors_are_read_once_though_their_windows_overlap(found):
     assert found["forward"]["reads"] == 5 * EACH
     assert found["backward"]["reads"] == (9 + 5) * EACH
 
 
-def test_cutting_rounds_after_each_operation_as_a_processor_does(found):
-    cutting = found["cutting"]
-    assert cutting["exact divisions"] == EACH
-    assert cutting["other divisions"] == cutting["multiplied and added"] == 0
+def test_crop_kernel_rounds_after_each_operation(found):
+    crops = found["crops"]
+    assert crops["exact divisions"] == EACH
+    assert crops["other divisions"] == crops["multiplied and added"] == 0

@@ -8,10 +8,10 @@ import torch
 
 pytest.importorskip("numba", reason="the compiled form needs numba")
 
-from alexnet.kernels.momentum import can_move, move
+from alexnet.kernels.momentum import momentum_step, supports
 from alexnet.recipe import Recipe
 from alexnet.training import PaperMomentum, Rates
-from alexnet.training import optimizer as optimiser
+from alexnet.training import optimizer as optimizer
 
 SHAPES = {"fc": (37, 53), "conv": (8, 3, 5, 5), "bias": (7,)}
 
@@ -24,11 +24,11 @@ def tensors(shape: tuple[int, ...], order: torch.memory_format) -> list[torch.Te
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last], ids=str)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_it_is_the_printed_rule(shape, order):
+def test_momentum_step_is_the_printed_rule(shape, order):
     w, v, g = tensors(shape, order)
     wide_w, wide_v, wide_g = (each.double() for each in (w, v, g))
-    assert can_move(w, v, g)
-    move(w, v, g, 0.9, 0.0005, 0.01)
+    assert supports(w, v, g)
+    momentum_step(w, v, g, 0.9, 0.0005, 0.01)
     wide_v = 0.9 * wide_v - 0.0005 * 0.01 * wide_w - 0.01 * wide_g
     torch.testing.assert_close(v.double(), wide_v, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(w.double(), wide_w + wide_v, rtol=1e-6, atol=1e-6)
@@ -40,32 +40,33 @@ def test_the_bits_do_not_depend_on_the_threads():
     for count in (1, 2, 3):
         torch.set_num_threads(count)
         w, v, g = tensors((101, 103), torch.contiguous_format)
-        move(w, v, g, 0.9, 0.0005, 0.01)
+        momentum_step(w, v, g, 0.9, 0.0005, 0.01)
         found.append((w.numpy().tobytes(), v.numpy().tobytes()))
     torch.set_num_threads(before)
     assert len(set(found)) == 1
 
 
-def test_what_lies_otherwise_in_memory_is_left_to_torch():
+def test_other_memory_layouts_are_not_supported():
     w, v, g = tensors((6, 8), torch.contiguous_format)
-    assert not can_move(w, v, tensors((8, 6), torch.contiguous_format)[2].T)
-    assert not can_move(w.double(), v.double(), g.double())
+    assert not supports(w, v, tensors((8, 6), torch.contiguous_format)[2].T)
+    assert not supports(w.double(), v.double(), g.double())
     with_gaps = torch.zeros(6, 16)[:, :8]
-    assert not can_move(with_gaps, with_gaps, with_gaps)
+    assert not supports(with_gaps, with_gaps, with_gaps)
 
 
-def test_both_forms_train_alike(monkeypatch):
+def test_compiled_and_plain_momentum_train_alike(monkeypatch):
     results = []
     for fused in (True, False):
         if not fused:
-            monkeypatch.setattr(optimiser, "_fused_momentum", lambda: None)
+            monkeypatch.setattr(optimizer, "_fused_momentum", lambda: None)
         torch.manual_seed(0)
         network = torch.nn.Sequential()
         network.add_module("fc1", torch.nn.Linear(5, 4))
-        rule = PaperMomentum(network, Recipe(momentum=0.9, decay=0.01))
+        rule = PaperMomentum(network, Recipe(momentum=0.9, weight_decay=0.01))
         for step in range(20):
             network(torch.ones(2, 5) * (step - 7)).square().mean().backward()
-            rule.step(Rates(weights=0.001, biases=0.002, epoch=0))
+            rule.set_lr(Rates(weights=0.001, biases=0.002, epoch=0))
+            rule.step()
             network.zero_grad()
         results.append(np.concatenate([p.detach().numpy().ravel() for p in network.parameters()]))
     np.testing.assert_allclose(results[0], results[1], rtol=1e-5)

@@ -1,4 +1,4 @@
-"""The compiled normalisation against the plain one in float64, in every reading."""
+"""The compiled normalization against the plain one in float64, in every reading."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from alexnet.nn import ResponseNorm, normalisation_form, response_norm
+from alexnet.nn import ResponseNorm, norm_backend, response_norm
 
 pytest.importorskip("numba", reason="the compiled form needs numba")
 
@@ -25,7 +25,7 @@ READINGS = [
 ]
 
 
-def pictures(seed: int, shape: tuple[int, ...] = (3, 12, 7, 5)) -> torch.Tensor:
+def images(seed: int, shape: tuple[int, ...] = (3, 12, 7, 5)) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(shape, generator=generator, dtype=torch.float64) * 30
     return x.to(memory_format=torch.channels_last)
@@ -43,12 +43,12 @@ def both_ways(norm: ResponseNorm, x: torch.Tensor, g: torch.Tensor) -> list[torc
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 2**-7)], ids=["fp32", "bf16"]
 )
-def test_it_is_the_plain_form_within_rounding(reading, dtype, tolerance):
+def test_compiled_norm_equals_plain_norm_within_rounding(reading, dtype, tolerance):
     norm = ResponseNorm(**reading)
-    x, g = pictures(0).to(dtype), pictures(1).to(dtype)
-    assert norm.fuses(x)
+    x, g = images(0).to(dtype), images(1).to(dtype)
+    assert norm.can_fuse(x)
     wanted = both_ways(norm, x.double(), g.double())  # float64 takes the plain form
-    assert not norm.fuses(x.double())
+    assert not norm.can_fuse(x.double())
     for found, reference in zip(both_ways(norm, x, g), wanted, strict=True):
         assert found.dtype == dtype
         assert found.is_contiguous(memory_format=torch.channels_last)
@@ -59,15 +59,15 @@ def test_it_is_the_plain_form_within_rounding(reading, dtype, tolerance):
 @pytest.mark.parametrize("size", [1e-20, 1e-3, 1.0, 1e3, 1e8])
 def test_inputs_of_any_scale_keep_their_relative_precision(size):
     norm = ResponseNorm(5, alpha=1.0)
-    x = (pictures(2) * size).float()
+    x = (images(2) * size).float()
     wanted = norm(x.double())
     found = norm(x).double()
     assert float(((found - wanted).abs() / wanted.abs().clamp_min(1e-300)).max()) < 2e-6
 
 
-def test_what_is_not_a_number_stays_visible():
+def test_nan_and_infinity_are_kept():
     for bad in (float("nan"), float("inf")):
-        x = pictures(3).float()
+        x = images(3).float()
         x[1, 4, 2, 2] = bad
         for region in ("channels", "spatial"):
             found = ResponseNorm(5, region=region)(x)
@@ -77,7 +77,7 @@ def test_what_is_not_a_number_stays_visible():
 
 def test_the_bits_do_not_depend_on_the_number_of_threads():
     before = torch.get_num_threads()
-    x, g = pictures(4, (8, 16, 9, 9)).float(), pictures(5, (8, 16, 9, 9)).float()
+    x, g = images(4, (8, 16, 9, 9)).float(), images(5, (8, 16, 9, 9)).float()
     for reading in ({"size": 5, "towers": 2}, {"size": 3, "region": "spatial"}):
         norm = ResponseNorm(**reading)
         found = []
@@ -92,7 +92,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads():
 
 
 def test_several_threads_may_call_at_once():
-    norm, x = ResponseNorm(5), pictures(6, (16, 32, 9, 9)).float()
+    norm, x = ResponseNorm(5), images(6, (16, 32, 9, 9)).float()
     wanted, found = norm(x), [None] * 4
 
     def call(i: int) -> None:
@@ -106,34 +106,34 @@ def test_several_threads_may_call_at_once():
     assert all(each is not None and torch.equal(each, wanted) for each in found)
 
 
-def test_without_numba_the_plain_form_runs_and_says_so(monkeypatch):
-    x = pictures(7).float()
+def test_without_numba_the_plain_norm_runs_and_is_reported(monkeypatch):
+    x = images(7).float()
     fused = ResponseNorm(5)(x)
-    assert normalisation_form("cpu") == "fused, compiled by numba"
-    monkeypatch.setattr(response_norm, "kernels_of", lambda kind: None)
-    assert not ResponseNorm(5).fuses(x)
+    assert norm_backend("cpu") == "fused, compiled by numba"
+    monkeypatch.setattr(response_norm, "norm_kernels", lambda kind: None)
+    assert not ResponseNorm(5).can_fuse(x)
     assert ResponseNorm(5)(x).numpy() == pytest.approx(fused.numpy(), rel=1e-6)
-    assert 'pip install "alexnet[fast]"' in normalisation_form("cpu")
-    assert "banded matrix" in normalisation_form("cuda")
+    assert 'pip install "alexnet[fast]"' in norm_backend("cpu")
+    assert "banded matrix" in norm_backend("cuda")
 
 
 @pytest.mark.parametrize("reason", ["beta", "layout", "dtype"])
-def test_what_the_kernels_do_not_take_goes_the_plain_way(reason):
+def test_unsupported_inputs_use_the_plain_norm(reason):
     norm = ResponseNorm(5, beta=0.5 if reason == "beta" else 0.75)
-    x = pictures(8).to(torch.float16 if reason == "dtype" else torch.float32)
+    x = images(8).to(torch.float16 if reason == "dtype" else torch.float32)
     x = x.contiguous() if reason == "layout" else x
-    assert not norm.fuses(x)
+    assert not norm.can_fuse(x)
     assert norm(x).shape == x.shape
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("reading", READINGS[:3] + READINGS[-3:-2], ids=str)
-def test_a_relu_taken_over_gives_the_same_bits(reading, dtype):
+def test_fused_relu_gives_the_same_bits(reading, dtype):
     norm = ResponseNorm(**reading)
-    x, g = pictures(0).to(dtype), pictures(1).to(dtype)
+    x, g = images(0).to(dtype), images(1).to(dtype)
     x[0, 0, 0, :3] = torch.tensor([0.0, -0.0, float("nan")])
     alone, taken = (each.clone().requires_grad_() for each in (x, x))
-    first, second = norm(alone.relu()), norm(taken, rectify=True)
+    first, second = norm(alone.relu()), norm(taken, relu=True)
     first.backward(g)
     second.backward(g)
     assert torch.equal(first.nan_to_num(7), second.nan_to_num(7))

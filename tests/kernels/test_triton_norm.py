@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from alexnet.nn import ResponseNorm, normalisation_form, normalisation_in, response_norm
+from alexnet.nn import ResponseNorm, describe_normalization, norm_backend, response_norm
 
 pytest.importorskip("triton", reason="the kernels need triton")
 
-from alexnet.kernels import norm as fused_norm
+from alexnet.kernels import norm as numba_norm
 from alexnet.kernels import triton_norm
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -30,7 +30,7 @@ READINGS = [
 def used():
     """Wherever a form is chosen, take these kernels."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(response_norm, "kernels_of", lambda kind: triton_norm)
+        patch.setattr(response_norm, "norm_kernels", lambda kind: triton_norm)
         yield
 
 
@@ -60,11 +60,11 @@ def both_ways(function, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
     return y.detach(), leaf.grad
 
 
-def compare(norm: ResponseNorm, shape, dtype, tolerance, *, rectify=False, seed=0) -> None:
+def compare(norm: ResponseNorm, shape, dtype, tolerance, *, relu=False, seed=0) -> None:
     x, g = activations(shape, dtype, seed=seed), activations(shape, dtype, seed=seed + 1)
-    assert norm.fuses(x)
-    found = both_ways(lambda x: norm(x, rectify=rectify), x, g)
-    wanted = both_ways(lambda x: loops(x.relu() if rectify else x, norm), x.double(), g.double())
+    assert norm.can_fuse(x)
+    found = both_ways(lambda x: norm(x, relu=relu), x, g)
+    wanted = both_ways(lambda x: loops(x.relu() if relu else x, norm), x.double(), g.double())
     for each, right in zip(found, wanted, strict=True):
         assert each.dtype == dtype
         assert each.is_contiguous(memory_format=torch.channels_last)
@@ -81,15 +81,15 @@ def compare(norm: ResponseNorm, shape, dtype, tolerance, *, rectify=False, seed=
     alpha=st.floats(1e-5, 1e-2),
     beta=st.sampled_from([0.75, 0.5, 1.3]),
     divide=st.booleans(),
-    rectify=st.booleans(),
+    relu=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_it_equals_the_loops_both_ways(
-    towers, width, place, size, alpha, beta, divide, rectify, seed
+def test_triton_norm_equals_loops_forward_and_backward(
+    towers, width, place, size, alpha, beta, divide, relu, seed
 ):
     norm = ResponseNorm(size, alpha=alpha, beta=beta, k=2.0, divide=divide, towers=towers)
     shape = (place[0], towers * width, *place[1:])
-    compare(norm, shape, torch.float32, 3e-6, rectify=rectify, seed=seed)
+    compare(norm, shape, torch.float32, 3e-6, relu=relu, seed=seed)
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=str)
@@ -103,12 +103,12 @@ def test_every_type_is_rounded_once(reading, dtype, tolerance):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_a_relu_taken_over_gives_the_same_bits(dtype):
+def test_fused_relu_gives_the_same_bits(dtype):
     norm = ResponseNorm(5, alpha=0.01, towers=2)
     x, g = activations((2, 12, 3, 5), dtype), activations((2, 12, 3, 5), dtype, seed=1)
     x[0, 0, 0, :3] = torch.tensor([0.0, -0.0, float("nan")])
     first = both_ways(lambda x: norm(x.relu()), x, g)
-    second = both_ways(lambda x: norm(x, rectify=True), x, g)
+    second = both_ways(lambda x: norm(x, relu=True), x, g)
     for one, other in zip(first, second, strict=True):
         assert torch.equal(one.nan_to_num(7), other.nan_to_num(7))
 
@@ -122,7 +122,7 @@ def test_the_bits_do_not_depend_on_the_batch():
         assert torch.equal(one[3:4], other)
 
 
-def test_nothing_but_the_input_is_kept():
+def test_norm_saves_only_its_input():
     x = activations((1, 8, 3, 3)).requires_grad_()
     y = ResponseNorm(5)(x)
     (kept,) = y.grad_fn.saved_tensors  # type: ignore[union-attr]
@@ -131,7 +131,7 @@ def test_nothing_but_the_input_is_kept():
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numpy, in the interpreter
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_what_is_not_a_number_stays_visible(bad):
+def test_nan_and_infinity_are_kept(bad):
     x = activations((3, 12, 4, 4))
     x[1, 4, 2, 2] = bad
     found = ResponseNorm(5)(x)
@@ -158,54 +158,53 @@ def test_inputs_of_any_scale_keep_their_relative_precision(size):
     ],
     ids=["inside maps", "a wide window", "float64", "channels first"],
 )
-def test_what_the_kernels_do_not_take_goes_by_torchs_operators(settings, dtype, layout):
+def test_unsupported_inputs_use_torch_operators(settings, dtype, layout):
     norm = ResponseNorm(**settings)
     x = activations((2, 12, 3, 4)).to(dtype).contiguous(memory_format=layout)
-    assert not norm.fuses(x)
-    assert torch.equal(norm(x), norm.uncompiled(x))
-    assert not norm.fuses(x[:0].contiguous(memory_format=torch.channels_last))
+    assert not norm.can_fuse(x)
+    assert torch.equal(norm(x), norm.torch_forward(x))
+    assert not norm.can_fuse(x[:0].contiguous(memory_format=torch.channels_last))
 
 
-def test_on_a_processor_both_compiled_forms_agree():
+def test_numba_and_triton_norm_agree():
     pytest.importorskip("numba", reason="one of the two needs numba")
     norm = ResponseNorm(5, towers=2, alpha=0.01)
     x = activations((2, 24, 3, 5)).cpu()
     g, other = torch.empty_like(x), torch.empty_like(x)
-    fused_norm.run(norm.settings, [x, g], rectify=True)
+    numba_norm.forward(norm.settings, x, g, relu=True)
     there = torch.empty_like(x, device=DEVICE)
-    triton_norm.run(norm.settings, [x.to(DEVICE), there], rectify=True)
+    triton_norm.forward(norm.settings, x.to(DEVICE), there, relu=True)
     other.copy_(there)
     torch.testing.assert_close(g, other, rtol=2e-6, atol=1e-6)
 
 
-def test_the_proof_passes_and_finds_what_is_spoilt(monkeypatch):
-    assert triton_norm.wrong(DEVICE) is None
-    run = triton_norm.run
+def test_find_mismatch_passes_and_finds_a_wrong_gradient(monkeypatch):
+    assert triton_norm.find_mismatch(DEVICE) is None
+    backward = triton_norm.backward
 
-    def spoilt(norm, tensors, *, rectify):
-        run(norm, tensors, rectify=rectify)
-        if len(tensors) == 3:
-            tensors[-1][1, 2, 0, 0] += 3
+    def wrong_backward(norm, x, g, dx, *, relu):
+        backward(norm, x, g, dx, relu=relu)
+        dx[1, 2, 0, 0] += 3
 
-    monkeypatch.setattr(triton_norm, "run", spoilt)
-    assert "the gradient in bfloat16 differs by" in (triton_norm.wrong(DEVICE) or "")
+    monkeypatch.setattr(triton_norm, "backward", wrong_backward)
+    assert "the gradient in bfloat16 differs by" in (triton_norm.find_mismatch(DEVICE) or "")
 
 
 @pytest.mark.parametrize("inside", [torch.no_grad, torch.inference_mode])
-def test_the_proof_may_be_asked_for_in_the_middle_of_anything(inside):
+def test_find_mismatch_works_inside_other_contexts(inside):
     with inside(), torch.autocast(DEVICE, dtype=torch.bfloat16):
-        assert triton_norm.wrong(DEVICE) is None
+        assert triton_norm.find_mismatch(DEVICE) is None
 
 
-def test_the_form_is_said(monkeypatch):
+def test_norm_backend_is_described(monkeypatch):
     layers = [ResponseNorm(5), ResponseNorm(3, region="spatial")]
     network = torch.nn.Sequential(*layers)
-    assert normalisation_form("cuda") == "fused, compiled by Triton"
+    assert norm_backend("cuda") == "fused, compiled by Triton"
     both = "fused, compiled by Triton; inside maps by torch's pooling"
-    assert normalisation_in(network, "cuda") == both
-    assert normalisation_in(network[1:], "cuda") == "inside maps by torch's pooling"
-    assert normalisation_in(torch.nn.Sequential(), "cuda") is None
-    monkeypatch.setattr(response_norm, "kernels_of", lambda kind: None)
-    assert normalisation_form("cuda") == "as a product with a banded matrix"
+    assert describe_normalization(network, "cuda") == both
+    assert describe_normalization(network[1:], "cuda") == "inside maps by torch's pooling"
+    assert describe_normalization(torch.nn.Sequential(), "cuda") is None
+    monkeypatch.setattr(response_norm, "norm_kernels", lambda kind: None)
+    assert norm_backend("cuda") == "as a product with a banded matrix"
     monkeypatch.setattr(response_norm, "has_triton", lambda: False)
-    assert "banded matrix (pip install triton fuses it)" in normalisation_form("cuda")
+    assert "banded matrix (pip install triton fuses it)" in norm_backend("cuda")

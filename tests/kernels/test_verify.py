@@ -1,4 +1,4 @@
-"""Kernels are believed after a proof, and only then; what fails is said once."""
+"""Kernels are used after they were verified, and only then; a failure is logged once."""
 
 from __future__ import annotations
 
@@ -8,61 +8,64 @@ import types
 import pytest
 import torch
 
-from alexnet.kernels import verify as proofs
-from alexnet.kernels.verify import difference, proven
+from alexnet.kernels import verify
+from alexnet.kernels.verify import mismatch, verified_kernels
 
 KERNELS = types.ModuleType("kernels")
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(proofs, "_found", {})
-    monkeypatch.setattr(proofs, "has_triton", lambda: True)
+    monkeypatch.setattr(verify, "_verified", {})
+    monkeypatch.setattr(verify, "has_triton", lambda: True)
 
 
-def test_what_passes_is_used_and_asked_once(caplog):
-    asked = []
+def test_kernels_that_pass_are_used_and_verified_once(caplog):
+    verified = []
 
-    def wrong(kernels):
-        asked.append(kernels)
+    def find_mismatch(kernels):
+        verified.append(kernels)
 
     for _ in range(3):
-        assert proven("work", lambda: KERNELS, wrong) is KERNELS
-    assert asked == [KERNELS]
+        assert verified_kernels("work", lambda: KERNELS, find_mismatch) is KERNELS
+    assert verified == [KERNELS]
     assert not caplog.records
 
 
-def test_what_differs_is_left_aside_with_one_warning(caplog):
+def test_kernels_that_differ_are_not_used_with_one_warning(caplog):
     for _ in range(2):
-        assert proven("normalisation", lambda: KERNELS, lambda kernels: "y differs by 3") is None
+        assert (
+            verified_kernels("normalization", lambda: KERNELS, lambda kernels: "y differs by 3")
+            is None
+        )
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        "The fused kernels for normalisation are left aside on this device: y differs by 3. "
+        "The fused kernels for normalization are not used on this device: y differs by 3. "
         "Torch's operators do the same work, more slowly."
     )
 
 
-def test_what_does_not_compile_is_left_aside_with_its_first_line(caplog):
-    def wrong(kernels):
+def test_kernels_that_do_not_compile_are_not_used(caplog):
+    def find_mismatch(kernels):
         raise RuntimeError("ptxas fatal: Unresolved symbol\nand a page of code")
 
-    assert proven("work", lambda: KERNELS, wrong) is None
+    assert verified_kernels("work", lambda: KERNELS, find_mismatch) is None
     assert "on this device: RuntimeError: ptxas fatal: Unresolved symbol. Torch's" in caplog.text
     assert "page of code" not in caplog.text
 
 
-def test_what_cannot_be_imported_is_left_aside(caplog):
+def test_kernels_that_cannot_be_imported_are_not_used(caplog):
     def load():
         raise ImportError("libcuda.so.1: cannot open shared object file")
 
-    assert proven("work", load, lambda kernels: None) is None
+    assert verified_kernels("work", load, lambda kernels: None) is None
     assert "ImportError: libcuda.so.1" in caplog.text
 
 
-def test_without_triton_nothing_is_tried_or_said(monkeypatch, caplog):
-    monkeypatch.setattr(proofs, "has_triton", lambda: False)
-    assert proven("work", lambda: pytest.fail("tried"), lambda kernels: None) is None
+def test_without_triton_nothing_is_verified_or_logged(monkeypatch, caplog):
+    monkeypatch.setattr(verify, "has_triton", lambda: False)
+    assert verified_kernels("work", lambda: pytest.fail("tried"), lambda kernels: None) is None
     assert not caplog.records
 
 
@@ -76,6 +79,6 @@ def test_without_triton_nothing_is_tried_or_said(monkeypatch, caplog):
         ([float("inf"), 100.0], "y differs by inf"),
     ],
 )
-def test_a_difference_counts_beside_the_largest_number(found, words):
-    said = difference("y", torch.tensor(found), torch.tensor([1.0, 100.0]), 1e-5)
+def test_mismatch_is_relative_to_the_largest_number(found, words):
+    said = mismatch("y", torch.tensor(found), torch.tensor([1.0, 100.0]), 1e-5)
     assert (said is None) if words is None else (said or "").startswith(words)

@@ -11,7 +11,7 @@ import torch
 
 from alexnet.models import MODELS, Network, build_model
 
-SMALL_PX = {256: 80, 64: 48, 32: 32}  # the model's own side of the picture: one that runs quickly
+SMALL_PX = {256: 80, 64: 48, 32: 32}  # the model's own side of the image: one that runs quickly
 
 
 @lru_cache(maxsize=4)  # the large ones take 80 MB each
@@ -23,7 +23,7 @@ def _small(name: str) -> Network:
 
 @pytest.fixture(scope="session")
 def small() -> Callable[[str], Network]:
-    """A model for three classes on small pictures; shared, so not to be changed."""
+    """A model for three classes on small images; shared, so not to be changed."""
     return _small
 
 

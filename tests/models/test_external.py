@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from alexnet.errors import RecipeError
-from alexnet.models import build_model, is_foreign, needs_trust, network_geometry
+from alexnet.models import build_model, is_external, needs_trust, summarize_network
 from alexnet.trust import trusting
 
 
@@ -100,12 +100,12 @@ def build(name: str, **arguments):
         ("timm:hf-hub:someone/thing", False),
     ],
 )
-def test_what_is_a_reference(name, is_one):
-    assert is_foreign(name) == is_one
+def test_is_external(name, is_one):
+    assert is_external(name) == is_one
 
 
 @pytest.mark.parametrize("name", ["Small", "only_num_classes", "anything", "fixed"])
-def test_a_function_is_asked_for_the_classes_as_it_takes_them(name):
+def test_function_is_called_with_classes_or_num_classes(name):
     network = build(name)
     assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 3)
     assert network.arguments["classes"] == 3
@@ -123,7 +123,7 @@ def test_names_are_the_modules_own():
     assert network.features_layer == "act"
 
 
-def test_it_answers_as_the_module_does_in_either_mode():
+def test_logits_equal_the_module_in_train_and_eval_mode():
     network, alone = build("Small"), Small(3)
     alone.load_state_dict(network.state_dict())
     x = torch.randn(4, 3, 8, 8)
@@ -149,7 +149,7 @@ def test_what_is_loaded_or_moved_reaches_the_module():
     assert network.get_parameter("shift").grad is not None
 
 
-def test_first_weights_follow_the_seed_and_leave_the_generator_alone():
+def test_initial_weights_follow_the_seed_and_leave_the_generator_alone():
     torch.manual_seed(5)
     wanted = torch.rand(1)
     torch.manual_seed(5)
@@ -174,8 +174,8 @@ def test_stages_are_layers_and_see_no_work_in_place():
         network.stage(x, "tpo")
 
 
-def test_its_table_has_every_layer():
-    found = network_geometry(build("Small"))
+def test_summary_has_every_layer():
+    found = summarize_network(build("Small"))
     rows = {each.name: each for each in found.layers}
     assert rows["body.0"].output == [4, 8, 8]
     assert rows["body.0"].multiply_adds == 4 * 64 * 27
@@ -183,7 +183,7 @@ def test_its_table_has_every_layer():
     assert (found.summary, found.features_layer) == ("a torch module of its own", "act")
 
 
-def test_nothing_is_imported_that_nobody_named(tmp_path, monkeypatch):
+def test_untrusted_reference_is_not_imported(tmp_path, monkeypatch):
     (tmp_path / "hostile.py").write_text("import pathlib\npathlib.Path('was-here').touch()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -221,40 +221,42 @@ def test_a_module_in_the_working_folder_is_found(tmp_path, monkeypatch):
     ("name", "words"),
     [
         ("missing", "mynets:missing cannot be imported: AttributeError"),
-        ("constant", "mynets:constant is no function but int"),
+        ("constant", "mynets:constant is not a function but int"),
         ("broken", "mynets:broken could not make a network: ValueError: no such thing"),
         ("no_module", "mynets:no_module must return a torch module; got str"),
         ("no_parameters", "mynets:no_parameters has no parameters"),
         ("wrong_size", "mynets:wrong_size does not take crops of 8 pixels: RuntimeError"),
-        ("tuples", r"must answer 2 pictures with numbers of shape \(2, 3\).*got tuple"),
+        ("tuples", r"must return logits of shape \(2, 3\) for 2 images.*got tuple"),
     ],
 )
-def test_what_makes_no_network_is_a_sentence(name, words):
+def test_function_that_makes_no_network_raises(name, words):
     with pytest.raises(RecipeError, match=words):
         build(name)
 
 
-def test_another_number_of_answers_is_a_sentence():
-    with pytest.raises(RecipeError, match=r"\(2, 4\), one for each class; got \(2, 3\)"):
+def test_another_number_of_logits_raises():
+    with pytest.raises(
+        RecipeError, match=r"shape \(2, 4\) for 2 images, one for each class; got \(2, 3\)"
+    ):
         build("fixed", classes=4)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"activation": "tanh"}, "settles its activations and dropout itself"),
-        ({"dropout": 0.1}, "settles its activations and dropout itself"),
-        ({"initialisation": "he"}, "draws its first weights itself"),
+        ({"activation": "tanh"}, "has activations and dropout of its own"),
+        ({"dropout": 0.1}, "has activations and dropout of its own"),
+        ({"initialization": "he"}, "draws its initial weights itself"),
         ({"classes": 0}, "at least one class; got 0"),
-        ({"crop_px": 13}, "A crop of 13 pixels cannot be cut from a picture of 12"),
+        ({"crop_px": 13}, "A crop of 13 pixels cannot be cut from an image of 12"),
     ],
 )
-def test_settings_that_it_cannot_take(arguments, words):
+def test_unsupported_settings_raise(arguments, words):
     with pytest.raises(RecipeError, match=words):
         build("Small", **arguments)
 
 
-def test_a_package_that_is_not_there():
+def test_missing_package_raises():
     with (
         trusting("no_such_package_at_all:net"),
         pytest.raises(RecipeError, match="ModuleNotFoundError.*installed or in this folder"),
@@ -262,7 +264,7 @@ def test_a_package_that_is_not_there():
         build_model("no_such_package_at_all:net", classes=2)
 
 
-def test_timm_is_asked_by_name_and_needs_no_trust(monkeypatch):
+def test_timm_models_need_no_trust(monkeypatch):
     timm = types.ModuleType("timm")
     asked = []
 
@@ -276,7 +278,7 @@ def test_timm_is_asked_by_name_and_needs_no_trust(monkeypatch):
     assert (network.model, asked) == ("timm:resnet18", [("resnet18", False, 3)])
 
 
-def test_without_timm_the_sentence_says_how_to_have_it(monkeypatch):
+def test_without_timm_the_error_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(RecipeError, match="timm:resnet18 needs timm: pip install timm"):
         build_model("timm:resnet18", classes=3)

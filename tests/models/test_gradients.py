@@ -23,7 +23,7 @@ SMALL = {"image_px": 80, "crop_px": 67}
     ],
 )
 def test_each_layer_has_the_gradient_of_float64(model, sizes):
-    network = build_model(model, classes=7, initialisation="he", dropout=0.0, **sizes)
+    network = build_model(model, classes=7, initialization="he", dropout=0.0, **sizes)
     reference = copy.deepcopy(network).double()
     network.to(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(0)

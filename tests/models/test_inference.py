@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alexnet.errors import RecipeError
-from alexnet.models import build_model, for_inference, inference, network_geometry
+from alexnet.models import build_model, for_inference, inference, summarize_network
 
 SIDES = {
     "alexnet": 80,
@@ -19,11 +19,11 @@ SIDES = {
 
 def network(name, **options):
     side = SIDES[name]
-    built = build_model(name, classes=7, image_px=side, initialisation="he", **options)
+    built = build_model(name, classes=7, image_px=side, initialization="he", **options)
     return built.eval().to(memory_format=torch.channels_last)
 
 
-def pictures(net, count=3):
+def images(net, count=3):
     draw = torch.Generator().manual_seed(count)
     x = 50 * torch.randn(count, 3, net.crop_px, net.crop_px, generator=draw)
     return x.contiguous(memory_format=torch.channels_last)
@@ -44,15 +44,15 @@ def net(request):
 def test_fp32_has_the_bits_of_the_network_whatever_the_batch(net):
     answer = for_inference(net)
     for count in (3, 2, 3):
-        x = pictures(net, count)
+        x = images(net, count)
         assert torch.equal(answer(x), net(x))
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("count", [1, 3])
-def test_where_products_are_onednns_they_are_equal_within_rounding(net, monkeypatch, count):
+def test_onednn_products_equal_within_rounding(net, monkeypatch, count):
     monkeypatch.setattr(inference, "processor", lambda: "AMD EPYC")
-    x = pictures(net, count)
+    x = images(net, count)
     wanted = net(x)
     answer = for_inference(net)
     for _ in range(2):
@@ -64,18 +64,18 @@ def test_where_products_are_onednns_they_are_equal_within_rounding(net, monkeypa
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("processor", ["Intel(R) Xeon(R)", "AMD EPYC"])
 @pytest.mark.parametrize("layer", ["conv1", "conv2", "conv3", "fc6", "fc8"])
-def test_broken_weights_of_any_layer_break_the_answer(precision, processor, layer, monkeypatch):
+def test_nan_weights_of_any_layer_give_nan_logits(precision, processor, layer, monkeypatch):
     monkeypatch.setattr(inference, "processor", lambda: processor)
     net = network("alexnet")
     getattr(net, layer).weight[0] = float("nan")
     for compiled in (True, False):
-        found = for_inference(net, precision, compiled=compiled)(pictures(net))
+        found = for_inference(net, precision, compiled=compiled)(images(net))
         assert found.isnan().any(dim=1).all()
 
 
 @torch.inference_mode()
-def test_a_single_picture_is_equal_within_rounding(net):  # torch takes another way for it
-    x = pictures(net, 1)
+def test_a_single_image_is_equal_within_rounding(net):  # torch takes another way for it
+    x = images(net, 1)
     wanted = net(x)
     torch.testing.assert_close(
         for_inference(net)(x), wanted, rtol=1e-4, atol=3e-6 * wanted.abs().max()
@@ -84,7 +84,7 @@ def test_a_single_picture_is_equal_within_rounding(net):  # torch takes another 
 
 @torch.inference_mode()
 def test_bf16_is_what_autocast_makes(net):
-    x = pictures(net)
+    x = images(net)
     answer = for_inference(net, "bf16")
     with torch.autocast("cpu", dtype=torch.bfloat16):
         wanted = net(x).float()
@@ -96,7 +96,7 @@ def test_bf16_is_what_autocast_makes(net):
 
 @torch.inference_mode()
 def test_without_compiled_kernels_it_is_equal_within_rounding(net):
-    x = pictures(net)
+    x = images(net)
     wanted = net(x)
     torch.testing.assert_close(
         for_inference(net, compiled=False)(x), wanted, rtol=1e-4, atol=3e-6 * wanted.abs().max()
@@ -105,7 +105,7 @@ def test_without_compiled_kernels_it_is_equal_within_rounding(net):
 
 def test_each_layer_can_be_the_last():
     net = network("cifar_11pct")
-    x = pictures(net)
+    x = images(net)
     stages = net.stages(x)
     for name, wanted in stages.items():
         assert torch.equal(for_inference(net, until=name)(x), wanted)
@@ -119,19 +119,19 @@ def test_weights_are_packed_for_each_shape_and_no_gradient_is_kept(monkeypatch):
     )
     net = network("cifar_11pct")
     answer = for_inference(net)
-    assert not answer(pictures(net)).requires_grad
-    answer(pictures(net))
+    assert not answer(images(net)).requires_grad
+    answer(images(net))
     convolutions = sum(name.startswith("conv") for name, _ in net.named_children())
     assert len(packs) == convolutions
-    answer(pictures(net, 2))
+    answer(images(net, 2))
     assert len(packs) == 2 * convolutions
 
 
-def test_where_torch_lacks_the_operators_the_network_answers_itself(monkeypatch):
+def test_without_onednn_operators_the_network_itself_runs(monkeypatch):
     net = network("cifar_11pct")
-    x = pictures(net)
+    x = images(net)
     wanted = for_inference(net)(x)
-    monkeypatch.setattr(inference, "_has_pointwise", lambda dtype: False)
+    monkeypatch.setattr(inference, "_has_onednn_operators", lambda dtype: False)
     assert torch.equal(for_inference(net)(x), wanted)
     assert torch.equal(for_inference(net, until="relu2")(x), net.stage(x, "relu2"))
 
@@ -154,29 +154,29 @@ for _node in FORKED["nodes"][:2]:
 
 
 @torch.inference_mode()
-def test_a_graph_answers_itself():
+def test_graph_runs_itself():
     net = build_model("graph", graph=FORKED, classes=3, image_px=8, crop_px=8).eval()
-    x = pictures(net)
+    x = images(net)
     assert torch.equal(for_inference(net)(x), net(x))
     assert torch.equal(for_inference(net, compiled=False)(x), net(x))
     assert torch.equal(for_inference(net, until="both")(x), net.stage(x, "both"))
-    assert network_geometry(net).layers[-1].kind == "fully connected"
+    assert summarize_network(net).layers[-1].kind == "fully connected"
 
 
-def test_a_network_that_somebody_watches_is_left_alone():
+def test_network_with_hooks_runs_itself():
     net = network("cifar_11pct")
     seen = []
     handle = net.get_submodule("conv2").register_forward_hook(lambda *given: seen.append(1))
-    for_inference(net)(pictures(net))
+    for_inference(net)(images(net))
     handle.remove()
     assert seen == [1]
 
 
-def test_what_cannot_be_is_said():
+def test_unknown_precision_or_layer_raises():
     net = network("mlp")
     with pytest.raises(RecipeError, match=r'precision must be "fp32" or "bf16"; got "fp8"\.'):
         for_inference(net, "fp8")
-    with pytest.raises(RecipeError, match=r"mlp takes pictures of shape"):
+    with pytest.raises(RecipeError, match=r"mlp takes images of shape"):
         for_inference(net)(torch.zeros(2, 3, 5, 5))
     with pytest.raises(RecipeError, match=r'no layer "conv9"'):
-        for_inference(net, until="conv9")(pictures(net))
+        for_inference(net, until="conv9")(images(net))

@@ -1,4 +1,4 @@
-"""Networks as values: built again to the bit, read stage by stage, clear about their pictures."""
+"""Networks as values: built again to the bit, read stage by stage, clear about their images."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ FEATURES = {
 }
 
 
-def pictures(network, count: int = 2) -> torch.Tensor:
+def images(network, count: int = 2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return 50 * torch.randn(count, 3, network.crop_px, network.crop_px, generator=generator)
 
 
-def test_every_model_answers_for_its_classes(name, small):
+def test_every_model_returns_logits_for_its_classes(name, small):
     network = small(name).eval()
     with torch.no_grad():
-        logits = network(pictures(network))
+        logits = network(images(network))
     assert logits.shape == (2, 3)
     assert torch.isfinite(logits).all()
 
 
-def test_stages_are_every_layer_in_order_and_the_last_is_the_answer(name, small):
+def test_stages_are_every_layer_in_order_and_the_last_is_the_logits(name, small):
     network = small(name).eval()
-    x = pictures(network)
+    x = images(network)
     with torch.no_grad():
         stages = network.stages(x)
         assert list(stages) == [each for each, _ in network.named_children()]
@@ -53,31 +53,31 @@ def test_features_come_from_the_last_hidden_layer_after_its_activation(name, wei
     assert network.features_layer == FEATURES[name]
 
 
-def test_the_layers_behind_a_stage_are_not_run(small):
+def test_layers_after_a_stage_are_not_run(small):
     network = copy.deepcopy(small("cifar_26pct")).eval()
     network.conv2 = nn.Identity()  # what stands behind no longer fits
     network.conv3 = nn.Linear(1, 1)
-    assert network.stage(pictures(network), "relu1").shape == (2, 32, 16, 16)
+    assert network.stage(images(network), "relu1").shape == (2, 32, 16, 16)
 
 
 def test_relu_stages_come_after_and_fc_stages_before_the_activation(small):
     network = small("alexnet").eval()
     with torch.no_grad():
-        stages = network.stages(pictures(network))
+        stages = network.stages(images(network))
     assert torch.equal(stages["relu7"], stages["fc7"].clamp(min=0))
     assert (stages["fc7"] < 0).any()
 
 
-def test_an_unknown_layer_is_told_with_the_nearest(small):
+def test_unknown_layer_raises_with_suggestion(small):
     words = 'cifar_26pct has no layer "conv_1". Did you mean "conv1".*Layers: conv1, pool1'
     with pytest.raises(RecipeError, match=words):
         small("cifar_26pct").stage(torch.zeros(1, 3, 32, 32), "conv_1")
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 28, 28), (3, 32, 32), (1, 1, 32, 32), (1, 3, 32, 31)])
-def test_other_pictures_are_refused_everywhere(shape, small):
+def test_images_of_another_shape_raise(shape, small):
     network, x = small("cifar_26pct"), torch.zeros(shape)
-    words = r"cifar_26pct takes pictures of shape \(N, 3, 32, 32\); got \(" + str(shape[0])
+    words = r"cifar_26pct takes images of shape \(N, 3, 32, 32\); got \(" + str(shape[0])
     for ask in (network, network.stages, lambda x: network.stage(x, "relu1")):
         with pytest.raises(RecipeError, match=words):
             ask(x)
@@ -101,9 +101,9 @@ def test_arguments_are_plain_values(name, weightless):
     assert (network.classes, network.model) == (1000, name)
 
 
-def test_a_copy_answers_the_same(small):
+def test_copy_gives_the_same_logits(small):
     network = small("cifar_11pct").eval()
-    x = pictures(network)
+    x = images(network)
     assert torch.equal(copy.deepcopy(network)(x), network(x))
 
 
@@ -114,9 +114,9 @@ def test_building_leaves_the_global_generator_alone(name, weightless):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_channels_last_gives_the_same_answer(small):
+def test_channels_last_gives_the_same_logits(small):
     network = copy.deepcopy(small("alexnet_program")).eval()
-    x = pictures(network)
+    x = images(network)
     with torch.no_grad():
         plain = network(x)
         network.to(memory_format=torch.channels_last)
@@ -126,7 +126,7 @@ def test_channels_last_gives_the_same_answer(small):
 
 def test_gradients_reach_every_parameter(name, small):
     network = copy.deepcopy(small(name)).train()
-    network(pictures(network, 4)).square().sum().backward()
+    network(images(network, 4)).square().sum().backward()
     for key, each in network.named_parameters():
         assert each.grad is not None, key
         assert torch.isfinite(each.grad).all(), key
@@ -135,7 +135,7 @@ def test_gradients_reach_every_parameter(name, small):
 @pytest.mark.parametrize("model", ["alexnet", "alexnet_program", "cifar_18pct", "cifar_11pct"])
 def test_forward_is_the_last_stage_bit_for_bit_also_backwards(model):
     sizes = {"image_px": 80, "crop_px": 67} if model.startswith("alexnet") else {}
-    network = build_model(model, classes=3, initialisation="he", **sizes).eval()
+    network = build_model(model, classes=3, initialization="he", **sizes).eval()
     network.to(memory_format=torch.channels_last)
     side = network.crop_px
     x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))

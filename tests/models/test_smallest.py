@@ -1,4 +1,4 @@
-"""The smallest picture that works is the first of all that do, found by trying every one."""
+"""The smallest image that works is the first of all that do, found by trying every one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
 from alexnet.models import MODELS, Network, build_model
-from alexnet.models.builder import Assembly, Options, WindowTooLargeError
+from alexnet.models.builder import NetworkBuilder, Options, WindowTooLargeError
 from alexnet.models.smallest import smallest_options
 
 
@@ -38,14 +38,14 @@ def flags(text: str) -> dict[str, int]:
     return {name: int(side) for name, side in re.findall(r"--(image|crop)-px (\d+)", text)}
 
 
-def test_the_picture_that_is_named_is_the_first_that_works(name):
+def test_smallest_image_is_the_first_that_works(name):
     brute = next(side for side in range(1, 4097) if works(name, side, None))
     found = smallest_options(MODELS[name], Options(classes=3, image_px=1))
     assert found is not None
     assert (found.image_px, found.crop_px) == (brute, None)
 
 
-def test_a_crop_that_is_asked_for_is_named_as_a_crop(name):
+def test_smallest_crop_is_named_where_a_crop_is_given(name):
     brute = next(side for side in range(1, 4097) if works(name, max(side, 300), side))
     found = smallest_options(MODELS[name], Options(classes=3, image_px=300, crop_px=1))
     assert found is not None
@@ -66,7 +66,7 @@ def test_a_crop_that_is_asked_for_is_named_as_a_crop(name):
         ("cifar_11pct", {"image_px": 3}),
     ],
 )
-def test_what_the_sentence_advises_works_and_one_pixel_less_does_not(name, sides):
+def test_suggested_size_works_and_one_pixel_less_does_not(name, sides):
     advised = flags(sentence(name, **sides))
     image_px, crop_px = advised.get("image"), advised.get("crop")
     assert works(name, image_px, crop_px)
@@ -77,10 +77,10 @@ def test_what_the_sentence_advises_works_and_one_pixel_less_does_not(name, sides
         assert not works(name, image_px, crop_px - 1)
 
 
-def test_the_sentence_says_layer_sizes_and_what_would_work():
+def test_error_names_layer_sizes_and_suggestion():
     assert sentence("alexnet", image_px=10) == (
-        "alexnet cannot take crops of 9 pixels from pictures of 10: conv1 has a window of 11 x 11, "
-        "and its input is 9 x 9. The smallest that work are crops of 52 pixels from pictures of "
+        "alexnet cannot take crops of 9 pixels from images of 10: conv1 has a window of 11 x 11, "
+        "and its input is 9 x 9. The smallest that work are crops of 52 pixels from images of "
         "59: --image-px 59."
     )
 
@@ -103,7 +103,7 @@ def towers_of_windows(draw):
     )
 
     def build(options: Options) -> Network:
-        a = Assembly("random", options, image_px=draw_px, crop_px=draw_crop)
+        a = NetworkBuilder("random", options, image_px=draw_px, crop_px=draw_crop)
         for i, (kind, kernel, stride, padding, ceiling) in enumerate(layers):
             if kind == "conv":
                 a.conv(f"l{i}", 2, kernel=kernel, stride=stride, padding=padding, ceiling=ceiling)
@@ -112,8 +112,8 @@ def towers_of_windows(draw):
             elif kind == "pool":
                 a.pool(f"l{i}", kernel, min(stride, kernel), ceiling=ceiling)
             else:
-                a.mean_pool(f"l{i}", kernel, min(stride, kernel))
-        return a.network()
+                a.avg_pool(f"l{i}", kernel, min(stride, kernel))
+        return a.build()
 
     draw_px = draw(st.integers(1, 64))
     draw_crop = draw(st.integers(1 + draw_px // 2, draw_px))
@@ -138,7 +138,7 @@ def test_it_is_the_first_of_all_sides_for_any_windows(build, by_crop):
     assert side == next((each for each in range(1, 4097) if fits(each)), None)
 
 
-def test_nothing_is_advised_where_the_picture_is_not_what_stands_in_the_way():
+def test_no_suggestion_where_size_is_not_the_problem():
     assert smallest_options(MODELS["mlp"], Options(classes=10**9, image_px=1)) is None
     text = sentence("alexnet", image_px=10)
     assert "smaller model" not in text

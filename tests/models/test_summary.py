@@ -1,4 +1,4 @@
-"""Geometry: the fact sheet's table, and every shape and count against the network itself."""
+"""NetworkSummary: the fact sheet's table, and every shape and count against the network itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from alexnet.errors import RecipeError
-from alexnet.models import MODELS, geometry, model_list, usual_classes
+from alexnet.models import MODELS, default_classes, model_list, summarize_model
 from alexnet.models.zoo.notes import MODEL_LINES, MODEL_NOTES
 from alexnet.nn import Window
-from alexnet.nn.windows import covering
+from alexnet.nn.windows import describe_coverage
 
 # layer: kernel, stride, padding, towers, output, neurons, weights, biases, multiply-adds
 PAPER = {
@@ -34,7 +34,7 @@ MULTIPLY_ADDS = {
 
 
 def test_the_papers_network_is_the_table_of_the_fact_sheet():
-    found = geometry("alexnet")
+    found = summarize_model("alexnet")
     table = {
         each.name: (
             each.kernel, each.stride, each.padding, each.towers, each.output,
@@ -56,12 +56,12 @@ def test_the_papers_network_is_the_table_of_the_fact_sheet():
 
 @pytest.mark.parametrize("model", MULTIPLY_ADDS)
 def test_multiply_adds_are_those_of_the_fact_sheet(model):
-    assert geometry(model).multiply_adds == MULTIPLY_ADDS[model]
+    assert summarize_model(model).multiply_adds == MULTIPLY_ADDS[model]
 
 
 def test_shapes_and_parameters_are_those_of_the_network_itself(name, small):
     network = small(name).eval()
-    found = geometry(name, classes=3, image_px=network.image_px)
+    found = summarize_model(name, classes=3, image_px=network.image_px)
     x = torch.zeros(1, 3, network.crop_px, network.crop_px)
     with torch.no_grad():
         shapes = {key: list(each.shape[1:]) for key, each in network.stages(x).items()}
@@ -82,21 +82,21 @@ def test_nothing_is_allocated(monkeypatch):
         module, "build_model", lambda *a, **k: built.append(build(*a, **k)) or built[0]
     )
     before = torch.get_rng_state()
-    geometry("alexnet", classes=21_843)
+    summarize_model("alexnet", classes=21_843)
     assert all(each.is_meta for each in built[0].parameters())
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_conv1_hangs_over_and_the_sentence_says_by_how_much_and_what_would_fit():
-    (sentence,) = [each.covering for each in geometry("alexnet").layers if each.covering]
+def test_coverage_of_conv1_names_overhang_and_exact_sizes():
+    (sentence,) = [each.coverage for each in summarize_model("alexnet").layers if each.coverage]
     assert sentence == (
         "conv1: 55 windows of 11 with stride 4 do not cover 224 positions exactly: the last one "
         "hangs 3 over the right and bottom edge, where it reads zeros. No equal padding on all "
         "sides is exact; 3 in all is (0 before, 3 after), and so is an input of 223 or 227."
     )
-    conv1 = geometry("alexnet").layers[0]
-    assert (conv1.overhang, conv1.unseen) == (3, 0)
-    assert not any(each.covering for each in geometry("alexnet_caffe").layers)
+    conv1 = summarize_model("alexnet").layers[0]
+    assert (conv1.overhang, conv1.uncovered) == (3, 0)
+    assert not any(each.coverage for each in summarize_model("alexnet_caffe").layers)
 
 
 @pytest.mark.parametrize(
@@ -112,78 +112,81 @@ def test_conv1_hangs_over_and_the_sentence_says_by_how_much_and_what_would_fit()
         (Window(3, 2, 0, True), 8, "hangs 1 over the right and bottom edge, where only the part"),
     ],
 )
-def test_sentences_on_windows_that_do_not_fit(window, size, words):
-    sentence = covering("x", window, size, zeros=False)
+def test_coverage_of_windows_that_do_not_fit(window, size, words):
+    sentence = describe_coverage("x", window, size, zeros=False)
     assert sentence is not None
     with pytest.raises(RecipeError, match=words):
         raise RecipeError(sentence)
 
 
-def test_the_remedies_do_fit():
+def test_suggested_paddings_and_sizes_fit():
     """Whatever padding or size a sentence names, windows cover exactly with it."""
     for window, size in ((Window(11, 4), 224), (Window(3, 3), 10), (Window(5, 2, 2), 56)):
         exact = window.exact_padding(size)
         if exact is not None:
             assert (
-                covering("x", Window(window.kernel, window.stride, exact), size, zeros=True) is None
+                describe_coverage(
+                    "x", Window(window.kernel, window.stride, exact), size, zeros=True
+                )
+                is None
             )
-        more = window.lacking(size)
+        more = window.missing(size)
         for other in (size + more, size + more - window.stride):
-            assert covering("x", window, other, zeros=True) is None
+            assert describe_coverage("x", window, other, zeros=True) is None
 
 
-def test_normalisation_and_dropout_are_told_in_words():
+def test_details_of_normalization_and_dropout():
     def details(model: str) -> dict[str, str | None]:
-        return {each.name: each.details for each in geometry(model).layers}
+        return {each.name: each.details for each in summarize_model(model).layers}
 
     paper, program, cifar = details("alexnet"), details("alexnet_program"), details("cifar_11pct")
     assert paper["norm1"] == (
-        "x / (2 + 0.0001 * sum of squares) ^ 0.75 over 5 neighbouring maps inside each of 2 towers"
+        "x / (2 + 0.0001 * sum of squares) ^ 0.75 over 5 neighboring maps inside each of 2 towers"
     )
     assert program["norm2_spatial"] == (
         "x / (1 + 0.001 / 25 * sum of squares) ^ 0.75 over 5 x 5 positions of a map"
     )
-    assert cifar["norm1"] == "x / (1 + 0.001 / 9 * sum of squares) ^ 0.75 over 9 neighbouring maps"
+    assert cifar["norm1"] == "x / (1 + 0.001 / 9 * sum of squares) ^ 0.75 over 9 neighboring maps"
     assert paper["drop6"] == "0.5 of the units in training; scaled when testing"
     assert "scaled up in training" in (details("one_column")["drop6"] or "")
     assert paper["conv1"] is None
 
 
-def test_kinds_are_words(name):
-    kinds = {each.kind for each in geometry(name).layers}
+def test_kinds_of_layers(name):
+    kinds = {each.kind for each in summarize_model(name).layers}
     assert kinds <= {
-        "convolution", "locally connected", "max pooling", "mean pooling", "response norm",
+        "convolution", "locally connected", "max pooling", "average pooling", "response norm",
         "batch norm", "fully connected", "flatten", "dropout", "relu", "tanh", "sigmoid",
     }  # fmt: skip
 
 
-def test_classes_are_those_of_the_pictures_it_was_made_for():
-    assert [usual_classes(m) for m in ("alexnet", "cifar_26pct", "alexnet_small", "mlp")] == [
+def test_default_classes():
+    assert [default_classes(m) for m in ("alexnet", "cifar_26pct", "alexnet_small", "mlp")] == [
         1000, 10, 200, 10,
     ]  # fmt: skip
-    assert geometry("cifar_26pct").parameters == 145_578
-    assert geometry("cifar_26pct", classes=100).layers[-1].output == [100]
+    assert summarize_model("cifar_26pct").parameters == 145_578
+    assert summarize_model("cifar_26pct", classes=100).layers[-1].output == [100]
 
 
-def test_notes_on_the_paper_hold_where_they_are_said():
-    paper = " ".join(geometry("alexnet").notes)
+def test_notes_on_the_paper():
+    paper = " ".join(summarize_model("alexnet").notes)
     assert "253,440 neurons for conv1, which are 55 x 48 x 96" in paper
     assert 55 * 48 * 96 == 253_440
     assert 55 * 55 * 96 == 290_400
-    shares = {each.name: each.parameters / 60_965_224 for each in geometry("alexnet").layers}
+    shares = {each.name: each.parameters / 60_965_224 for each in summarize_model("alexnet").layers}
     assert (round(100 * shares["conv3"], 2), round(100 * shares["conv4"], 2)) == (1.45, 1.09)
-    small = " ".join(geometry("alexnet", image_px=128, activation="tanh").notes)
+    small = " ".join(summarize_model("alexnet", image_px=128, activation="tanh").notes)
     assert "253,440" not in small
     assert "1.45 %" not in small
-    assert "crops of 112 pixels out of pictures of 128" in small
+    assert "crops of 112 pixels out of images of 128" in small
     assert "Hidden units: tanh; the paper's are ReLU" in small
 
 
-def test_one_column_says_how_it_differs():
-    notes = " ".join(geometry("one_column").notes)
+def test_notes_on_one_column():
+    notes = " ".join(summarize_model("one_column").notes)
     for words in (
         "64-192-384-256-256",
-        "No response normalisation",
+        "No response normalization",
         "Dropout stands before fc6 and fc7",
         "a padding of 2",
         "1 / sqrt(fan-in)",
@@ -192,7 +195,7 @@ def test_one_column_says_how_it_differs():
         assert words in notes
 
 
-def test_every_model_has_its_line_and_notes_that_fit_a_console():
+def test_every_model_has_a_line_and_notes_that_fit_a_console():
     assert list(MODEL_LINES) == list(MODELS)
     assert set(MODEL_NOTES) == set(MODELS)
     assert max(map(len, MODEL_LINES.values())) <= 56
@@ -200,15 +203,15 @@ def test_every_model_has_its_line_and_notes_that_fit_a_console():
         assert all(each and each == " ".join(each.split()) for each in sentences)
 
 
-def test_the_list_holds_every_model_as_built_by_itself():
+def test_model_list_has_every_model_with_default_sizes():
     found = {each.name: each for each in model_list().models}
     assert list(found) == list(MODELS)
     assert found["one_column"].parameters == 61_100_840
     assert (found["cifar_11pct"].crop_px, found["cifar_11pct"].image_px) == (24, 32)
 
 
-def test_mistakes_are_the_models_own_sentences():
+def test_summarize_model_raises_the_errors_of_build_model():
     with pytest.raises(RecipeError, match='no model "alexnt". Did you mean "alexnet"'):
-        geometry("alexnt")
+        summarize_model("alexnt")
     with pytest.raises(RecipeError, match="conv1 has a window of 11 x 11"):
-        geometry("alexnet", image_px=10)
+        summarize_model("alexnet", image_px=10)

@@ -1,4 +1,4 @@
-"""Contrast normalisation against loops over positions."""
+"""Contrast normalization against loops over positions."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_it_is_a_layer_like_any_other():
     assert "5, alpha=0.001, beta=0.75, k=1" in repr(network[1].__class__())
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_contrast_norm_with_invalid_settings_raises():
     with pytest.raises(RecipeError, match="size must be at least 1; got 0"):
         ContrastNorm(0)
     with pytest.raises(RecipeError, match="k must be above 0.*got 0"):

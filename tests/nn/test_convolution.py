@@ -20,7 +20,7 @@ def drawn(layer: Convolution, seed: int = 0) -> Convolution:
     return layer.double()
 
 
-def pictures(*shape: int) -> torch.Tensor:
+def images(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
@@ -35,9 +35,9 @@ def pictures(*shape: int) -> torch.Tensor:
 def test_windows_beyond_the_right_and_bottom_edge_read_zeros(
     kernel, stride, padding, height, width
 ):
-    """Enough zeros are written around the picture; as many windows as the program lays are kept."""
+    """Enough zeros are written around the image; as many windows as the program lays are kept."""
     layer = drawn(Convolution(2, 3, kernel=kernel, stride=stride, padding=padding, ceiling=True))
-    x = pictures(1, 2, height, width)
+    x = images(1, 2, height, width)
     after = padding + kernel + stride
     whole = functional.conv2d(
         functional.pad(x, (padding, after, padding, after)), layer.weight, layer.bias, stride
@@ -48,7 +48,7 @@ def test_windows_beyond_the_right_and_bottom_edge_read_zeros(
 
 def test_conv1_of_the_paper_hangs_three_pixels_over():
     layer = drawn(Convolution(3, 2, kernel=11, stride=4, ceiling=True))
-    x = pictures(1, 3, 224, 224)
+    x = images(1, 3, 224, 224)
     found = layer(x)
     assert found.shape == (1, 2, 55, 55)
     corner = functional.pad(x[:, :, 216:, 216:], (0, 3, 0, 3))
@@ -58,14 +58,14 @@ def test_conv1_of_the_paper_hangs_three_pixels_over():
 
 def test_without_ceiling_it_is_torch():
     layer = drawn(Convolution(3, 4, kernel=3, stride=2, padding=1))
-    x = pictures(2, 3, 8, 9)
+    x = images(2, 3, 8, 9)
     wanted = functional.conv2d(x, layer.weight, layer.bias, stride=2, padding=1)
     torch.testing.assert_close(layer(x), wanted, rtol=0, atol=0)
 
 
 def test_two_towers_are_two_convolutions_side_by_side():
     layer = drawn(Convolution(6, 8, kernel=3, padding=1, towers=2, ceiling=True))
-    x = pictures(2, 6, 5, 5)
+    x = images(2, 6, 5, 5)
     halves = [
         functional.conv2d(x[:, 3 * i : 3 * i + 3], w, b, padding=1)
         for i, (w, b) in enumerate(zip(layer.weight.split(4), layer.bias.split(4), strict=True))
@@ -74,9 +74,9 @@ def test_two_towers_are_two_convolutions_side_by_side():
     assert layer.weight.shape == (8, 3, 3, 3)
 
 
-def test_the_overhang_passes_gradients_to_the_picture_alone():
+def test_the_overhang_passes_gradients_to_the_image_alone():
     layer = drawn(Convolution(1, 1, kernel=3, stride=3, ceiling=True))
-    x = pictures(1, 1, 4, 4).requires_grad_()
+    x = images(1, 1, 4, 4).requires_grad_()
     assert torch.autograd.gradcheck(layer, (x,))
 
 
@@ -90,7 +90,7 @@ def test_building_one_leaves_the_global_generator_alone():
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "towers"), [(3, 4, 2), (4, 3, 2), (4, 4, 0)])
-def test_channels_that_towers_cannot_share_are_refused(inputs, outputs, towers):
+def test_channels_not_divisible_by_towers_raise(inputs, outputs, towers):
     words = f"{towers} towers cannot share {inputs} channels in and {outputs} out"
     with pytest.raises(RecipeError, match=words):
         Convolution(inputs, outputs, kernel=3, towers=towers)
@@ -107,7 +107,7 @@ def test_channels_that_towers_cannot_share_are_refused(inputs, outputs, towers):
     count=st.integers(1, 5),
     order=st.sampled_from([torch.contiguous_format, torch.channels_last]),
 )
-def test_the_gradient_over_pictures_is_torchs(
+def test_the_gradient_over_images_is_torchs(
     channels, kernel, stride, padding, ceiling, bias, count, order
 ):
     options = {"kernel": kernel, "stride": stride, "padding": padding, "ceiling": ceiling}
@@ -119,13 +119,13 @@ def test_the_gradient_over_pictures_is_torchs(
     x = torch.randn(count, channels, 9, 7, generator=generator).contiguous(memory_format=order)
     several_groups = unittest.mock.patch.object(convolution, "_CACHED", 200)
     with several_groups, unittest.mock.patch.object(convolution, "_LONG_WINDOW", 1):
-        assert layer._looks_at_pictures(x)
+        assert layer._is_first_in_training(x)
         found = layer(x)
         g = torch.randn(found.shape, generator=generator)
         found.backward(g)
     gradients = [parameter.grad.clone() for parameter in layer.parameters()]
     layer.zero_grad()
-    watched = x.clone().requires_grad_()  # with a gradient for the picture torch does it all
+    watched = x.clone().requires_grad_()  # with a gradient for the image torch does it all
     wanted = layer(watched)
     wanted.backward(g)
     assert torch.equal(found, wanted)

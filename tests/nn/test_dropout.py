@@ -17,10 +17,10 @@ def test_training_drops_units_and_scales_nothing():
     kept = y != 0
     assert torch.equal(y[kept], X[kept])
     assert kept.float().mean() == pytest.approx(0.5, abs=0.06)
-    assert not torch.equal(kept[0], kept[1])  # each picture has its own mask
+    assert not torch.equal(kept[0], kept[1])  # each image has its own mask
 
 
-def test_testing_multiplies_by_the_share_that_is_kept():
+def test_evaluation_multiplies_by_the_kept_share():
     assert torch.equal(Dropout(0.5).eval()(X), X / 2)
     torch.testing.assert_close(Dropout(0.2).eval()(X), X * 0.8)
     assert torch.equal(Dropout(0.2, inverted=True).eval()(X), X)
@@ -65,7 +65,7 @@ def test_the_type_stays():
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
-def test_shares_out_of_range_are_refused(share):
+def test_dropout_probability_out_of_range_raises(share):
     with pytest.raises(RecipeError, match=f"at least 0 and under 1; got {share}"):
         Dropout(share)
     assert "0.5, inverted=False" in repr(Dropout())

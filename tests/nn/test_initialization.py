@@ -1,4 +1,4 @@
-"""First weights: their widths, their biases, and whose generator they use."""
+"""Initial weights: their widths, their biases, and whose generator they use."""
 
 from __future__ import annotations
 
@@ -91,6 +91,6 @@ def test_a_layer_without_bias_is_drawn_too():
         assert layer.weight.any()
 
 
-def test_a_layer_without_weights_is_our_own_mistake():
+def test_layer_without_weights_raises():
     with pytest.raises((TypeError, AttributeError), match="weight"):
         he(nn.ReLU(), generator=generator())

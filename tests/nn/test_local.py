@@ -18,7 +18,7 @@ def drawn(**settings: int) -> LocallyConnected:
     return layer.double()
 
 
-def pictures(side: int) -> torch.Tensor:
+def images(side: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(2)
     return torch.randn(2, 2, side, side, dtype=torch.float64, generator=generator)
 
@@ -33,7 +33,7 @@ def pictures(side: int) -> torch.Tensor:
 )
 def test_it_equals_the_loop_over_positions(side, settings):
     layer = drawn(**settings)
-    x = pictures(side)
+    x = images(side)
     padding, stride = settings.get("padding", 0), settings.get("stride", 1)
     padded = functional.pad(x, (padding,) * 4)
     count, kernel = settings["positions"], settings["kernel"]
@@ -53,7 +53,7 @@ def test_with_shared_weights_it_is_a_convolution():
         layer.weight.copy_(layer.weight[:1].expand_as(layer.weight))
         layer.bias.copy_(layer.bias[:, :1, :1].expand_as(layer.bias))
     filters = layer.weight[0].T.reshape(3, 2, 3, 3)
-    x = pictures(4)
+    x = images(4)
     wanted = functional.conv2d(x, filters, layer.bias[:, 0, 0], padding=1)
     torch.testing.assert_close(layer(x), wanted)
 
@@ -67,24 +67,24 @@ def test_sharing_saves_what_the_paper_says_it_does():
 
 def test_gradients_agree_with_differences():
     layer = drawn(positions=2, kernel=2)
-    assert torch.autograd.gradcheck(layer, (pictures(3).requires_grad_(),), fast_mode=True)
+    assert torch.autograd.gradcheck(layer, (images(3).requires_grad_(),), fast_mode=True)
 
 
 def test_weights_follow_the_type_of_the_input():
     layer = drawn(positions=3, kernel=3)
-    assert layer(pictures(5).to(torch.bfloat16)).dtype == torch.bfloat16
+    assert layer(images(5).to(torch.bfloat16)).dtype == torch.bfloat16
 
 
-def test_an_input_of_other_positions_is_refused():
+def test_local_input_of_other_size_raises():
     with pytest.raises(RecipeError, match=r"weights for 3 x 3 positions; .* has 4 x 4"):
-        drawn(positions=3, kernel=3)(pictures(6))
+        drawn(positions=3, kernel=3)(images(6))
     text = repr(drawn(positions=3, kernel=3))
     assert "2, 3, positions=3, kernel=3, stride=1, padding=0" in text
 
 
 def test_rounding_up_reads_zeros_beyond_the_edge_as_a_convolution_does():
     layer = drawn(positions=3, kernel=3, stride=2, ceiling=True)
-    x = pictures(6)
+    x = images(6)
     longer = drawn(positions=3, kernel=3, stride=2)
     longer.load_state_dict(layer.state_dict())
     assert torch.equal(layer(x), longer(functional.pad(x, (0, 1, 0, 1))))

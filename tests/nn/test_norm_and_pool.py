@@ -1,4 +1,4 @@
-"""Normalisation and pooling as one against the two layers."""
+"""Normalization and pooling as one against the two layers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytest.importorskip("numba", reason="the compiled form needs numba")
     before=st.booleans(),
     behind=st.booleans(),
 )
-def test_in_float32_the_bits_are_those_of_the_layers(
+def test_fused_norm_and_pool_equals_layers_bit_for_bit_in_fp32(
     kernel_and_stride, ceiling, size, towers, height, width, before, behind
 ):
     kernel, stride = kernel_and_stride
@@ -33,7 +33,7 @@ def test_in_float32_the_bits_are_those_of_the_layers(
     x = torch.randn(3, 6, height, width, generator=generator)
     x = x.contiguous(memory_format=torch.channels_last)
     together, apart = (x.clone().requires_grad_() for _ in range(2))
-    found = norm_and_pool(together, norm, pool, rectify_before=before, rectify_behind=behind)
+    found = norm_and_pool(together, norm, pool, relu_before=before, relu_after=behind)
     wanted = norm(apart.relu() if before else apart)
     wanted = pool(wanted)
     wanted = wanted.relu() if behind else wanted
@@ -45,14 +45,14 @@ def test_in_float32_the_bits_are_those_of_the_layers(
     assert torch.equal(together.grad, apart.grad)
 
 
-def test_in_bfloat16_it_is_the_plain_form_within_rounding(monkeypatch):
+def test_fused_norm_and_pool_in_bf16_equals_layers_within_rounding(monkeypatch):
     norm, pool = ResponseNorm(5, towers=2), MaxPool()
     generator = torch.Generator().manual_seed(0)
     x = 30 * torch.randn(2, 8, 11, 13, generator=generator)
     x = x.bfloat16().contiguous(memory_format=torch.channels_last)
     narrow, wide = x.clone().requires_grad_(), x.double().requires_grad_()
-    found = norm_and_pool(narrow, norm, pool, rectify_before=True)
-    wanted = norm_and_pool(wide, norm, pool, rectify_before=True)  # float64 takes the plain form
+    found = norm_and_pool(narrow, norm, pool, relu_before=True)
+    wanted = norm_and_pool(wide, norm, pool, relu_before=True)  # float64 takes the plain form
     g = torch.randn(found.shape, generator=generator).bfloat16()
     found.backward(g)
     wanted.backward(g.double())
@@ -60,10 +60,10 @@ def test_in_bfloat16_it_is_the_plain_form_within_rounding(monkeypatch):
     torch.testing.assert_close(narrow.grad.double(), wide.grad, rtol=2**-6, atol=1e-2)
 
 
-def test_without_compiled_kernels_the_layers_are_called(monkeypatch):
+def test_norm_and_pool_without_numba_calls_the_layers(monkeypatch):
     norm, pool = ResponseNorm(5), MaxPool()
     x = torch.randn(2, 8, 7, 7, generator=torch.Generator().manual_seed(0))
     x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
     fused = norm_and_pool(x, norm, pool)
-    monkeypatch.setattr(pooling, "fused_kernels", lambda: None)
+    monkeypatch.setattr(pooling, "pool_kernels", lambda: None)
     torch.testing.assert_close(norm_and_pool(x, norm, pool), fused)

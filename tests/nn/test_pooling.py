@@ -1,6 +1,8 @@
-"""Pooling against loops: overlapping windows, and windows that hang over the edge."""
+"""Pooling of each kind against loops: overlapping windows, edges, padding, offsets."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from alexnet.errors import RecipeError
-from alexnet.nn import MaxPool, MeanPool
+from alexnet.nn import AvgPool, CaffePool, MaxPool, OffsetPool
 
 
 def cut_windows(x: Tensor, kernel: int, stride: int, ceiling: bool) -> list[list[Tensor]]:
@@ -35,29 +37,129 @@ def cut_windows(x: Tensor, kernel: int, stride: int, ceiling: bool) -> list[list
     st.integers(4, 11),
     st.booleans(),
 )
-def test_both_pools_equal_loops_over_the_part_inside(kernel_and_stride, height, width, ceiling):
+def test_max_and_avg_pool_equal_loops(kernel_and_stride, height, width, ceiling):
     kernel, stride = kernel_and_stride
     x = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0)) - 5
     rows = cut_windows(x, kernel, stride, ceiling)
     largest = torch.stack([torch.stack([w.amax((2, 3)) for w in row], 2) for row in rows], 2)
     means = torch.stack([torch.stack([w.mean((2, 3)) for w in row], 2) for row in rows], 2)
     torch.testing.assert_close(MaxPool(kernel, stride=stride, ceiling=ceiling)(x), largest)
-    torch.testing.assert_close(MeanPool(kernel, stride=stride, ceiling=ceiling)(x), means)
+    torch.testing.assert_close(AvgPool(kernel, stride=stride, ceiling=ceiling)(x), means)
 
 
-def test_the_paper_pools_three_wide_two_apart_and_rounds_up():
+def test_max_pool_sizes_of_the_paper():
     for size, wanted in ((55, 27), (27, 13), (13, 6), (32, 16), (16, 8), (8, 4)):
         assert MaxPool()(torch.zeros(1, 1, size, size)).shape[2:] == (wanted, wanted)
     assert MaxPool(ceiling=False)(torch.zeros(1, 1, 32, 32)).shape[2] == 15
 
 
-def test_the_corner_is_a_mean_over_what_is_there():
+def test_avg_pool_averages_the_part_inside():
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
-    found = MeanPool(3, stride=2)(x)
+    found = AvgPool(3, stride=2)(x)
     assert found[0, 0].tolist() == [[5.0, 6.5], [11.0, 12.5]]  # last: 10, 11, 14, 15
 
 
-def test_gaps_between_windows_are_refused():
+def test_pool_with_gaps_between_windows_raises():
     with pytest.raises(RecipeError, match="windows of 2 with stride 3 leave gaps"):
         MaxPool(2, stride=3)
-    assert "3, stride=2, ceiling=True" in repr(MeanPool())
+    assert "3, stride=2, ceiling=True" in repr(AvgPool())
+
+
+def caffe_by_hand(x, kind, kernel, stride, padding):
+    """One map (H, H): windows end with the padding, and a mean is over all of what is left."""
+    size = x.shape[0]
+    count = math.ceil((size + 2 * padding - kernel) / stride) + 1
+    if (count - 1) * stride >= size + padding:
+        count -= 1
+    out = torch.empty(count, count)
+    for i in range(count):
+        for j in range(count):
+            top, left = i * stride - padding, j * stride - padding
+            bottom, right = (min(each + kernel, size + padding) for each in (top, left))
+            part = x[max(top, 0) : min(bottom, size), max(left, 0) : min(right, size)]
+            area = (bottom - top) * (right - left)
+            out[i, j] = part.max() if kind == "max" else part.sum() / area
+    return out
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_caffe_pool_equals_loops(data):
+    kernel = data.draw(st.integers(1, 5))
+    size = data.draw(st.integers(kernel, 12))
+    stride = data.draw(st.integers(1, kernel))
+    padding = data.draw(st.integers(0, kernel - 1))
+    kind = data.draw(st.sampled_from(["max", "avg"]))
+    x = torch.randn(1, 2, size, size, generator=torch.Generator().manual_seed(size)) - 3
+    layer = CaffePool(kind, (kernel,) * 2, stride=(stride,) * 2, padding=(padding,) * 2)
+    found = layer(x)
+    assert found.shape[2:] == layer.outputs(size, size)
+    for channel in range(2):
+        wanted = caffe_by_hand(x[0, channel], kind, kernel, stride, padding)
+        assert torch.allclose(found[0, channel], wanted, atol=1e-6)
+
+
+def test_caffe_pool_takes_height_and_width_and_rounds_down():
+    layer = CaffePool("max", (3, 2), stride=(2, 1), padding=(1, 0), ceiling=False)
+    assert layer(torch.zeros(1, 1, 8, 5)).shape == (1, 1, 4, 4)
+    assert CaffePool("max", (3, 3), stride=(2, 2)).outputs(8, 2) == (4, 0)
+    assert repr(layer) == "CaffePool(max, (3, 2), stride=(2, 1), padding=(1, 0))"
+
+
+def test_caffe_pool_with_invalid_window_raises():
+    with pytest.raises(RecipeError, match=r"padding of \(3, 0\) is not under its kernel"):
+        CaffePool("max", (3, 3), padding=(3, 0))
+    with pytest.raises(RecipeError, match="a stride of at least 1"):
+        CaffePool("avg", (3, 3), stride=(0, 1))
+
+
+REDUCTIONS = {
+    "max": lambda part: part.amax((-2, -1)),
+    "avg": lambda part: part.mean((-2, -1)),
+    "maxabs": lambda part: part.flatten(-2).gather(
+        -1, part.flatten(-2).abs().argmax(-1, keepdim=True)
+    )[..., 0],
+}
+
+
+def offset_by_hand(x, kind, kernel, stride, start, outputs):
+    found = torch.empty(*x.shape[:2], outputs, outputs, dtype=x.dtype)
+    for i in range(outputs):
+        for j in range(outputs):
+            top, left = start + i * stride, start + j * stride
+            rows = slice(max(0, top), max(0, top + kernel))
+            columns = slice(max(0, left), max(0, left + kernel))
+            found[:, :, i, j] = REDUCTIONS[kind](x[:, :, rows, columns])
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(["max", "maxabs", "avg"]),
+    side=st.integers(1, 9),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 5),
+    start=st.integers(-4, 3),
+    outputs=st.integers(1, 5),
+)
+def test_offset_pool_equals_loops(kind, side, kernel, stride, start, outputs):
+    stride = min(stride, kernel)
+    pool = OffsetPool(kind, kernel, stride=stride, start=start, outputs=outputs)
+    if pool.has_empty_window(side):
+        return
+    generator = torch.Generator().manual_seed(side * 100 + kernel)
+    x = torch.randn(2, 3, side, side, dtype=torch.float64, generator=generator)
+    assert torch.allclose(pool(x), offset_by_hand(x, kind, kernel, stride, start, outputs))
+
+
+def test_offset_pool_without_offset_is_plain_pooling():
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(OffsetPool("max", 3, stride=2, outputs=4)(x), MaxPool()(x))
+    assert torch.allclose(OffsetPool("avg", 3, stride=2, outputs=4)(x), AvgPool()(x))
+
+
+@pytest.mark.parametrize("arguments", [("med", 3, 2), ("max", 2, 3), ("max", 3, 0)])
+def test_offset_pool_with_gaps_or_unknown_kind_raises(arguments):
+    kind, kernel, stride = arguments
+    with pytest.raises(RecipeError, match="with a stride between 1 and the kernel"):
+        OffsetPool(kind, kernel, stride=stride, outputs=2)

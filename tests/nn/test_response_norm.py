@@ -1,4 +1,4 @@
-"""Response normalisation in every reading, against loops and, where it is the same, torch."""
+"""Response normalization in every reading, against loops and, where it is the same, torch."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_the_constants_of_the_paper_are_the_defaults():
     [(torch.float32, 2e-6), (torch.float64, 1e-12), (torch.bfloat16, 8e-3)],
 )
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_every_type_and_layout_comes_back_as_it_went_in(towers, dtype, tolerance, layout):
+def test_norm_keeps_dtype_and_memory_format(towers, dtype, tolerance, layout):
     norm = ResponseNorm(**PLAIN, towers=towers)
     x = activations(2, 16, 5, 3).to(dtype).contiguous(memory_format=layout)
     g = activations(2, 16, 5, 3, seed=1).to(dtype).contiguous(memory_format=layout)
@@ -164,14 +164,14 @@ def test_sums_stay_in_float32_under_autocast_in_both_directions():
     torch.testing.assert_close(cast, plain, rtol=0, atol=0)
 
 
-def test_a_second_derivative_is_refused_rather_than_wrong():
+def test_second_derivative_raises():
     x = activations(1, 4, 2, 2).requires_grad_()
     (gradient,) = torch.autograd.grad(ResponseNorm()(x).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
 
 
-def test_silence_and_empty_batches_pass():
+def test_zero_and_empty_inputs_pass():
     norm = ResponseNorm(**PLAIN)
     assert not norm(torch.zeros(1, 8, 2, 2)).any()
     assert norm(torch.zeros(0, 8, 2, 2)).shape == (0, 8, 2, 2)
@@ -182,22 +182,22 @@ def test_silence_and_empty_batches_pass():
     [
         ({"size": 0}, "size and towers must be at least 1; got 0 and 1"),
         ({"towers": 0}, "size and towers must be at least 1; got 5 and 0"),
-        ({"k": 0.0}, "k must be above 0, or silent neighbours divide by zero; got 0.0"),
+        ({"k": 0.0}, "k must be above 0, or neighbors of zero divide by zero; got 0.0"),
         ({"region": "spatial", "towers": 2}, "leave towers at 1"),
         ({"region": "chanels"}, 'no region "chanels". Did you mean "channels"'),
     ],
 )
-def test_readings_that_cannot_be_are_refused(reading, words):
+def test_invalid_norm_settings_raise(reading, words):
     with pytest.raises(RecipeError, match=words):
         ResponseNorm(**reading)
 
 
 @pytest.mark.parametrize("shape", [(2, 8), (8, 4, 4), (2, 7, 4, 4)])
-def test_other_shapes_are_refused(shape):
+def test_norm_input_of_other_shape_raises(shape):
     with pytest.raises(RecipeError, match=r"C divisible by 2 towers; got \("):
         ResponseNorm(towers=2)(torch.zeros(shape))
 
 
-def test_it_says_its_reading():
+def test_norm_repr_shows_its_settings():
     text = repr(ResponseNorm(divide=True, towers=2))
     assert "5, alpha=0.0001 (divided), beta=0.75, k=2, towers=2, channels" in text

@@ -20,7 +20,7 @@ windows = st.builds(
 )
 
 
-def counted(window: Window, size: int) -> int:
+def format_count(window: Window, size: int) -> int:
     """Lay windows one by one until the padded input is covered, or the next would not fit."""
     padded = size + 2 * window.padding
     if window.kernel > padded:
@@ -34,25 +34,25 @@ def counted(window: Window, size: int) -> int:
 
 @settings(max_examples=200, deadline=None)
 @given(windows, st.integers(1, 60))
-def test_counts_and_edges_agree_with_laying_windows_one_by_one(window, size):
-    found = counted(window, size)
+def test_counts_and_edges_equal_laying_windows_one_by_one(window, size):
+    found = format_count(window, size)
     assert window.outputs(size) == found
     padded = size + 2 * window.padding
     end = (found - 1) * window.stride + window.kernel if found else 0
     assert window.overhang(size) == max(0, end - padded)
-    assert window.unseen(size) == max(0, padded - end)
+    assert window.uncovered(size) == max(0, padded - end)
     if found:
-        assert not (window.overhang(size) and window.unseen(size))
-        assert max(window.overhang(size), window.unseen(size)) < window.stride
+        assert not (window.overhang(size) and window.uncovered(size))
+        assert max(window.overhang(size), window.uncovered(size)) < window.stride
 
 
 @settings(max_examples=200, deadline=None)
 @given(windows, st.integers(1, 60))
-def test_what_is_lacking_makes_the_covering_exact_and_nothing_less_does(window, size):
+def test_missing_positions_make_coverage_exact(window, size):
     def exact(size: int, padding: int) -> bool:
         return (size + 2 * padding - window.kernel) % window.stride == 0
 
-    lacking = window.lacking(size)
+    lacking = window.missing(size)
     assert [exact(size + more, window.padding) for more in range(lacking)] == [False] * lacking
     assert exact(size + lacking, window.padding)
     paddings = [p for p in range(window.padding, window.padding + 20) if exact(size, p)]
@@ -78,17 +78,17 @@ def test_pool_sizes_are_those_of_torch(kernel_and_stride, size, ceiling):
 def test_the_first_layer_of_the_paper_in_its_three_readings():
     program, floor = Window(11, 4, 0, ceiling=True), Window(11, 4, 0)
     caffe, torchvision = Window(11, 4, 0), Window(11, 4, 2)
-    assert (program.outputs(224), program.overhang(224), program.unseen(224)) == (55, 3, 0)
-    assert (floor.outputs(224), floor.unseen(224)) == (54, 1)
-    assert (caffe.outputs(227), caffe.overhang(227), caffe.unseen(227)) == (55, 0, 0)
-    assert (torchvision.outputs(224), torchvision.unseen(224)) == (55, 1)
-    assert program.lacking(224) == 3
+    assert (program.outputs(224), program.overhang(224), program.uncovered(224)) == (55, 3, 0)
+    assert (floor.outputs(224), floor.uncovered(224)) == (54, 1)
+    assert (caffe.outputs(227), caffe.overhang(227), caffe.uncovered(227)) == (55, 0, 0)
+    assert (torchvision.outputs(224), torchvision.uncovered(224)) == (55, 1)
+    assert program.missing(224) == 3
     assert program.exact_padding(224) is None
     assert Window(3, 3).exact_padding(10) == 1
 
 
 @pytest.mark.parametrize("settings", [(0, 1, 0), (3, 0, 0), (3, 1, -1)])
-def test_windows_that_cannot_be_are_refused(settings):
+def test_invalid_window_raises(settings):
     kernel, stride, padding = settings
     found = f"got kernel {kernel}, stride {stride}, padding {padding}"
     with pytest.raises(RecipeError, match=found):

@@ -1,4 +1,4 @@
-"""Evidence made of nothing, and a Chromium that is asked through its own pipe."""
+"""Report data made of nothing, and a Chromium that is driven through its own pipe."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from alexnet.evaluation import measure
+from alexnet.evaluation import compute_metrics
 from alexnet.recipe import Recipe
 from alexnet.records import Epoch
-from alexnet.reporting import ReportEvidence
+from alexnet.reporting import ReportData
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
@@ -54,31 +54,32 @@ def make_epoch(epoch: int, **changes: Any) -> Epoch:
     )
 
 
-def make_picture(item: int, side: int) -> NDArray[np.uint8]:
-    """A picture that no other item has: a gradient in a colour of its own."""
+def make_image(item: int, side: int) -> NDArray[np.uint8]:
+    """An image that no other item has: a gradient in a color of its own."""
     slope = np.linspace(0, 1, side)
-    colour = np.random.default_rng(item).integers(60, 256, 3)
-    return (slope[:, None, None] * slope[None, :, None] * colour).astype(np.uint8)
+    color = np.random.default_rng(item).integers(60, 256, 3)
+    return (slope[:, None, None] * slope[None, :, None] * color).astype(np.uint8)
 
 
-def make_evidence(
+def make_report_data(
     n: int = 40,
     k: int = 4,
     *,
     classes: Sequence[str] | None = None,
-    right: float = 0.75,
+    accuracy: float = 0.75,
     side: int = 16,
     seed: int = 0,
     **changes: Any,
-) -> ReportEvidence:
-    """N answers among K classes, about `right` of them right, and all that goes with them."""
+) -> ReportData:
+    """N predictions among K classes, about `accuracy` of them correct, and the rest."""
     draw = np.random.default_rng(seed)
     classes = classes or [f"class {i}" for i in range(k)]
     k = len(classes)
     labels = np.arange(n, dtype=np.int64) % k
-    said = np.where(draw.random(n) < right, labels, (labels + draw.integers(1, max(k, 2), n)) % k)
+    others = (labels + draw.integers(1, max(k, 2), n)) % k
+    predicted = np.where(draw.random(n) < accuracy, labels, others)
     probabilities = draw.random((n, k)).astype(np.float32) + 0.05
-    probabilities[np.arange(n), said] += draw.random(n).astype(np.float32) * 3 * k / 4 + 1
+    probabilities[np.arange(n), predicted] += draw.random(n).astype(np.float32) * 3 * k / 4 + 1
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     values: dict[str, Any] = {
         "title": "ants and bees",
@@ -86,25 +87,25 @@ def make_evidence(
         "split": "test",
         "recipe": Recipe().to_json(),
         "epochs": [make_epoch(e) for e in range(1, 6)],
-        "results": measure(probabilities, labels, classes, crops=1),
+        "results": compute_metrics(probabilities, labels, classes, crops=1),
         "paths": [f"{classes[label]}/{i:05}.png" for i, label in enumerate(labels)],
         "labels": labels,
         "probabilities": probabilities,
         "classes": classes,
-        "picture": lambda item: make_picture(item, side),
+        "image": lambda item: make_image(item, side),
         "filters": draw.normal(size=(8, 3, 5, 5)).astype(np.float32),
         "facts": {"machine": "two cores", "training time": "12 s", "torch": "2.13"},
-        "preprocessing": {"fit": "the central square"},
+        "preprocessing": {"resize_mode": "the central square"},
         "split_sizes": {"train": 300, "test": n},
         "skipped": [("class 0/torn.jpg", "it is cut off")],
         "notes": ["A sentence worth reading."],
     }
-    return ReportEvidence(**(values | changes))
+    return ReportData(**(values | changes))
 
 
 @pytest.fixture(scope="session")
-def evidence_of() -> Callable[..., ReportEvidence]:
-    return make_evidence
+def report_data_of() -> Callable[..., ReportData]:
+    return make_report_data
 
 
 @pytest.fixture(scope="session")
@@ -132,10 +133,10 @@ class Browser:
         if self.session:
             message["sessionId"] = self.session
         self.out.write(json.dumps(message).encode() + b"\0")
-        while (answer := self._next()).get("id") != number:
-            self._note(answer)
-        assert "error" not in answer, answer
-        return answer["result"]
+        while (reply := self._next()).get("id") != number:
+            self._note(reply)
+        assert "error" not in reply, reply
+        return reply["result"]
 
     def open(self, page: Path, *, width: int = 1200, height: int = 900, scheme: str = "light"):
         """Load a page from disk in a window of that size; forget older messages."""
@@ -153,7 +154,7 @@ class Browser:
         while (event := self._next()).get("method") != "Page.loadEventFired":
             self._note(event)
 
-    def ask(self, script: str) -> Any:
+    def evaluate(self, script: str) -> Any:
         """Return what an expression is worth in the page; a promise is awaited."""
         found = self.call(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
@@ -164,8 +165,8 @@ class Browser:
     def click(self, selector: str) -> None:
         """Press the mouse in the middle of an element, as a hand does."""
         found = json.dumps(selector)
-        self.ask(f"document.querySelector({found}).scrollIntoView({{behavior: 'instant'}})")
-        box = self.ask(
+        self.evaluate(f"document.querySelector({found}).scrollIntoView({{behavior: 'instant'}})")
+        box = self.evaluate(
             f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
             f"(document.querySelector({found}).getBoundingClientRect())"
         )
@@ -201,15 +202,15 @@ class Browser:
         if kind == "Network.requestWillBeSent":
             url = facts["request"]["url"]
             if not url.startswith(("data:", "file:")):
-                self.messages.append(f"asked for {url}")
+                self.messages.append(f"requested {url}")
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Generator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium here to open the page in")
-    (commands, send), (receive, answers) = os.pipe(), os.pipe()
-    theirs = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (commands, answers)]
+    (commands, send), (receive, replies) = os.pipe(), os.pipe()
+    theirs = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (commands, replies)]
     flags = (
         *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
         *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -220,7 +221,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Generator[Browser]:
         pass_fds=theirs,
         stderr=subprocess.DEVNULL,
     )
-    for each in (commands, answers, *theirs):
+    for each in (commands, replies, *theirs):
         os.close(each)
     with os.fdopen(receive, "rb") as inp:
         with os.fdopen(send, "wb", buffering=0) as out:

@@ -20,39 +20,39 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib.figure  # noqa: F401  # the pages' painter: so that forks need not import it
 import numpy as np
 from PIL import Image
 
 from alexnet.data import open_source
 from alexnet.devices import choose_device
 from alexnet.recipe import Recipe
-from alexnet.runs.job import Job, Packing, prepare
-from alexnet.runs.session import conduct
+from alexnet.runs import Job, Packing, prepare
 from fixtures import faults
+from fixtures.training import train_job
 
 TIMES = {"time", "seconds", "images_per_s", "saving_seconds", "checkpoint_bytes", "peak_memory_mb"}
 RECIPE = Recipe(
     model="cifar_26pct",
     image_px=16,
     crop_px=14,
-    initialisation="he",
+    initialization="he",
     dropout=0.2,
     schedule="plateau",
     patience=1,
     lr=0.005,
     epochs=2,
-    batch=6,
+    batch_size=6,
     val_fraction=0.25,
 )
 
 
 def main() -> None:
     place, mode, count, seed = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-    sys.modules["matplotlib"] = None  # type: ignore[assignment]
     draw = random.Random(seed)
-    write_pictures(place / "pictures")
+    write_images(place / "images")
     device = choose_device("fp32", 1)
-    source = open_source(place / "pictures")
+    source = open_source(place / "images")
     job = prepare(source, RECIPE, device=device, packing=Packing(cache="none"))
     whole = place / "whole"
     started = time.monotonic()
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def run(job: Job, folder: Path) -> None:
-    conduct(lambda: job, folder.parent / "pictures", folder, save_every="2 steps")
+    train_job(lambda: job, folder.parent / "images", folder, save_every="2 steps")
 
 
 def count_operations(job: Job, folder: Path) -> None:
@@ -143,8 +143,8 @@ def timeless(values: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if name not in TIMES}
 
 
-def write_pictures(folder: Path) -> None:
-    """Write a few bright and dark pictures."""
+def write_images(folder: Path) -> None:
+    """Write a few bright and dark images."""
     draw = np.random.default_rng(0)
     for split, count in (("train", 16), ("test", 4)):
         for name, light in (("day", 150), ("night", 0)):

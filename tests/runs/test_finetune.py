@@ -65,7 +65,7 @@ def test_the_weights_themselves_are_not_touched(weights):
     assert all(torch.equal(before[name], tensor) for name, tensor in weights.state.items())
 
 
-def test_weights_that_do_not_fit_are_refused(weights):
+def test_weights_that_do_not_fit_are_an_error(weights):
     state = dict(weights.state)
     del state[f"{SMALL[weights.model]}.bias"]
     with pytest.raises(WeightsError, match=r'lack the tensor "fc\d\.bias"'):
@@ -83,12 +83,13 @@ def test_the_last_layer_is_the_one_that_makes_the_logits(name):
 
 def multiples(network, recipe) -> dict[str, float]:
     """How far a gradient of one moves each parameter in the first step."""
-    optimiser = PaperMomentum(network, replace(recipe, decay=0.0))
+    optimizer = PaperMomentum(network, replace(recipe, weight_decay=0.0))
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
-    optimiser.prepare(0)
+    optimizer.prepare(0)
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
-    optimiser.step(Rates(recipe.lr, recipe.lr * recipe.bias_lr_ratio, 0))
+    optimizer.set_lr(Rates(recipe.lr, recipe.lr * recipe.bias_lr_ratio, 0))
+    optimizer.step()
     return {
         name: float((before[name] - p.detach()).double().mean())
         for name, p in network.named_parameters()
@@ -98,7 +99,7 @@ def multiples(network, recipe) -> dict[str, float]:
 @pytest.mark.parametrize(("new", "old"), [(0.01, 0.001), (0.02, 0.02), (0.003, 0.0), (1e-3, 1e-2)])
 def test_each_layer_learns_at_its_own_rate(weights, new, old):
     start = with_new_head(weights, 2)
-    recipe = finetuning_recipe(start, lr_new=new, lr_old=old, changes={}, head_epochs=0)
+    recipe = finetuning_recipe(start, head_lr=new, backbone_lr=old, changes={}, head_epochs=0)
     head = SMALL[weights.model]
     for name, moved in multiples(start.network, recipe).items():
         wanted = new if name.startswith(f"{head}.") else old
@@ -108,33 +109,35 @@ def test_each_layer_learns_at_its_own_rate(weights, new, old):
 def test_changes_of_the_recipe_come_last(weights):
     start = with_new_head(weights, 2)
     changes = {"epochs": 3, "lr": 0.5, "layer_lr": ("fc*=2",)}
-    recipe = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes=changes)
+    recipe = finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes=changes)
     assert (recipe.epochs, recipe.lr, recipe.layer_lr) == (3, 0.5, ("fc*=2",))
     with pytest.raises(RecipeError, match='no field "epoch". Did you mean "epochs"'):
-        finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes={"epoch": 3})
+        finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes={"epoch": 3})
 
 
-@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
-def test_network_and_preprocessing_of_the_recipe_are_those_of_the_weights(saved, fit):
-    weights = load_weights(saved("w", fit=fit))
-    recipe = finetuning_recipe(with_new_head(weights, 2), lr_new=0.01, lr_old=0.001, changes={})
+@pytest.mark.parametrize("resize_mode", ["crop", "squash", "pad"])
+def test_network_and_preprocessing_of_the_recipe_are_those_of_the_weights(saved, resize_mode):
+    weights = load_weights(saved("w", resize_mode=resize_mode))
+    recipe = finetuning_recipe(
+        with_new_head(weights, 2), head_lr=0.01, backbone_lr=0.001, changes={}
+    )
     assert (recipe.model, recipe.activation) == (weights.model, "relu")
-    assert (recipe.image_px, recipe.crop_px, recipe.fit) == (20, 16, fit)
-    assert (recipe.mean, recipe.standardise) == ("image", True)
-    plain = replace(weights.preprocessing, mean=None, scale=None)
+    assert (recipe.image_px, recipe.crop_px, recipe.resize_mode) == (20, 16, resize_mode)
+    assert (recipe.mean, recipe.normalize) == ("image", True)
+    plain = replace(weights.preprocessing, mean=None, std=None)
     start = with_new_head(replace(weights, preprocessing=plain), 2)
-    recipe = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes={})
-    assert (recipe.mean, recipe.standardise) == ("none", False)
+    recipe = finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes={})
+    assert (recipe.mean, recipe.normalize) == ("none", False)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"model": "mlp"},
-        {"fit": "pad"},
+        {"resize_mode": "pad"},
         {"image_px": 64},
         {"mean": "none"},
-        {"initialisation": "he"},
+        {"initialization": "he"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -142,7 +145,7 @@ def test_what_comes_with_the_weights_cannot_be_chosen_again(saved, changes):
     start = with_new_head(load_weights(saved("w")), 2)
     words = f"{next(iter(changes))} cannot be chosen here: fine-tuning keeps the network and the pr"
     with pytest.raises(RecipeError, match=words):
-        finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes=changes)
+        finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes=changes)
 
 
 def test_a_start_is_known_by_its_weights(saved):
@@ -153,8 +156,8 @@ def test_a_start_is_known_by_its_weights(saved):
     assert one == same != other
 
 
-def test_a_head_is_left_behind(saved, pictures):
-    """What was taught with a head goes on as the network below it."""
+def test_a_head_is_left_behind(saved, images):
+    """Weights with a head are fine-tuned as the network below it."""
     from alexnet.models import build_model
 
     weights = load_weights(saved("w"))
@@ -165,7 +168,7 @@ def test_a_head_is_left_behind(saved, pictures):
         weights,
         arguments=arguments,
         classes=("a", "b"),
-        state={f"body.{name}": each for name, each in weights.state.items()}
+        state={f"backbone.{name}": each for name, each in weights.state.items()}
         | {f"classifier.{name}": torch.ones(shape) for name, shape in classifier.items()},
     )
     start = with_new_head(headed, 4)
@@ -213,12 +216,12 @@ def test_first_the_head_then_all_but_the_frozen(weights):
     first = "fc1" if weights.model == "mlp" else "conv1"
     changes = {"epochs": 20}
     recipe = finetuning_recipe(
-        start, lr_new=0.01, lr_old=0.001, changes=changes, freeze=[first], head_epochs=5
+        start, head_lr=0.01, backbone_lr=0.001, changes=changes, freeze=[first], head_epochs=5
     )
-    optimiser = PaperMomentum(start.network, recipe)
+    optimizer = PaperMomentum(start.network, recipe)
 
     def learning(epoch: int) -> set[str]:
-        optimiser.prepare(epoch)
+        optimizer.prepare(epoch)
         named = start.network.named_parameters()
         return {name.split(".")[0] for name, each in named if each.requires_grad}
 
@@ -230,39 +233,43 @@ def test_first_the_head_then_all_but_the_frozen(weights):
 @pytest.mark.parametrize(("epochs", "alone"), [(1, 0), (9, 0), (20, 2), (35, 3)])
 def test_a_tenth_of_the_epochs_is_the_heads(weights, epochs, alone):
     start = with_new_head(weights, 2)
-    recipe = finetuning_recipe(start, lr_new=0.1, lr_old=0.01, changes={"epochs": epochs})
+    recipe = finetuning_recipe(start, head_lr=0.1, backbone_lr=0.01, changes={"epochs": epochs})
     begun = {text.partition("@")[2].partition("=")[0] for text in recipe.layer_lr if "@" in text}
     assert begun == ({str(alone)} if alone else set())
 
 
 def test_no_epoch_for_the_old_layers_is_a_sentence(weights):
-    start, rates = with_new_head(weights, 2), {"lr_new": 0.01, "lr_old": 0.001}
+    start, rates = with_new_head(weights, 2), {"head_lr": 0.01, "backbone_lr": 0.001}
     for alone in (-1, 5, 6):
         with pytest.raises(RecipeError, match=rf"leave some of 5 epochs for .*; got {alone}\."):
             finetuning_recipe(start, **rates, changes={"epochs": 5}, head_epochs=alone)
-    frozen = finetuning_recipe(start, lr_new=0.01, lr_old=0, changes={"epochs": 5}, head_epochs=5)
+    frozen = finetuning_recipe(
+        start, head_lr=0.01, backbone_lr=0, changes={"epochs": 5}, head_epochs=5
+    )
     assert all(text.endswith("=0") for text in frozen.layer_lr)
 
 
-def test_small_sets_are_seen_to_by_the_recipe(saved):
+def test_the_recipe_suits_small_sets(saved):
     start = with_new_head(load_weights(saved("w")), 2)
-    recipe = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes={})
+    recipe = finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes={})
     assert (recipe.class_weights, recipe.early_stop) == ("auto", 8)
-    assert (recipe.mean, recipe.crop_area) == ("image", 1)  # which no box can follow
+    assert (recipe.mean, recipe.random_resized_crop) == ("image", 1)  # which no box can follow
     plain = replace(start.preprocessing, mean=None)
-    recipe = finetuning_recipe(replace(start, preprocessing=plain), lr_new=1, lr_old=1, changes={})
-    assert recipe.crop_area == 0.35
+    recipe = finetuning_recipe(
+        replace(start, preprocessing=plain), head_lr=1, backbone_lr=1, changes={}
+    )
+    assert recipe.random_resized_crop == 0.35
 
 
 def test_from_scratch_is_on_the_same_terms(weights):
     start = with_new_head(weights, 2)
-    changes = {"seed": 3, "val_fraction": 0.3, "batch": 16, "epochs": 30}
-    tuned = finetuning_recipe(start, lr_new=0.01, lr_old=0.001, changes=changes)
+    changes = {"seed": 3, "val_fraction": 0.3, "batch_size": 16, "epochs": 30}
+    tuned = finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes=changes)
     fresh = with_first_weights(weights, tuned, 2)
     recipe = scratch_recipe(fresh, tuned)
     assert fresh.origin is None
     assert fresh.preprocessing == weights.preprocessing
-    for name in (*changes, "model", "image_px", "crop_px", "fit", "mean", "class_weights"):
+    for name in (*changes, "model", "image_px", "crop_px", "resize_mode", "mean", "class_weights"):
         if name != "epochs":
             assert getattr(recipe, name) == getattr(tuned, name), name
     assert recipe.epochs >= 60

@@ -1,4 +1,4 @@
-"""Run folders: same question, other question, two processes, the journal, a disk that fails."""
+"""Run folders: same config, other config, two processes, the journal, a disk that fails."""
 
 import errno
 import json
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,34 +21,40 @@ from alexnet.runs import find_run, is_free, open_run
 from alexnet.training import Checkpoint
 from alexnet.weights import Weights, load_weights, save_weights
 
-ASKED = {"source": "a", "fingerprint": "f", "classes": ["x", "y"], "recipe": {"lr": 0.1, "seed": 1}}
+RECIPE = {"lr": 0.1, "seed": 1}
+CONFIG = {"source": "a", "fingerprint": "f", "classes": ["x", "y"], "recipe": RECIPE}
 NETWORK = build_model("mlp", classes=2, image_px=4, crop_px=4)
 
 
-def write_weights(path, tensors):
-    """Write weights that are filled with the checkpoint's number."""
-    state = {
-        name: torch.full_like(each, float(tensors["w"][0]))
-        for name, each in NETWORK.state_dict().items()
-    }
-    rule = Preprocessing(
-        image_px=4, crop_px=4, fit="crop", order="RGB", mean=None, mean_at="crop", scale=None
-    )
-    made = Weights(
-        model="mlp",
-        arguments=NETWORK.arguments,
-        state=state,
-        classes=("x", "y"),
-        preprocessing=rule,
-    )
-    save_weights(path, made)
+RULE = Preprocessing(
+    image_px=4,
+    crop_px=4,
+    resize_mode="crop",
+    order="RGB",
+    mean=None,
+    mean_at="crop",
+    std=None,
+)
+WEIGHTS = Weights(
+    model="mlp",
+    arguments=NETWORK.arguments,
+    state={},
+    classes=("x", "y"),
+    preprocessing=RULE,
+)
+
+
+def tensors_of(number):
+    """Tensors of a network, filled with a number."""
+    return {name: torch.full_like(each, number) for name, each in NETWORK.state_dict().items()}
 
 
 def save(run, step, *, best=False):
     """Write an epoch and a checkpoint of this number."""
     run.write("epoch", {"epoch": step})
-    checkpoint = Checkpoint({"w": torch.full((3,), float(step))}, {"step": step})
-    run.save(step, checkpoint, write_weights if best else None)
+    network = {f"network.{name}": each for name, each in tensors_of(float(step)).items()}
+    tensors = {"w": torch.full((3,), float(step)), **network}
+    run.save(step, Checkpoint(tensors, {"step": step}), WEIGHTS if best else None)
     run.saver.wait()
 
 
@@ -59,23 +66,23 @@ def names(folder: Path) -> list[str]:
     return sorted(each.name for each in (folder / "checkpoints").iterdir())
 
 
-def test_same_question_opens_again_and_another_is_refused_with_the_differences(tmp_path):
-    with open_run(tmp_path / "run", ASKED):
+def test_the_same_config_opens_again_and_another_is_an_error_with_the_differences(tmp_path):
+    with open_run(tmp_path / "run", CONFIG):
         pass
-    with open_run(tmp_path / "run", {**ASKED, "source": "elsewhere", "machine": "other"}) as run:
-        assert run.asked == ASKED
-    other = {**ASKED, "classes": ["x", "z"], "start": "9f", "recipe": {"lr": 0.2, "seed": 1}}
-    words = r"classes: .*'y'.* now; start: None then, '9f' now; lr: 0.1 then, 0.2 now\. .*--anew"
+    with open_run(tmp_path / "run", {**CONFIG, "source": "elsewhere", "machine": "other"}) as run:
+        assert run.config == CONFIG
+    other = {**CONFIG, "classes": ["x", "z"], "start": "9f", "recipe": {"lr": 0.2, "seed": 1}}
+    words = r"classes: .*'y'.* now; start: None then, '9f' now; lr: 0.1 then, 0.2 now\. .*--restart"
     with pytest.raises(RunError, match=words), open_run(tmp_path / "run", other):
         pass
 
 
-def test_anew_moves_the_old_run_aside_and_deletes_nothing(tmp_path, caplog):
-    folder, other = tmp_path / "run", {**ASKED, "recipe": {"lr": 0.2}}
+def test_restart_moves_the_old_run_aside_and_deletes_nothing(tmp_path, caplog):
+    folder, other = tmp_path / "run", {**CONFIG, "recipe": {"lr": 0.2}}
     for n in (1, 2):
-        with open_run(folder, ASKED, anew=True) as run:
+        with open_run(folder, CONFIG, restart=True) as run:
             run.write("epoch", {"epoch": n})
-    with caplog.at_level(logging.INFO), open_run(folder, other, anew=True) as run:
+    with caplog.at_level(logging.INFO), open_run(folder, other, restart=True) as run:
         assert run.checkpoint() is None
         assert run.events("epoch") == []
     assert f"The run in {folder} was moved to {folder}.before-2." in caplog.text
@@ -85,26 +92,26 @@ def test_anew_moves_the_old_run_aside_and_deletes_nothing(tmp_path, caplog):
     assert json.loads((folder / "run.json").read_text())["recipe"] == {"lr": 0.2}
 
 
-def test_anew_touches_no_folder_without_a_run_and_no_run_in_use(tmp_path):
+def test_restart_touches_no_folder_without_a_run_and_no_run_in_use(tmp_path):
     (tmp_path / "holiday.txt").write_text("mine")
     with (
         pytest.raises(RunError, match="holds other things .* and no run"),
-        open_run(tmp_path, ASKED, anew=True),
+        open_run(tmp_path, CONFIG, restart=True),
     ):
         pass
     with (
-        open_run(tmp_path / "run", ASKED),
+        open_run(tmp_path / "run", CONFIG),
         pytest.raises(RunError, match=f"in use by process {os.getpid()} on "),
-        open_run(tmp_path / "run", ASKED, anew=True),
+        open_run(tmp_path / "run", CONFIG, restart=True),
     ):
         pass
     assert sorted(each.name for each in tmp_path.iterdir()) == ["holiday.txt", "run"]
 
 
-def test_a_folder_with_other_things_is_refused(tmp_path):
+def test_a_folder_with_other_things_is_an_error(tmp_path):
     (tmp_path / "holiday.txt").write_text("mine")
     words = r'holds other things \("holiday\.txt"\) and no run\. Choose a new or an empty folder'
-    with pytest.raises(RunError, match=words), open_run(tmp_path, ASKED):
+    with pytest.raises(RunError, match=words), open_run(tmp_path, CONFIG):
         pass
     assert (tmp_path / "holiday.txt").read_text() == "mine"
     assert [each.name for each in tmp_path.iterdir()] == ["holiday.txt"]  # not even a lock
@@ -112,8 +119,8 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
 
 def test_a_file_is_no_run(tmp_path):
     (tmp_path / "run").write_text("mine")
-    words = r"run is a file; a run is a folder\. Choose another name with --run\."
-    with pytest.raises(RunError, match=words), open_run(tmp_path / "run", ASKED):
+    words = r"run is a file; a run is a folder\. Choose another name with --run-dir\."
+    with pytest.raises(RunError, match=words), open_run(tmp_path / "run", CONFIG):
         pass
     assert (tmp_path / "run").read_text() == "mine"
 
@@ -123,14 +130,14 @@ def test_what_a_call_left_that_died_at_once_is_no_obstacle(tmp_path):
     (tmp_path / ".run.json.abc.unfinished").write_text('{"half')
     assert is_free(tmp_path)
     assert is_free(tmp_path / "nothing")
-    with open_run(tmp_path, ASKED):
+    with open_run(tmp_path, CONFIG):
         pass
     assert not is_free(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["lock", "run.json"]
 
 
 def test_journal_is_cut_back_to_the_checkpoint(tmp_path):
-    with open_run(tmp_path / "run", ASKED) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         save(run, 1)
         run.write("epoch", {"epoch": 2})
         with (run.folder / "journal.jsonl").open("a") as journal:
@@ -139,15 +146,15 @@ def test_journal_is_cut_back_to_the_checkpoint(tmp_path):
         assert [each["epoch"] for each in run.events("epoch")] == [1]
 
 
-def test_without_a_checkpoint_the_journal_begins_anew(tmp_path):
-    with open_run(tmp_path / "run", ASKED) as run:
+def test_without_a_checkpoint_the_journal_begins_again(tmp_path):
+    with open_run(tmp_path / "run", CONFIG) as run:
         run.write("begin", {})
         assert run.checkpoint() is None
         assert run.events("begin") == []
 
 
 def test_the_newest_two_are_kept_with_the_best_weights_that_they_name(tmp_path):
-    with open_run(tmp_path / "run", ASKED) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         for step, best in ((1, True), (2, True), (3, False), (4, False), (10, True)):
             save(run, step, best=best)
             kept = {1: [1], 2: [1, 2], 3: [2], 4: [2], 10: [2, 10]}[step]
@@ -167,7 +174,7 @@ def test_the_newest_two_are_kept_with_the_best_weights_that_they_name(tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "no best", "short journal"])
 def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(tmp_path, caplog, damage):
-    with open_run(tmp_path / "run", ASKED) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         save(run, 1, best=True)
         save(run, 2)
         save(run, 3, best=True)
@@ -200,19 +207,19 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(tmp_path, 
 
 
 def test_best_weights_of_a_future_that_was_not_saved_are_taken_back(tmp_path):
-    with open_run(tmp_path / "run", ASKED) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         save(run, 1)
-        write_weights(run.weights, {"w": torch.ones(1)})
+        save_weights(run.weights, replace(WEIGHTS, state=tensors_of(1.0)))
         run.checkpoint()
         assert not run.weights.exists()
 
 
 def test_none_whole_is_an_error_that_changes_nothing(tmp_path):
-    with open_run(tmp_path / "run", ASKED) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         save(run, 1, best=True)
         (run.folder / "checkpoints" / "step-000000001.checkpoint").write_bytes(b"x")
         before = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}
-        words = r"None of the 1 checkpoints .* is whole.*is damaged.* start anew with --anew"
+        words = r"None of the 1 checkpoints .* is whole.*is damaged.* start again with --restart"
         with pytest.raises(RunError, match=words):
             run.checkpoint()
         assert before == {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}
@@ -223,14 +230,14 @@ def test_where_links_cannot_be_the_weights_are_copied(tmp_path, monkeypatch):
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", no_link)
-    with open_run(tmp_path / "run", ASKED) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         save(run, 1, best=True)
         assert number_of(run.weights) == 1
 
 
 def history(folder: Path) -> None:
     """Three saves with two kinds of best weights."""
-    with open_run(folder, ASKED) as run:
+    with open_run(folder, CONFIG) as run:
         for step, best in ((1, True), (2, False), (3, True)):
             save(run, step, best=best)
 
@@ -239,7 +246,7 @@ def check_whole(folder: Path) -> int:
     """Go on with a run and return from where; everything has to belong together."""
     if not folder.exists():
         return 0
-    with open_run(folder, ASKED) as run:
+    with open_run(folder, CONFIG) as run:
         found = run.checkpoint()
         step = 0 if found is None else found.state["step"]
         assert [each["epoch"] for each in run.events("epoch")] == list(range(1, step + 1))
@@ -278,8 +285,8 @@ def test_whichever_operation_the_disk_refuses_an_older_state_is_whole(
             except RunError as error:
                 refusal = str(error)
         step = check_whole(folder)
-        if refusal is None:  # a copy takes the place of a link; a lock need not be wiped
-            assert strike.names[n] in ("link", "unlink", "truncate")
+        if refusal is None:  # a copy takes the place of a link; a lock is tried again, or not wiped
+            assert strike.names[n] in ("link", "unlink", "truncate", "mkdir")
             assert step == 3
         else:
             assert "Could not write" in refusal
@@ -290,20 +297,20 @@ def test_whichever_operation_the_disk_refuses_an_older_state_is_whole(
     assert reached == sorted(reached)
 
 
-def test_find_run_gives_the_newest_with_the_same_question(tmp_path):
-    for name, asked in (("a", ASKED), ("b", {**ASKED, "fingerprint": "g"})):
-        with open_run(tmp_path / name, asked):
+def test_find_run_gives_the_newest_with_the_same_config(tmp_path):
+    for name, config in (("a", CONFIG), ("b", {**CONFIG, "fingerprint": "g"})):
+        with open_run(tmp_path / name, config):
             pass
-    assert find_run(tmp_path, ASKED) == tmp_path / "a"
-    assert find_run(tmp_path, {**ASKED, "recipe": {}}) is None
-    assert find_run(tmp_path / "nothing", ASKED) is None
+    assert find_run(tmp_path, CONFIG) == tmp_path / "a"
+    assert find_run(tmp_path, {**CONFIG, "recipe": {}}) is None
+    assert find_run(tmp_path / "nothing", CONFIG) is None
 
 
-def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path, caplog):
+def test_a_second_process_is_an_error_and_a_killed_one_leaves_no_lock(tmp_path, caplog):
     code = (
-        "import sys, json, time, pathlib; from alexnet.training import open_run\n"
-        f"asked = json.loads({json.dumps(ASKED)!r})\n"
-        f"with open_run(pathlib.Path({str(tmp_path / 'run')!r}), asked):\n"
+        "import sys, json, time, pathlib; from alexnet.runs import open_run\n"
+        f"config = json.loads({json.dumps(CONFIG)!r})\n"
+        f"with open_run(pathlib.Path({str(tmp_path / 'run')!r}), config):\n"
         "    print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -311,12 +318,12 @@ def test_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path, cap
     assert process.stdout.readline() == "held\n"
     with (
         pytest.raises(RunError, match=rf"in use by process {process.pid} on "),
-        open_run(tmp_path / "run", ASKED),
+        open_run(tmp_path / "run", CONFIG),
     ):
         pass
     process.kill()
     process.communicate()
     time.sleep(0.05)
-    with caplog.at_level(logging.INFO), open_run(tmp_path / "run", ASKED) as run:
+    with caplog.at_level(logging.INFO), open_run(tmp_path / "run", CONFIG) as run:
         assert not run.finished
     assert f"was left by process {process.pid} on " in caplog.text

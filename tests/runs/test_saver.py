@@ -1,4 +1,4 @@
-"""Saving in the background: when it is due, and that what is written is what was then."""
+"""Saving in the background: what is written is what was there at the call."""
 
 import errno
 import threading
@@ -6,8 +6,7 @@ import threading
 import pytest
 import torch
 
-from alexnet.errors import RecipeError, RunError
-from alexnet.runs import SaveEvery
+from alexnet.errors import RunError
 from alexnet.runs.saver import Saver
 
 
@@ -18,37 +17,7 @@ def saver():
     made.close()
 
 
-@pytest.mark.parametrize(
-    ("asked", "every"),
-    [
-        (10.0, SaveEvery(minutes=10)),
-        (1, SaveEvery(minutes=1)),
-        ("0.5", SaveEvery(minutes=0.5)),
-        ("10m", SaveEvery(minutes=10)),
-        ("3 minutes", SaveEvery(minutes=3)),
-        ("500 steps", SaveEvery(steps=500)),
-        ("1step", SaveEvery(steps=1)),
-    ],
-)
-def test_minutes_and_steps_are_read(asked, every):
-    assert SaveEvery.parse(asked) == every
-
-
-@pytest.mark.parametrize(
-    "asked", [0, -1, "nan", "inf", "500s", "2.5 steps", "0 steps", "often", "", "1e", True]
-)
-def test_anything_else_is_a_sentence(asked):
-    with pytest.raises(RecipeError, match=r"save_every must be minutes above 0, such as 10 .* got"):
-        SaveEvery.parse(asked)
-
-
-def test_when_it_is_due():
-    assert SaveEvery(minutes=2).is_due(1, 120)
-    assert not SaveEvery(minutes=2).is_due(1, 119)
-    assert [step for step in range(1, 10) if SaveEvery(steps=3).is_due(step, 1e9)] == [3, 6, 9]
-
-
-def test_what_is_written_is_what_was_there_when_it_was_asked(saver):
+def test_what_is_written_is_what_was_there_at_the_call(saver):
     tensor, written = torch.zeros(4, 3, 5, 5).to(memory_format=torch.channels_last), []
     go = threading.Event()
 

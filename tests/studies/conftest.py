@@ -1,4 +1,4 @@
-"""Nothing here can be tested without Optuna."""
+"""Studies need Optuna."""
 
 from __future__ import annotations
 

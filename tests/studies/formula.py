@@ -1,20 +1,21 @@
-"""Studies whose trials train nothing: their error is a formula of what is tried."""
+"""Studies whose trials train nothing: their error is a formula of the parameters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Generator
 from pathlib import Path
 
 from alexnet.recipe import Recipe
-from alexnet.records import Epoch
-from alexnet.studies import Plan, space_of
+from alexnet.records import Epoch, TrialRecord
+from alexnet.studies import StudyConfig, TrialWorker, open_study, parse_space, trial_records
+from alexnet.training import StopRequest
 
 RECIPE = Recipe(model="mlp", epochs=9, schedule="constant", seed=3)
 VARY = ("lr=1e-4..1e-1:log", "momentum=0.5..0.98", "activation=relu,tanh")
 
 
-def make_plan(**changes) -> Plan:
+def make_config(**changes) -> StudyConfig:
     recipe = changes.pop("recipe", RECIPE)
     vary = changes.pop("vary", VARY)
     values = {
@@ -24,11 +25,11 @@ def make_plan(**changes) -> Plan:
         "fingerprint": "f",
         "classes": ("ant", "bee"),
     }
-    return Plan(recipe=recipe, space=space_of(vary, recipe), **(values | changes))
+    return StudyConfig(recipe=recipe, space=parse_space(vary, recipe), **(values | changes))
 
 
 def error_of(recipe: Recipe) -> float:
-    """The lowest at a rate of 0.01; momentum matters a little."""
+    """Return an error that is lowest at a rate of 0.01; momentum matters a little."""
     return min(0.9, 0.1 + 0.2 * abs(math.log10(recipe.lr) + 2) + 0.05 * abs(recipe.momentum - 0.9))
 
 
@@ -48,13 +49,17 @@ def make_epoch(number: int, error: float) -> Epoch:
     )
 
 
-def train_formula(
-    recipe: Recipe, folder: Path, on_epoch: Callable[[Epoch], None]
-) -> tuple[list[Epoch], float]:
-    """Come nearer to the recipe's error from epoch to epoch."""
+def train_formula(recipe: Recipe, folder: Path) -> Generator[Epoch]:
+    """Approach the recipe's error from epoch to epoch."""
     folder.mkdir(parents=True, exist_ok=True)
-    done: list[Epoch] = []
     for number in range(1, recipe.epochs + 1):
-        done.append(make_epoch(number, error_of(recipe) + 0.05 / number))
-        on_epoch(done[-1])
-    return done, 0.9
+        yield make_epoch(number, error_of(recipe) + 0.05 / number)
+
+
+def run_study(
+    folder: Path, config: StudyConfig, train=train_formula, **options: float
+) -> list[TrialRecord]:
+    """Run a study to its end with one worker in this process; return its trials."""
+    with open_study(folder, config) as study:
+        TrialWorker(study, train, StopRequest(), **options).work()
+        return trial_records(study)

@@ -7,19 +7,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.studies.lr_finder import fall_of, noise_of, smooth
+from alexnet.studies.lr_finder import find_fall, noise_std, smooth
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=50))
-def test_smoothing_is_the_weighted_mean_of_what_came_before(losses):
-    found = smooth(losses)
+def test_smoothing_is_an_exponential_mean(losses):
+    smoothed = smooth(losses)
     for i in (0, len(losses) - 1):
         weights = [0.9 ** (i - j) for j in range(i + 1)]
-        wanted = sum(w * v for w, v in zip(weights, losses, strict=False)) / sum(weights)
-        assert found[i] == pytest.approx(wanted, abs=1e-9)
+        expected = sum(w * v for w, v in zip(weights, losses, strict=False)) / sum(weights)
+        assert smoothed[i] == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_constant_is_smooth_already():
+def test_smoothing_keeps_a_constant():
     assert smooth([2.0] * 30) == pytest.approx([2.0] * 30)
 
 
@@ -30,24 +30,24 @@ def valley(step: float, floor: float = 0.5) -> list[float]:
     return [*flat, *down, *[floor + step * i for i in range(1, 10)]]
 
 
-def test_the_fall_leaves_the_flat_beginning_out():
-    first, last = fall_of(valley(1.0))
+def test_the_fall_starts_behind_the_flat_part():
+    first, last = find_fall(valley(1.0))
     assert last == 70
     assert 40 <= first <= 44
 
 
-def test_noise_before_the_fall_does_not_begin_it():
+def test_noise_before_the_fall_does_not_start_it():
     noise = torch.randn(80, generator=torch.Generator().manual_seed(0)) * 0.02
-    first, last = fall_of([v + float(n) for v, n in zip(valley(1.0), noise, strict=True)])
+    first, last = find_fall([v + float(n) for v, n in zip(valley(1.0), noise, strict=True)])
     assert 40 <= first <= 46
     assert 68 <= last <= 72
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_fall_that_is_small_beside_the_noise_begins_where_it_begins(seed):
+def test_a_small_fall_in_noise_is_located(seed):
     noise = torch.randn(80, generator=torch.Generator().manual_seed(seed)) * 0.02
     raw = [v + float(n) for v, n in zip(valley(0.01, floor=2.2), noise, strict=True)]
-    first, _ = fall_of(smooth(raw), noise_of(raw))
+    first, _ = find_fall(smooth(raw), noise_std(raw))
     assert 38 <= first <= 64  # the smoothed loss follows some steps behind
 
 
@@ -56,23 +56,23 @@ def test_noise_alone_is_no_fall():
     for seed in range(100):
         noise = torch.randn(100, generator=torch.Generator().manual_seed(seed)).tolist()
         raw = [2.3 + 0.05 * each for each in noise]
-        falls += fall_of(smooth(raw), noise_of(raw)) is not None
+        falls += find_fall(smooth(raw), noise_std(raw)) is not None
     assert falls <= 15
 
 
-def test_the_noise_is_that_of_the_smoothed_loss():
+def test_noise_std_is_that_of_the_smoothed_loss():
     draw = torch.Generator().manual_seed(1)
     raw = [5 + 0.3 * each for each in torch.randn(4000, generator=draw).tolist()]
     late = torch.tensor(smooth(raw)[100:])
-    assert noise_of(raw) == pytest.approx(float(late.std()), rel=0.15)
-    assert noise_of([1.0]) == noise_of([]) == 0
+    assert noise_std(raw) == pytest.approx(float(late.std()), rel=0.15)
+    assert noise_std([1.0]) == noise_std([]) == 0
 
 
-def test_a_loss_that_only_rises_has_no_fall():
-    assert fall_of([1.0, 2.0, 3.0]) is None
-    assert fall_of([]) is None
-    assert fall_of([2.3] * 50) is None
+def test_a_rising_loss_has_no_fall():
+    assert find_fall([1.0, 2.0, 3.0]) is None
+    assert find_fall([]) is None
+    assert find_fall([2.3] * 50) is None
 
 
-def test_nothing_that_is_not_finite_is_looked_at():
+def test_smoothed_losses_are_finite():
     assert all(map(math.isfinite, smooth([1.0, 2.0])))

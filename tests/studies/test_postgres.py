@@ -1,4 +1,4 @@
-"""A study on a real PostgreSQL server, which is started here, from Debian's packages."""
+"""A study on a PostgreSQL server, which is started here, from Debian's packages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from alexnet.errors import RunError
-from alexnet.studies import Worker, open_study, trial_records
+from alexnet.studies import TrialWorker, open_study, trial_records
 from alexnet.training import StopRequest
 
-from .formula import make_plan, train_formula
-from .test_dying import check_whole, finish, start, wait_for
+from .formula import make_config, train_formula
+from .test_worker_death import assert_complete, finish, start, wait_for
+
+pytestmark = pytest.mark.slow
 
 _INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 _ON_PATH = shutil.which("initdb")
@@ -32,7 +34,7 @@ def server(tmp_path_factory) -> Generator[str]:
     if BIN is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     pytest.importorskip("psycopg", reason='PostgreSQL needs psycopg: "alexnet[search]"')
-    # A socket's path is short by law, and the server refuses to run as root.
+    # A socket's path has at most 107 bytes, and the server refuses to run as root.
     place = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     owner = getpass.getuser()
     become: dict[str, object] = {}
@@ -75,26 +77,26 @@ def _known(name: str) -> bool:
         return False
 
 
-def test_a_study_on_a_server_is_what_it_is_in_a_file(tmp_path, server):
-    plan = make_plan(pruner="halving", trials=8)
-    with open_study(tmp_path / "pets", plan, server) as study:
-        Worker(study, train_formula, StopRequest()).work()
+def test_a_study_on_a_server_equals_one_in_a_file(tmp_path, server):
+    config = make_config(pruner="halving", trials=8)
+    with open_study(tmp_path / "pets", config, server) as study:
+        TrialWorker(study, train_formula, StopRequest()).work()
         there = trial_records(study)
-    with open_study(tmp_path / "file" / "pets", plan) as study:
-        Worker(study, train_formula, StopRequest()).work()
+    with open_study(tmp_path / "file" / "pets", config) as study:
+        TrialWorker(study, train_formula, StopRequest()).work()
         here = trial_records(study)
-    assert [(e.values, e.error, e.curve) for e in there] == [
-        (e.values, e.error, e.curve) for e in here
+    assert [(e.params, e.val_error, e.curve) for e in there] == [
+        (e.params, e.val_error, e.curve) for e in here
     ]
     with (
         pytest.raises(RunError, match="sampler: random then, tpe now"),
-        open_study(tmp_path / "pets", make_plan(sampler="tpe"), server),
+        open_study(tmp_path / "pets", make_config(sampler="tpe"), server),
     ):
         pass
 
 
 def test_two_machines_share_the_trials(tmp_path, server):
-    """Two folders that share nothing, not even the locks of workers: two machines in small."""
+    """Two folders that share nothing, not even the locks of workers."""
     folders = [tmp_path / name / "shared" for name in ("one", "two")]
     workers = [start(folder, server, go=tmp_path / "go") for folder in folders]
     while not all(list(folder.glob("trials/*/epochs.txt")) for folder in folders):
@@ -103,17 +105,17 @@ def test_two_machines_share_the_trials(tmp_path, server):
     (tmp_path / "go").touch()
     for each in workers:
         finish(each)
-    with open_study(folders[0], make_plan(), server) as study:
+    with open_study(folders[0], make_config(), server) as study:
         trials = trial_records(study)
     assert [each.state for each in trials] == ["complete"] * len(trials)
-    assert 6 <= len(trials) <= 7  # a machine more may make a trial more
-    assert len({str(each.values) for each in trials}) == len(trials)
+    assert 6 <= len(trials) <= 7  # each further machine may run a trial more
+    assert len({str(each.params) for each in trials}) == len(trials)
     made = [len(list((folder / "trials").iterdir())) for folder in folders]
     assert sum(made) == len(trials)
     assert min(made) >= 1
 
 
-def test_the_trial_of_a_killed_machine_is_given_back_when_its_heart_is_silent(tmp_path, server):
+def test_a_trial_is_requeued_without_heartbeat(tmp_path, server):
     never = tmp_path / "never"
     first = start(tmp_path / "one" / "killed", server, go=never, heartbeat_s=1)
     wait_for(tmp_path / "one" / "killed" / "trials" / "0000" / "epochs.txt", 1)
@@ -121,5 +123,5 @@ def test_the_trial_of_a_killed_machine_is_given_back_when_its_heart_is_silent(tm
     first.communicate()
     second = start(tmp_path / "two" / "killed", server, heartbeat_s=1)
     finish(second)
-    with open_study(tmp_path / "two" / "killed", make_plan(), server) as study:
-        check_whole(trial_records(study), killed=0)
+    with open_study(tmp_path / "two" / "killed", make_config(), server) as study:
+        assert_complete(trial_records(study), killed=0)

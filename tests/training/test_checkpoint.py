@@ -1,4 +1,4 @@
-"""Checkpoints: round trip, others can read them, every damaged byte is noticed."""
+"""Checkpoints: round trip, others can read them, every damaged byte is noticed; when due."""
 
 import json
 
@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from alexnet.errors import RunError
-from alexnet.training.checkpoint import Checkpoint, read_checkpoint, read_state, write_checkpoint
+from alexnet.errors import RecipeError, RunError
+from alexnet.training.checkpoint import (
+    Checkpoint,
+    SaveEvery,
+    read_checkpoint,
+    read_state,
+    write_checkpoint,
+)
 
 
 def make(value: float = 7) -> Checkpoint:
@@ -89,3 +95,33 @@ def test_what_is_no_checkpoint_is_a_sentence(tmp_path):
         assert read_state(path) == {}
     with pytest.raises(RunError, match="cannot be read: No such file"):
         read_checkpoint(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "every"),
+    [
+        (10.0, SaveEvery(minutes=10)),
+        (1, SaveEvery(minutes=1)),
+        ("0.5", SaveEvery(minutes=0.5)),
+        ("10m", SaveEvery(minutes=10)),
+        ("3 minutes", SaveEvery(minutes=3)),
+        ("500 steps", SaveEvery(steps=500)),
+        ("1step", SaveEvery(steps=1)),
+    ],
+)
+def test_save_every_reads_minutes_and_steps(text, every):
+    assert SaveEvery.parse(text) == every
+
+
+@pytest.mark.parametrize(
+    "text", [0, -1, "nan", "inf", "500s", "2.5 steps", "0 steps", "often", "", "1e", True]
+)
+def test_any_other_save_every_is_a_sentence(text):
+    with pytest.raises(RecipeError, match=r"save_every must be minutes above 0, such as 10 .* got"):
+        SaveEvery.parse(text)
+
+
+def test_when_a_checkpoint_is_due():
+    assert SaveEvery(minutes=2).is_due(1, 120)
+    assert not SaveEvery(minutes=2).is_due(1, 119)
+    assert [step for step in range(1, 10) if SaveEvery(steps=3).is_due(step, 1e9)] == [3, 6, 9]

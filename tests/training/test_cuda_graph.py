@@ -20,17 +20,21 @@ from alexnet.devices import Device, choose_device
 from alexnet.errors import Diverged, Interrupted
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
+from alexnet.records import Epoch
 from alexnet.studies.lr_finder import range_test
 from alexnet.training import (
     PaperMomentum,
     Rates,
+    SaveEvery,
     Schedule,
+    StepDone,
+    Stepper,
     StopRequest,
     Training,
     Validation,
     capture_for,
     class_weights,
-    make_objective,
+    make_loss,
     train_epochs,
 )
 from alexnet.training.checkpoint import read_checkpoint, write_checkpoint
@@ -45,13 +49,13 @@ def device(precision="fp32", kind="cpu"):
 
 
 @dataclass
-class Pictures:
+class Images:
     images: torch.Tensor
     labels: torch.Tensor
 
 
 class Loader:
-    """Random pictures that are a function of epoch and step, channels last."""
+    """Random images that are a function of epoch and step, channels last."""
 
     def __init__(self, side: int) -> None:
         self.side = side
@@ -62,7 +66,7 @@ class Loader:
             count = LAST if step == STEPS - 1 else BATCH
             images = torch.randn(count, 3, self.side, self.side, generator=generator)
             labels = torch.randint(0, 4, (count,), generator=generator)
-            yield Pictures(images.contiguous(memory_format=torch.channels_last), labels)
+            yield Images(images.contiguous(memory_format=torch.channels_last), labels)
 
 
 class Tape(TorchDispatchMode):
@@ -115,8 +119,8 @@ class Counting:
 @pytest.fixture
 def operators_alone(monkeypatch):
     """Leave out the compiled kernels, which a tape cannot see."""
-    monkeypatch.setattr("alexnet.nn.response_norm.kernels_of", lambda kind: None)
-    monkeypatch.setattr("alexnet.nn.pooling.fused_kernels", lambda: None)
+    monkeypatch.setattr("alexnet.nn.response_norm.norm_kernels", lambda kind: None)
+    monkeypatch.setattr("alexnet.nn.pooling.pool_kernels", lambda: None)
     monkeypatch.setattr("alexnet.training.optimizer._fused_momentum", lambda: None)
 
 
@@ -141,43 +145,53 @@ def training(
 ):
     side = PIXELS[model]
     network = build_model(
-        model, classes=4, image_px=side + 4, crop_px=side, initialisation="he", seed=1
+        model, classes=4, image_px=side + 4, crop_px=side, initialization="he", seed=1
     )
     place = device(precision, kind)
     place.place(network)
     recipe = Recipe(
         **{"epochs": 2, "lr": 0.02, "schedule": "cosine", "bias_lr_ratio": 2.0, **fields}
     )
-    errors = iter([0.5, 0.4, 0.6, 0.7, 0.7, 0.7, 0.7, 0.7])
-
-    def validate():
-        network.eval()
-        error = next(errors)
-        return Validation(loss=error, error=error, top5_error=0.0)
-
     weights = class_weights(np.array([0, 1, 1, 2, 3, 3]), 4) if weighted else None
+    optimizer = PaperMomentum(network, recipe, rates_on_device=on_device)
+    loss = make_loss("softmax", weights)
     return Training(
-        network=network,
-        objective=make_objective("softmax", weights),
-        optimiser=PaperMomentum(network, recipe, rates_on_device=on_device),
+        stepper=Stepper(network, loss, optimizer, capture, "not asked for"),
         schedule=Schedule(recipe, STEPS),
         batches=Loader(side),
         device=place,
         seed=5,
-        validate=validate,
-        capture=capture,
-        why_no_graph="not asked for",
+        validator=Validator(network),
     )
 
 
-def run(made, *, stop=None, on_step=lambda n, loss: None, save=lambda: None):
-    stop = StopRequest() if stop is None else stop
-    epochs = train_epochs(made, save=save, save_due=lambda: False, stop=stop, on_step=on_step)
+class Validator:
+    """Gives errors that fall and rise again."""
+
+    def __init__(self, network):
+        self.network, self.errors = network, iter([0.5, 0.4, 0.6, 0.7, 0.7, 0.7, 0.7, 0.7])
+
+    def validate(self):
+        self.network.eval()
+        error = next(self.errors)
+        return Validation(loss=error, error=error, top5_error=0.0)
+
+
+def run(made, *, stop_at=None):
+    """Train to the end; with `stop_at` a stop is asked for after so many steps."""
+    stop, epochs, steps = StopRequest(), [], 0
+    for event in train_epochs(made, SaveEvery(), stop):
+        if isinstance(event, Epoch):
+            epochs.append(event)
+        elif isinstance(event, StepDone):
+            steps += 1
+            if steps == stop_at:
+                stop.reason = "test"
     return [(e.epoch, e.step, e.lr, e.train_loss, e.train_error) for e in epochs]
 
 
 def tensors(made):
-    return {**made.network.state_dict(), **made.optimiser.state(), "sums": made.stepper.sums}
+    return {**made.network.state_dict(), **made.optimizer.state(), "sums": made.stepper.sums}
 
 
 def assert_same(one, other):
@@ -206,12 +220,12 @@ def test_graphs_train_to_the_same_bits(twin, model):
 @pytest.mark.parametrize(
     ("captures", "fields"),
     [
-        (1, {"schedule": "plateau", "patience": 1, "max_cuts": 2, "epochs": 6}),
-        (1, {"schedule": "steps", "cuts": (1, 2), "bias_cuts": 1, "epochs": 3}),
+        (1, {"schedule": "plateau", "patience": 1, "max_lr_drops": 2, "epochs": 6}),
+        (1, {"schedule": "steps", "milestones": (1, 2), "bias_lr_drops": 1, "epochs": 3}),
         (2, {"layer_lr": ("conv1=0", "conv2@1=0", "conv3@1=0.1"), "epochs": 3}),
         (2, {"layer_lr": ("bn1=0", "bn2@1=0"), "model": "alexnet_small"}),
         (1, {"bias_lr_ratio": 0.0}),
-        (1, {"weighted": True, "layer_momentum": ("conv2=0.5",), "bias_decay": False}),
+        (1, {"weighted": True, "layer_momentum": ("conv2=0.5",), "bias_weight_decay": False}),
         (1, {"precision": "bf16"}),
     ],
     ids=["plateau", "steps", "frozen", "frozen norms", "biases stay", "weighted", "bf16"],
@@ -225,19 +239,10 @@ def test_stopped_and_continued_they_are_the_same_too(twin, tmp_path, stop_at):
     capture, on_device = twin
     whole = training(on_device=on_device, model="alexnet_small")
     wanted = run(whole)
-    stop, seen = StopRequest(), []
     first = training(capture, on_device=on_device, model="alexnet_small")
-
-    def count(pictures, loss):
-        seen.append(pictures)
-        if len(seen) == stop_at:
-            stop.reason = "test"
-
-    def save():
-        write_checkpoint(tmp_path / "saved", first.checkpoint())
-
     with pytest.raises(Interrupted):
-        run(first, stop=stop, on_step=count, save=save)
+        run(first, stop_at=stop_at)
+    write_checkpoint(tmp_path / "saved", first.checkpoint())
     counting = Counting(capture)
     second = training(counting, on_device=on_device, model="alexnet_small")
     second.restore(read_checkpoint(tmp_path / "saved"))
@@ -251,16 +256,16 @@ def test_a_checkpoint_that_is_read_while_a_graph_is_there_holds_for_it(twin, tmp
     made = training(capture, on_device=on_device, epochs=3)
     wanted = run(made)
     write_checkpoint(tmp_path / "begun", training(on_device=on_device, epochs=3).checkpoint())
-    counting = made.stepper._graphed._capture = Counting(capture)
+    counting = made.stepper._graph._capture = Counting(capture)
     made.restore(read_checkpoint(tmp_path / "begun"))
-    made.validate = training(on_device=on_device).validate
+    made.validator = Validator(made.network)
     assert [e[:4] for e in run(made)] == [e[:4] for e in wanted]
     assert counting.count == 0
 
 
 def one_step(made, number=0):
     made.network.train()
-    made.optimiser.prepare(0)
+    made.optimizer.prepare(0)
     batch = next(iter(made.batches(0, number)))
     return made.stepper(batch, Rates(0.01, 0.02, 0), 7 + number, made.device)
 
@@ -361,7 +366,7 @@ def test_memory_that_is_lacking_for_a_graph_is_no_end(caplog, monkeypatch):
     made, plain = training(again), training()
     lacking = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB.\nProcess")
     monkeypatch.setattr(
-        made.stepper._graphed, "_copies", lambda: (_ for _ in ()).throw(lacking), raising=True
+        made.stepper._graph, "_copies", lambda: (_ for _ in ()).throw(lacking), raising=True
     )
     assert run(made) == run(plain)
     assert_same(made, plain)
@@ -373,14 +378,14 @@ def test_the_twin_would_notice_a_rate_that_was_frozen_into_the_graph(operators_a
     assert run(plain) != run(made)
 
 
-def test_a_loss_that_is_not_finite_is_the_loops_affair(caplog):
+def test_a_loss_that_is_not_finite_is_left_to_the_loop(caplog):
     made = training(again, lr=1e30, schedule="constant")
     with pytest.raises(Diverged, match="no longer finite"):
         run(made)
     assert not caplog.messages
 
 
-def test_batches_of_another_kind_are_stepped_operator_by_operator(twin):
+def test_batches_of_another_layout_are_stepped_operator_by_operator(twin):
     capture, on_device = twin
     counting = Counting(capture)
     plain, graphed = (training(each, on_device=on_device) for each in (None, counting))
@@ -388,7 +393,7 @@ def test_batches_of_another_kind_are_stepped_operator_by_operator(twin):
     def batches(epoch, start):
         for step, batch in enumerate(Loader(16)(epoch, start)):
             images = batch.images.contiguous() if step == 2 else batch.images
-            yield Pictures(images, batch.labels)
+            yield Images(images, batch.labels)
 
     plain.batches = graphed.batches = batches
     assert run(graphed) == run(plain)
@@ -397,8 +402,8 @@ def test_batches_of_another_kind_are_stepped_operator_by_operator(twin):
 
 
 def test_a_range_test_sees_the_same_losses(twin, monkeypatch):
-    # six random pictures a step: what is learnt is hidden by what they differ by
-    monkeypatch.setattr(sys.modules[range_test.__module__], "_HIDDEN", 0.0)
+    # six random images a step: the fall is hidden by what they differ by
+    monkeypatch.setattr(sys.modules[range_test.__module__], "_MIN_FALL_NOISE", 0.0)
     capture, on_device = twin
     found = []
     for each in (None, capture):
@@ -414,7 +419,7 @@ def test_who_gets_graphs_and_who_is_told_why_not():
     assert capture_for(card, own=True)[0] is cuda_graph
     assert capture_for(card, own=False) == (
         None,
-        "the network is the code of others",
+        "the network is an external model",
     )
 
 

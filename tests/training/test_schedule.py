@@ -9,8 +9,10 @@ from alexnet.recipe import Recipe
 from alexnet.training import Schedule
 
 
-def test_steps_cut_by_ten_and_biases_follow_as_often_as_asked():
-    recipe = Recipe(schedule="steps", cuts=(2, 4), lr=0.01, bias_lr_ratio=2, bias_cuts=1, epochs=9)
+def test_steps_drop_by_ten_and_biases_follow_as_often_as_the_recipe_says():
+    recipe = Recipe(
+        schedule="steps", milestones=(2, 4), lr=0.01, bias_lr_ratio=2, bias_lr_drops=1, epochs=9
+    )
     schedule = Schedule(recipe, steps_per_epoch=10)
     found = [schedule.rates(step) for step in (0, 19, 20, 39, 40)]
     assert [r.weights for r in found] == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001])
@@ -18,17 +20,17 @@ def test_steps_cut_by_ten_and_biases_follow_as_often_as_asked():
     assert [r.epoch for r in found] == [0, 1, 2, 3, 4]
 
 
-def test_plateau_cuts_when_the_error_stops_falling_and_ends_after_the_last():
-    schedule = Schedule(Recipe(schedule="plateau", patience=2, max_cuts=1, epochs=90), 1)
+def test_plateau_drops_when_the_error_stops_falling_and_ends_after_the_last():
+    schedule = Schedule(Recipe(schedule="plateau", patience=2, max_lr_drops=1, epochs=90), 1)
     errors = [0.5, 0.4, 0.4, 0.4, 0.3, 0.35, 0.3]
     seen = []
     for epoch, error in enumerate(errors, 1):
         best = schedule.observe(epoch, error)
-        seen.append((best, schedule.plan.cuts, schedule.plan.finished is not None))
+        seen.append((best, schedule.plan.lr_drops, schedule.plan.stop_reason is not None))
     assert [each[0] for each in seen] == [True, True, False, False, True, False, False]
     assert [each[1] for each in seen] == [0, 0, 0, 1, 1, 1, 1]
     assert [each[2] for each in seen] == [False] * 6 + [True]
-    assert "stopped falling after 1 cuts" in schedule.plan.finished
+    assert "stopped falling after 1 drop of the rate" in schedule.plan.stop_reason
 
 
 def test_of_equal_errors_the_lower_loss_is_kept_and_the_plateau_goes_on():
@@ -37,7 +39,7 @@ def test_of_equal_errors_the_lower_loss_is_kept_and_the_plateau_goes_on():
     seen = [(0.1, 0.5), (0.1, 0.6), (0.1, 0.4), (0.2, 0.1), (0.1, nan), (0.1, None), (0.05, nan)]
     best = [schedule.observe(epoch, *each) for epoch, each in enumerate(seen, 1)]
     assert best == [True, False, True, False, False, False, True]
-    assert schedule.plan.cuts == 1
+    assert schedule.plan.lr_drops == 1
     assert (schedule.plan.best_epoch, schedule.plan.best_loss) == (7, None)
     assert schedule.observe(8, 0.05, 0.3)
 
@@ -57,12 +59,12 @@ def test_early_stop_and_the_end():
     schedule = Schedule(Recipe(schedule="constant", early_stop=2, epochs=9), 1)
     for epoch, error in enumerate([0.5, 0.6, 0.7], 1):
         schedule.observe(epoch, error)
-    assert schedule.plan.finished == "2 epochs without a better validation error"
+    assert schedule.plan.stop_reason == "2 epochs without a better validation error"
     schedule = Schedule(Recipe(schedule="constant", epochs=2), 1)
     assert schedule.observe(1, None)
-    assert schedule.plan.finished is None
+    assert schedule.plan.stop_reason is None
     assert schedule.observe(2, None)
-    assert schedule.plan.finished == "2 epochs are done"
+    assert schedule.plan.stop_reason == "2 epochs are done"
 
 
 def test_state_goes_through_json():

@@ -1,4 +1,4 @@
-"""Features: exactly what a layer says, for the pictures that can be read, in the source's order."""
+"""Features: exactly what a layer says, for the images that can be read, in the source's order."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from alexnet.weights import load_weights
 
 
 def by_hand(weights, source, layer: str, indices) -> np.ndarray:
-    """(n, D) of the layer at the centre crop: a plain walk through the layers, one picture each."""
+    """(n, D) of the layer at the center crop: a plain walk through the layers, one image each."""
     network = weights.network()
     rule = weights.preprocessing
     rows = []
     for index in indices:
         stored = rule.read(source.read(index), "x").astype(np.float32)
-        x = torch.from_numpy((stored - rule.mean)[2:18, 2:18] / rule.scale).permute(2, 0, 1)[None]
+        x = torch.from_numpy((stored - rule.mean)[2:18, 2:18] / rule.std).permute(2, 0, 1)[None]
         for name, module in network.named_children():
             with torch.no_grad():
                 x = module(x)
@@ -37,54 +37,54 @@ def weights(saved):
 
 
 @pytest.mark.parametrize("layer", ["conv1", "pool3", "fc4", "relu4", "fc5"])
-def test_a_layer_says_what_it_says_by_hand(weights, pictures, layer):
-    source = open_source(pictures)
+def test_features_are_those_computed_by_hand(weights, images, layer):
+    source = open_source(images)
     indices = np.array([9, 0, 3, 12])
     member = Member(weights.network(), weights.preprocessing)
-    parts = list(layer_features(member, source, indices, layer=layer, batch=3))
+    parts = list(layer_features(member, source, indices, layer=layer, batch_size=3))
     assert [part.indices.tolist() for part in parts] == [[9, 0, 3], [12]]
-    found = np.concatenate([part.numbers for part in parts])
+    found = np.concatenate([part.features for part in parts])
     wanted = by_hand(weights, source, layer, indices.tolist())
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_views_are_averaged(weights, pictures):
-    """Against the crops cut by hand: four corners, the centre, and their mirror images."""
-    source = open_source(pictures)
+def test_crops_are_averaged(weights, images):
+    """Against the crops cut by hand: four corners, the center, and their mirror images."""
+    source = open_source(images)
     rule, network = weights.preprocessing, weights.network()
     stored = rule.read(source.read(0), "x").astype(np.float32)
     rows = []
     for top, left in ((0, 0), (0, 4), (2, 2), (4, 0), (4, 4)):
-        crop = ((stored - rule.mean) / rule.scale)[top : top + 16, left : left + 16]
+        crop = ((stored - rule.mean) / rule.std)[top : top + 16, left : left + 16]
         for view in (crop, crop[:, ::-1]):
             x = torch.from_numpy(view.copy()).permute(2, 0, 1)[None]
             with torch.no_grad():
                 rows.append(network.stage(x, "relu4")[0].numpy())
     member = Member(network, rule)
     (part,) = layer_features(member, source, np.array([0]), layer="relu4", crops=10)
-    np.testing.assert_allclose(part.numbers[0], np.mean(rows, axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(part.features[0], np.mean(rows, axis=0), rtol=1e-4, atol=1e-4)
 
 
-def test_dropout_is_off_and_modes_are_left_as_they_were(pictures, saved):
+def test_dropout_is_off_and_modes_are_left_as_they_were(images, saved):
     weights = load_weights(saved("small", model="alexnet_small"))
     network = weights.network().train()
     network.get_submodule("bn1").eval()
     modes = {name: layer.training for name, layer in network.named_modules()}
     member = Member(network, weights.preprocessing)
-    source = open_source(pictures)
+    source = open_source(images)
 
     def drop6() -> np.ndarray:
         (part,) = layer_features(member, source, np.arange(4), layer="drop6")
-        return part.numbers
+        return part.features
 
     np.testing.assert_array_equal(drop6(), drop6())
     assert {name: layer.training for name, layer in network.named_modules()} == modes
 
 
-def test_the_file_holds_every_readable_picture_in_order(saved, weights, pictures, tmp_path):
-    report = extract_features(saved("w"), pictures, out=tmp_path / "f.npz", batch=3)
-    source = open_source(pictures)
+def test_the_file_holds_every_readable_image_in_order(saved, weights, images, tmp_path):
+    report = extract_features(saved("w"), images, out=tmp_path / "f.npz", batch_size=3)
+    source = open_source(images)
     readable = [i for i, path in enumerate(source.paths) if "torn" not in path]
     assert (report.images, report.layer, report.crops) == (14, "relu4", 1)
     assert report.classes == ["ant", "bee"]
@@ -96,16 +96,18 @@ def test_the_file_holds_every_readable_picture_in_order(saved, weights, pictures
         assert file["splits"].tolist() == [path.split("/")[0] for path in file["paths"]]
         assert [source.classes[k] for k in file["labels"]] == file["classes"].tolist()
         wanted = by_hand(weights, source, "relu4", readable)
-        assert file["features"].shape == (report.images, report.numbers) == wanted.shape
+        assert file["features"].shape == (report.images, report.feature_dim) == wanted.shape
         np.testing.assert_allclose(file["features"], wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_a_split_alone_and_a_pack_give_the_same_rows(saved, pictures, tmp_path):
+def test_a_split_alone_and_a_pack_give_the_same_rows(saved, images, tmp_path):
     path = saved("w")
-    extract_features(path, pictures, out=tmp_path / "all.npz", batch=4)
-    extract_features(path, pictures, out=tmp_path / "val.npz", split="val", batch=4)
-    write_pack(open_source(pictures), tmp_path / "pack", image_px=20, quarantine=tmp_path / "q")
-    extract_features(path, tmp_path / "pack", out=tmp_path / "packed.npz", split="val", batch=4)
+    extract_features(path, images, out=tmp_path / "all.npz", batch_size=4)
+    extract_features(path, images, out=tmp_path / "val.npz", split="val", batch_size=4)
+    write_pack(open_source(images), tmp_path / "pack", image_px=20, quarantine=tmp_path / "q")
+    extract_features(
+        path, tmp_path / "pack", out=tmp_path / "packed.npz", split="val", batch_size=4
+    )
     with (
         np.load(tmp_path / "all.npz") as every,
         np.load(tmp_path / "val.npz") as val,
@@ -117,30 +119,30 @@ def test_a_split_alone_and_a_pack_give_the_same_rows(saved, pictures, tmp_path):
         np.testing.assert_array_equal(val["features"], packed["features"])
 
 
-def test_one_class_is_enough(saved, pictures, tmp_path):
+def test_one_class_is_enough(saved, images, tmp_path):
     folder = tmp_path / "photos" / "ant"
     folder.mkdir(parents=True)
-    (folder / "0.png").write_bytes((pictures / "val" / "ant" / "0.png").read_bytes())
+    (folder / "0.png").write_bytes((images / "val" / "ant" / "0.png").read_bytes())
     report = extract_features(saved("w"), tmp_path / "photos", out=tmp_path / "f.npz")
     assert (report.images, report.classes) == (1, ["ant"])
 
 
-def test_mistakes_are_sentences_and_leave_the_old_file(saved, pictures, tmp_path):
+def test_mistakes_are_sentences_and_leave_the_old_file(saved, images, tmp_path):
     path, out = saved("w"), tmp_path / "f.npz"
     out.write_bytes(b"old")
     with pytest.raises(RecipeError, match=r'no layer "fc9"\. Did you mean .* Layers: conv1, pool1'):
-        extract_features(path, pictures, out=out, layer="fc9")
+        extract_features(path, images, out=out, layer="fc9")
     with pytest.raises(RecipeError, match="crops must be 1"):
-        extract_features(path, pictures, out=out, crops=3)
-    with pytest.raises(SourceError, match='no pictures in the split "test"; it has train and val'):
-        extract_features(path, pictures, out=out, split="test")
+        extract_features(path, images, out=out, crops=3)
+    with pytest.raises(SourceError, match='no images in the split "test"; it has train and val'):
+        extract_features(path, images, out=out, split="test")
     with pytest.raises(WeightsError, match="no weights file"):
-        extract_features(tmp_path / "nothing", pictures, out=out)
+        extract_features(tmp_path / "nothing", images, out=out)
     torn = tmp_path / "photos" / "ant"
     torn.mkdir(parents=True)
     for i in range(2):
-        (torn / f"{i}.jpg").write_text("no picture")
-    sentence = r"photos: not one of its 2 pictures can be read\. The first, ant/0\.jpg: it is not a"
+        (torn / f"{i}.jpg").write_text("no image")
+    sentence = r"photos: not one of its 2 images can be read\. The first, ant/0\.jpg: it is not a"
     with pytest.raises(SourceError, match=sentence):
         extract_features(path, tmp_path / "photos", out=out)
     assert out.read_bytes() == b"old"

@@ -16,12 +16,13 @@ from alexnet.data import open_source
 from alexnet.errors import RecipeError, SourceError, WeightsError
 from alexnet.evaluation import Member, probabilities
 from alexnet.models import HEADS, HeadedNetwork, build_model, make_head
-from alexnet.transfer import head_from_source, teach_head
+from alexnet.transfer import fit_head, fit_head_on_source
 from alexnet.weights import load_weights, save_weights
 
 pytest.importorskip("sklearn", reason="heads need scikit-learn")
 
-from alexnet.transfer.head_search import Scaling, as_head, search_head
+from alexnet.transfer.head_conversion import head_from_sklearn
+from alexnet.transfer.head_search import Scaling, search_head
 
 KINDS = list(HEADS)
 
@@ -38,42 +39,42 @@ def blobs(classes: int, count: int = 60, width: int = 7, seed: int = 0):
 
 
 @pytest.fixture(scope="module")
-def sound(pictures, tmp_path_factory):
-    """The same pictures without the torn one, which is more than a twentieth of them."""
-    folder = tmp_path_factory.mktemp("sound") / "pictures"
-    shutil.copytree(pictures, folder)
+def sound(images, tmp_path_factory):
+    """The same images without the torn one, which is more than a twentieth of them."""
+    folder = tmp_path_factory.mktemp("sound") / "images"
+    shutil.copytree(images, folder)
     (folder / "train" / "bee" / "torn.png").unlink()
     return folder
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_head_answers_as_scikit_learn_does(kind, classes):
+def test_a_head_predicts_as_scikit_learn_does(kind, classes):
     features, labels = blobs(classes)
     found = search_head(kind, features, labels)
-    head = as_head(found, layer="relu7", classes=classes)
+    head = head_from_sklearn(found, layer="relu7", classes=classes)
     asked = np.concatenate([features, blobs(classes, 200, seed=1)[0]])
-    answer = head(torch.from_numpy(asked))
-    assert (answer.dtype, answer.shape) == (torch.float32, (260, classes))
+    predicted = head(torch.from_numpy(asked))
+    assert (predicted.dtype, predicted.shape) == (torch.float32, (260, classes))
     wanted = found.predict_proba(asked)
-    np.testing.assert_allclose(answer.softmax(1).numpy(), wanted, atol=1e-5)
-    np.testing.assert_allclose(answer.exp().numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(predicted.softmax(1).numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(predicted.exp().numpy(), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("by", ["uniform", "distance"])
-@pytest.mark.parametrize("neighbours", [1, 4, 20])
-def test_neighbours_vote_as_scikit_learns_do(by, neighbours):
+@pytest.mark.parametrize("neighbors", [1, 4, 20])
+def test_neighbors_vote_as_scikit_learns_do(by, neighbors):
     features, labels = blobs(3)
     found = search_head("knn", features, labels)
-    model = copy.deepcopy(found.classifier).set_params(n_neighbors=neighbours, weights=by)
+    model = copy.deepcopy(found.classifier).set_params(n_neighbors=neighbors, weights=by)
     model.fit(found.scaling(features), labels)
-    head = as_head(replace(found, classifier=model), layer="fc1", classes=3)
+    head = head_from_sklearn(replace(found, classifier=model), layer="fc1", classes=3)
     asked = np.concatenate([features[::3], blobs(3, 90, seed=2)[0]])
     found_p = head(torch.from_numpy(asked)).exp().numpy()
     np.testing.assert_allclose(found_p, model.predict_proba(found.scaling(asked)), atol=1e-5)
 
 
-def test_limits_of_a_tree_hold_for_the_very_numbers_it_was_taught_with():
+def test_thresholds_of_a_tree_hold_for_the_very_features_it_was_fitted_on():
     """Numbers that differ by the last bit of float32: a rounded limit would confuse them."""
     low = np.float32(1024) * (1 + np.arange(40, dtype=np.float32) * np.finfo(np.float32).eps)
     labels = np.arange(40) % 2
@@ -81,35 +82,37 @@ def test_limits_of_a_tree_hold_for_the_very_numbers_it_was_taught_with():
     still = Scaling(np.zeros(1, np.float32), np.ones(1, np.float32))
     model = copy.deepcopy(found.classifier).set_params(max_depth=40, min_samples_leaf=1)
     model.fit(low[:, None], labels)
-    head = as_head(replace(found, classifier=model, scaling=still), layer="fc1", classes=2)
-    answer = head(torch.from_numpy(low[:, None])).exp().numpy()
-    np.testing.assert_array_equal(answer, model.predict_proba(low[:, None]))
-    assert (answer.argmax(1) == labels).all()
+    head = head_from_sklearn(
+        replace(found, classifier=model, scaling=still), layer="fc1", classes=2
+    )
+    predicted = head(torch.from_numpy(low[:, None])).exp().numpy()
+    np.testing.assert_array_equal(predicted, model.predict_proba(low[:, None]))
+    assert (predicted.argmax(1) == labels).all()
 
 
-def test_the_search_tells_all_and_repeats_itself():
+def test_the_search_reports_all_candidates_and_repeats_itself():
     features, labels = blobs(3)
     one, other = (search_head("logistic", features, labels, seed=4) for _ in range(2))
     assert one.candidates == other.candidates
     assert [each.parameters["C"] for each in one.candidates] == [10.0**n for n in range(-5, 2)]
     assert one.best.top1 == max(each.top1 for each in one.candidates)
-    assert one.chosen == one.best.parameters
-    assert (one.folds, one.searched_on) == (5, 60)
+    assert one.best_parameters == one.best.parameters
+    assert (one.folds, one.search_rows) == (5, 60)
 
 
-def test_a_constant_feature_is_left_alone():
+def test_a_constant_feature_is_not_scaled():
     features, _ = blobs(2)
-    scaled = Scaling.of(features)(features)
+    scaled = Scaling.fit(features)(features)
     assert np.isfinite(scaled).all()
     assert not scaled[:, 2].any()
     np.testing.assert_allclose(scaled[:, [0, 3]].std(axis=0), 1, rtol=1e-5)
 
 
-def test_many_rows_are_searched_on_in_part(monkeypatch):
-    monkeypatch.setattr("alexnet.transfer.head_search._SEARCHED_ROWS", 30)
+def test_of_many_rows_a_part_is_searched(monkeypatch):
+    monkeypatch.setattr("alexnet.transfer.head_search._MAX_SEARCH_ROWS", 30)
     features, labels = blobs(3, 300)
     found = search_head("knn", features, labels)
-    assert (found.searched_on, found.classifier._fit_X.shape) == (30, (300, 7))
+    assert (found.search_rows, found.classifier._fit_X.shape) == (30, (300, 7))
 
 
 def test_small_classes_make_fewer_folds_or_a_sentence():
@@ -118,22 +121,22 @@ def test_small_classes_make_fewer_folds_or_a_sentence():
     labels[:3] = 1
     assert search_head("tree", features, labels).folds == 3
     labels[:3] = [1, 0, 0]
-    with pytest.raises(SourceError, match="at least two training pictures of each of two classes;"):
+    with pytest.raises(SourceError, match="at least two training images of each of two classes;"):
         search_head("tree", features, labels)
     with pytest.raises(RecipeError, match='head must be one of logistic, svm, .* got "forest"'):
         search_head("forest", features, labels)
 
 
-def taught(saved, sound, tmp_path, kind="logistic", **more):
-    report = head_from_source(
+def fit_and_load(saved, sound, tmp_path, kind="logistic", **more):
+    report = fit_head_on_source(
         saved("w"), sound, kind=kind, out=tmp_path / "head.safetensors", cache="none", **more
     )
     return report, load_weights(tmp_path / "head.safetensors")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stored_heads_answer_from_their_layer(saved, sound, tmp_path, kind):
-    report, weights = taught(saved, sound, tmp_path, kind, layer="relu4")
+def test_saved_heads_predict_from_their_layer(saved, sound, tmp_path, kind):
+    report, weights = fit_and_load(saved, sound, tmp_path, kind, layer="relu4")
     network = weights.network()
     assert isinstance(network, HeadedNetwork)
     assert (weights.classes, report.classes) == (("ant", "bee"), ["ant", "bee"])
@@ -146,7 +149,7 @@ def test_stored_heads_answer_from_their_layer(saved, sound, tmp_path, kind):
     found = probabilities(Member(network, weights.preprocessing), stored, crops=10)
     rows = []
     for top, left in ((0, 0), (0, 4), (2, 2), (4, 0), (4, 4)):
-        crop = ((stored[0] - body.preprocessing.mean) / body.preprocessing.scale)[
+        crop = ((stored[0] - body.preprocessing.mean) / body.preprocessing.std)[
             top : top + 16, left : left + 16
         ]
         for view in (crop, crop[:, ::-1]):
@@ -157,22 +160,22 @@ def test_stored_heads_answer_from_their_layer(saved, sound, tmp_path, kind):
     np.testing.assert_allclose(found[0], np.mean(rows, axis=0), atol=2e-4)
 
 
-def test_test_pictures_are_never_learnt_from(saved, sound, tmp_path):
-    """Other pictures in val change nothing of the head."""
-    _, weights = taught(saved, sound, tmp_path, "knn")
+def test_heads_are_never_fitted_on_test_images(saved, sound, tmp_path):
+    """Other images in val change nothing of the head."""
+    _, weights = fit_and_load(saved, sound, tmp_path, "knn")
     other = tmp_path / "other"
     shutil.copytree(sound, other)
     for name in ("ant", "bee"):
         shutil.copy(other / "train" / name / "0.png", other / "val" / name / "9.png")
-    _, again = taught(saved, other, tmp_path, "knn")
+    _, again = fit_and_load(saved, other, tmp_path, "knn")
     assert all(torch.equal(weights.state[name], each) for name, each in again.state.items())
 
 
 def test_half_of_a_file_is_read_again_and_heads_can_be_replaced(saved, sound, tmp_path):
-    _, weights = taught(saved, sound, tmp_path, "tree")
+    _, weights = fit_and_load(saved, sound, tmp_path, "tree")
     save_weights(tmp_path / "half.safetensors", weights, dtype="float16")
     load_weights(tmp_path / "half.safetensors").network()
-    report = head_from_source(
+    report = fit_head_on_source(
         tmp_path / "head.safetensors", sound, kind="svm", out=tmp_path / "head.safetensors",
         cache="none",
     )  # fmt: skip
@@ -184,15 +187,15 @@ def test_half_of_a_file_is_read_again_and_heads_can_be_replaced(saved, sound, tm
 
 
 def test_heads_on_maps_and_on_other_networks(saved, sound, tmp_path):
-    report, weights = taught(saved, sound, tmp_path, "logistic", layer="pool3")
-    assert weights.network().classifier.features == report.numbers == 64 * 2 * 2
+    report, weights = fit_and_load(saved, sound, tmp_path, "logistic", layer="pool3")
+    assert weights.network().classifier.features == report.feature_dim == 64 * 2 * 2
     small = load_weights(saved("small", model="alexnet_small"))
-    from alexnet.data import pack_of
+    from alexnet.data import load_pack
     from alexnet.devices import choose_device
 
-    pack = pack_of(open_source(sound), image_px=28, cache="none")
+    pack = load_pack(open_source(sound), image_px=28, cache="none")
     device = choose_device("fp32", 1)
-    found = teach_head(small, pack, np.arange(10), kind="tree", layer=None, device=device)
+    found = fit_head(small, pack, np.arange(10), kind="tree", layer=None, device=device)
     assert found.weights.network().features_layer == "relu6"
 
 
@@ -210,7 +213,7 @@ def test_heads_on_maps_and_on_other_networks(saved, sound, tmp_path):
         ({"code": "import os"}, 'a setting "code", which it does not know'),
     ],
 )
-def test_settings_that_make_no_head_are_refused(changes, sentence):
+def test_settings_that_make_no_head_are_an_error(changes, sentence):
     settings = {"kind": "tree", "layer": "fc7", "features": 4, "classes": 2, "nodes": 3, "depth": 1}
     assert make_head(settings).features == 4
     with pytest.raises(RecipeError, match=sentence):
@@ -220,8 +223,8 @@ def test_settings_that_make_no_head_are_refused(changes, sentence):
 
 
 @pytest.mark.parametrize("kind", ["knn", "logistic"])
-def test_numbers_that_make_no_head_are_refused(saved, sound, tmp_path, kind):
-    _, weights = taught(saved, sound, tmp_path, kind)
+def test_numbers_that_make_no_head_are_an_error(saved, sound, tmp_path, kind):
+    _, weights = fit_and_load(saved, sound, tmp_path, kind)
     own = [{"labels": 2}, {"labels": -1}, {"rows": float("nan")}]
     for changes in ({"scale": 0.0}, *(own if kind == "knn" else [{"weight": float("inf")}])):
         ((name, value),) = changes.items()
@@ -236,35 +239,43 @@ def test_numbers_that_make_no_head_are_refused(saved, sound, tmp_path, kind):
     [
         ({}, 2, None),
         ({}, 1, "its tree is deeper than its 1 levels"),
-        ({"at_most": [1, 0, 0, 0, 0]}, 2, '"at_most" leads out of the tree or back'),
-        ({"above": [2, 5, 0, 0, 0]}, 2, '"above" leads out of the tree or back'),
-        ({"above": [2, 1, 0, 0, 0]}, 2, '"above" leads out of the tree or back'),
-        ({"asks": [0, 1, -1, -1, -1]}, 2, '"asks" names a feature that there is not'),
-        ({"limit": [0.0, float("nan"), 0, 0, 0]}, 2, '"limit" holds numbers that are not finite'),
+        ({"left_child": [1, 0, 0, 0, 0]}, 2, '"left_child" leads out of the tree or backward'),
+        ({"right_child": [2, 5, 0, 0, 0]}, 2, '"right_child" leads out of the tree or backward'),
+        ({"right_child": [2, 1, 0, 0, 0]}, 2, '"right_child" leads out of the tree or backward'),
+        (
+            {"split_feature": [0, 1, -1, -1, -1]},
+            2,
+            '"split_feature" names a feature that does not exist',
+        ),
+        (
+            {"threshold": [0.0, float("nan"), 0, 0, 0]},
+            2,
+            '"threshold" holds numbers that are not finite',
+        ),
         ({"value": [[0.5, 0.6]] * 5}, 2, '"value" holds no probabilities'),
         ({"value": [[1.5, -0.5]] * 5}, 2, '"value" holds no probabilities'),
         ({"value": [[float("nan")] * 2] * 5}, 2, '"value" holds no probabilities'),
     ],
 )
-def test_trees_that_are_none_are_refused(changes, depth, flaw):
+def test_trees_that_are_none_are_an_error(changes, depth, flaw):
     sizes = {"features": 1, "classes": 2, "nodes": 5, "depth": depth}
     head = make_head({"kind": "tree", "layer": "x", **sizes})
     tensors = {
         "shift": torch.zeros(1),
         "scale": torch.ones(1),
-        "asks": torch.tensor([0, 0, -1, -1, -1]),
-        "limit": torch.zeros(5),
-        "at_most": torch.tensor([1, 3, 0, 0, 0]),
-        "above": torch.tensor([2, 4, 0, 0, 0]),
+        "split_feature": torch.tensor([0, 0, -1, -1, -1]),
+        "threshold": torch.zeros(5),
+        "left_child": torch.tensor([1, 3, 0, 0, 0]),
+        "right_child": torch.tensor([2, 4, 0, 0, 0]),
         "value": torch.full((5, 2), 0.5),
     }
     tensors |= {name: torch.tensor(value) for name, value in changes.items()}
     head.load_state_dict(tensors, assign=True)
-    assert head.flaw() == flaw
+    assert head.find_problem() == flaw
 
 
 def test_hostile_files_are_sentences(saved, sound, tmp_path):
-    _, weights = taught(saved, sound, tmp_path, "knn")
+    _, weights = fit_and_load(saved, sound, tmp_path, "knn")
     file = tmp_path / "head.safetensors"
     data = file.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
@@ -275,7 +286,7 @@ def test_hostile_files_are_sentences(saved, sound, tmp_path):
         {"rows": 10**6},
         {"features": 12},
         {"layer": "fc99"},
-        {"neighbours": 11},
+        {"neighbors": 11},
         {"classes": 3},
     ):
         changed = copy.deepcopy(values)
@@ -287,12 +298,12 @@ def test_hostile_files_are_sentences(saved, sound, tmp_path):
         with pytest.raises((WeightsError, RecipeError)):
             network = load_weights(file).network()
             network(torch.zeros(1, 3, 16, 16))
-    with pytest.raises(RecipeError, match=r"taught on 64 numbers, and \"pool3\" makes 256"):
+    with pytest.raises(RecipeError, match=r"fitted on 64 features, and \"pool3\" makes 256"):
         arguments = copy.deepcopy(weights.arguments)
         arguments["head"]["layer"] = "pool3"
         replace(weights, arguments=arguments).network()(torch.zeros(1, 3, 16, 16))
 
 
-def test_other_files_than_weights_are_refused_at_once(saved, sound, tmp_path):
+def test_other_files_than_weights_are_an_error_at_once(saved, sound, tmp_path):
     with pytest.raises(RecipeError, match=r"out must end in \.safetensors; got"):
-        head_from_source(saved("w"), sound, kind="tree", out=tmp_path / "head.pkl")
+        fit_head_on_source(saved("w"), sound, kind="tree", out=tmp_path / "head.pkl")

@@ -1,4 +1,4 @@
-"""The estimators keep scikit-learn's promises and say what the verbs say."""
+"""The estimators pass scikit-learn's checks and predict what the verbs predict."""
 
 from __future__ import annotations
 
@@ -25,29 +25,31 @@ from alexnet.transfer.head_search import HeadCandidate
 
 
 class OfRows(AlexNetFeatures):
-    """For checks, which speak of rows of numbers: each row as a picture of grey stripes.
+    """For checks, which speak of rows of numbers: each row as an image of gray stripes.
 
-    They hold answers against each other to the last digits, and those of a convolution depend on
-    how many pictures are asked about at once: so one at a time.
+    They compare outputs to the last digits, and those of a convolution depend on the batch size:
+    so one image at a time.
     """
 
-    def __init__(self, weights="small-200", *, layer=None, crops=1, batch=1, precision="fp32"):
-        super().__init__(weights, layer=layer, crops=crops, batch=batch, precision=precision)
+    def __init__(self, weights="small-200", *, layer=None, crops=1, batch_size=1, precision="fp32"):
+        super().__init__(
+            weights, layer=layer, crops=crops, batch_size=batch_size, precision=precision
+        )
 
     def fit(self, X, y=None):
         X = validate_data(self, X)
-        return super().fit(self.drawn(X))
+        return super().fit(self.as_images(X))
 
     def transform(self, X):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
-        return super().transform(self.drawn(X))
+        return super().transform(self.as_images(X))
 
-    def drawn(self, X):
-        grey = np.clip(128 + 20 * X, 0, 255).astype(np.uint8)
-        return np.repeat(np.repeat(grey[:, None, :], 20, axis=1), 20, axis=2)
+    def as_images(self, X):
+        gray = np.clip(128 + 20 * X, 0, 255).astype(np.uint8)
+        return np.repeat(np.repeat(gray[:, None, :], 20, axis=1), 20, axis=2)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -56,9 +58,9 @@ class OfRows(AlexNetFeatures):
 
 
 @pytest.fixture(autouse=True)
-def small(shipped):
-    """All tests go by weights that stand in for those of the package."""
-    return shipped
+def small(bundled):
+    """All tests use weights in place of the bundled ones."""
+    return bundled
 
 
 @parametrize_with_checks([AlexNetClassifier(), OfRows()])
@@ -69,7 +71,7 @@ def test_the_checks_of_scikit_learn(estimator, check):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Dark and bright pictures, their files and arrays and labels."""
+    """Dark and bright images, their files and arrays and labels."""
     folder = tmp_path_factory.mktemp("photos")
     draw = np.random.default_rng(0)
     arrays, paths, labels = [], [], []
@@ -88,7 +90,7 @@ def test_features_are_those_of_the_verb(photos, small, tmp_path):
     features(small, folder, out=tmp_path / "f.npz", crops=5)
     with np.load(tmp_path / "f.npz") as file:
         wanted = dict(zip(file["paths"].tolist(), file["features"], strict=True))
-    transformer = AlexNetFeatures(crops=5, batch=7).fit(paths)
+    transformer = AlexNetFeatures(crops=5, batch_size=7).fit(paths)
     names = [path.relative_to(folder).as_posix() for path in paths]
     for given in (paths, [str(path) for path in paths], np.array(paths, dtype=object), arrays):
         found = transformer.transform(given)
@@ -97,15 +99,15 @@ def test_features_are_those_of_the_verb(photos, small, tmp_path):
     assert AlexNetFeatures(layer="pool5").fit(paths).transform(paths[:1]).shape == (1, 256)
 
 
-def test_grey_pictures_and_pictures_of_several_sizes(photos):
+def test_gray_images_and_images_of_several_sizes(photos):
     _, _, arrays, _ = photos
-    grey = arrays[..., 0]
-    transformer = AlexNetFeatures().fit(grey)
-    rgb = np.repeat(grey[..., None], 3, axis=3)
+    gray = arrays[..., 0]
+    transformer = AlexNetFeatures().fit(gray)
+    rgb = np.repeat(gray[..., None], 3, axis=3)
     wanted = transformer.transform(rgb)
-    np.testing.assert_array_equal(transformer.transform(grey), wanted)
-    np.testing.assert_array_equal(transformer.transform(grey[..., None]), wanted)
-    sizes = transformer.transform([grey[0], rgb[1], np.zeros((50, 41, 3), np.uint8)])
+    np.testing.assert_array_equal(transformer.transform(gray), wanted)
+    np.testing.assert_array_equal(transformer.transform(gray[..., None]), wanted)
+    sizes = transformer.transform([gray[0], rgb[1], np.zeros((50, 41, 3), np.uint8)])
     np.testing.assert_allclose(sizes[:2], wanted[:2], rtol=1e-4, atol=1e-5)
 
 
@@ -123,7 +125,7 @@ def test_a_column_of_a_table_names_files(photos):
 @pytest.mark.parametrize("head", ["logistic", "svm", "knn", "tree"])
 def test_the_classifier_learns_from_files_arrays_and_features(photos, head):
     _, paths, arrays, labels = photos
-    fitted = AlexNetClassifier(head=head, batch=5).fit(paths[:16], labels[:16])
+    fitted = AlexNetClassifier(head=head, batch_size=5).fit(paths[:16], labels[:16])
     assert fitted.classes_.tolist() == ["bright", "dark"]
     assert isinstance(fitted.candidates_[0], HeadCandidate)
     assert fitted.score(paths[16:], labels[16:]) == 1
@@ -135,7 +137,7 @@ def test_the_classifier_learns_from_files_arrays_and_features(photos, head):
     by_rows = AlexNetClassifier(head=head).fit(rows[:16], labels[:16])
     np.testing.assert_allclose(by_rows.predict_proba(rows[16:]), found, atol=1e-4)
     assert (fitted.predict(paths[16:]) == by_rows.predict(rows[16:])).all()
-    with pytest.raises(ValueError, match="fitted on features, not on pictures"):
+    with pytest.raises(ValueError, match="fitted on features, not on images"):
         by_rows.predict(paths)
 
 
@@ -156,7 +158,7 @@ def test_the_classifier_says_what_the_stored_head_says(photos, small, tmp_path):
     order = np.argsort(labels != "bright", kind="stable")
     order = order[np.lexsort((order, labels[order]))]
     fitted = AlexNetClassifier(crops=10).fit([paths[i] for i in order], labels[order])
-    assert fitted.chosen_ == load_weights(out).arguments["head"]["chosen"]
+    assert fitted.best_params_ == load_weights(out).arguments["head"]["chosen"]
     rows = predict(out, *paths[:6], crops=10, top=2).predictions
     wanted = [dict(zip(row.classes, row.probabilities, strict=True)) for row in rows]
     found = fitted.predict_proba(paths[:6])
@@ -201,9 +203,9 @@ def test_weights_that_change_are_read_again(photos, small, tmp_path):
 
 def test_mistakes_are_sentences(photos, tmp_path):
     _, paths, arrays, labels = photos
-    with pytest.raises(ValueError, match=r"takes pictures: names of files, .* the shape \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"takes images: names of files, .* the shape \(3, 4\)"):
         AlexNetFeatures().fit(np.zeros((3, 4)))
-    with pytest.raises(ValueError, match=r"A picture is an array of uint8 .* got float64 of"):
+    with pytest.raises(ValueError, match=r"An image is an array of uint8 .* got float64 of"):
         AlexNetFeatures().fit(paths).transform(arrays / 255)
     with pytest.raises(SourceError, match=r"gone\.png cannot be read: no such file or directory"):
         AlexNetFeatures().fit(paths).transform([paths[0], tmp_path / "gone.png"])
@@ -213,13 +215,13 @@ def test_mistakes_are_sentences(photos, tmp_path):
         AlexNetFeatures(crops=3).fit(paths).transform(paths)
     with pytest.raises(WeightsError, match="no weights file or run folder"):
         AlexNetFeatures(tmp_path / "nothing").fit(paths)
-    with pytest.raises(ValueError, match="batch must be at least 1 picture; got 0"):
-        AlexNetFeatures(batch=0).fit(paths).transform(paths)
-    with pytest.raises(ValueError, match="24 pictures and 23 labels"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1 image; got 0"):
+        AlexNetFeatures(batch_size=0).fit(paths).transform(paths)
+    with pytest.raises(ValueError, match="24 images and 23 labels"):
         AlexNetClassifier().fit(paths, labels[1:])
     with pytest.raises(ValueError, match="holds one class"):
         AlexNetClassifier().fit(paths[::2], labels[::2])
-    with pytest.raises(ValueError, match="at least two training pictures of each"):
+    with pytest.raises(ValueError, match="at least two training images of each"):
         AlexNetClassifier().fit(paths[:3], labels[:3])
     with pytest.raises(RecipeError, match="head must be one of"):
         AlexNetClassifier(head="forest").fit(paths, labels)

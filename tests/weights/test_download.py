@@ -15,7 +15,7 @@ import pytest
 
 from alexnet.errors import WeightsError
 from alexnet.progress import show_on
-from alexnet.weights.download import MIRROR, Wanted, download
+from alexnet.weights.download import MIRROR, RemoteFile, download
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -30,7 +30,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.etag = CONTENT, '"one"'
         self.misbehave: Callable[[Handler], bool] = lambda request: False
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
 
     @property
     def url(self) -> str:
@@ -45,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self.server.asked.append((self.path, self.headers.get("Range")))
+        self.server.requests.append((self.path, self.headers.get("Range")))
         if not self.server.misbehave(self):
             self.give(self.server.content)
 
@@ -79,8 +79,8 @@ def server(monkeypatch):
 
 
 def fetch(server: Server, folder: Path, **changes):
-    wanted = {"url": server.url, "sha256": SHA256[:8], "most_bytes": 3 << 20, "pause_s": 0.01}
-    return download(Wanted(**{**wanted, "timeout_s": 5, **changes}), folder)
+    fields = {"url": server.url, "sha256": SHA256[:8], "max_bytes": 3 << 20, "pause_s": 0.01}
+    return download(RemoteFile(**{**fields, "timeout_s": 5, **changes}), folder)
 
 
 def left(folder: Path) -> set[str]:
@@ -93,7 +93,7 @@ def test_a_file_is_fetched_once(server, tmp_path):
     assert (found.sha256, found.bytes, found.url) == (SHA256, len(CONTENT), server.url)
     assert left(tmp_path) == {found.path.name}
     assert fetch(server, tmp_path).bytes == 0
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_progress_is_told_in_bytes(server, tmp_path):
@@ -112,25 +112,29 @@ def test_progress_is_told_in_bytes(server, tmp_path):
     assert sum(done[1:]) == len(CONTENT)
 
 
-def test_what_was_cut_goes_on_where_it_ended(server, tmp_path):
-    cuts = [500_000, 700_000]
+def test_a_cut_download_resumes_where_it_ended(server, tmp_path):
+    lengths = [500_000, 700_000]
 
     def cut(request):
-        if cuts:
-            request.give(CONTENT, only=cuts.pop(0))
+        if lengths:
+            request.give(CONTENT, only=lengths.pop(0))
             return True
         return False
 
     server.misbehave = cut
     found = fetch(server, tmp_path)
     assert found.path.read_bytes() == CONTENT
-    assert [asked for _, asked in server.asked] == [None, "bytes=500000-", "bytes=1200000-"]
+    assert [requested for _, requested in server.requests] == [
+        None,
+        "bytes=500000-",
+        "bytes=1200000-",
+    ]
     assert found.bytes == len(CONTENT)
 
 
 def test_a_server_that_always_cuts_leaves_a_part_for_the_next_call(server, tmp_path):
     server.misbehave = lambda request: request.give(CONTENT, only=100_000) or True
-    words = r"broke off 2 times, .* 200,000 bytes are kept: the same command goes on from there"
+    words = r"broke off 2 times, .* 200,000 bytes are kept: the same command resumes from there"
     with pytest.raises(WeightsError, match=words):
         fetch(server, tmp_path, tries=2)
     assert not any(each.suffix == ".pth" for each in tmp_path.iterdir())
@@ -138,11 +142,11 @@ def test_a_server_that_always_cuts_leaves_a_part_for_the_next_call(server, tmp_p
     assert fetch(server, tmp_path).bytes == len(CONTENT) - 200_000
 
 
-def test_a_stall_is_given_up_and_gone_on_with(server, tmp_path):
+def test_a_stalled_connection_is_resumed(server, tmp_path):
     hold = threading.Event()
 
     def stall(request):
-        if len(server.asked) == 1:
+        if len(server.requests) == 1:
             request.give(CONTENT, only=300_000)
             request.wfile.flush()
             hold.wait(20)
@@ -157,12 +161,12 @@ def test_a_stall_is_given_up_and_gone_on_with(server, tmp_path):
     finally:
         hold.set()
     assert found.path.read_bytes() == CONTENT
-    assert server.asked[1][1] == "bytes=300000-"
+    assert server.requests[1][1] == "bytes=300000-"
 
 
 def test_a_file_that_changed_meanwhile_is_fetched_from_the_beginning(server, tmp_path):
     def cut_then_change(request):
-        if len(server.asked) == 1:
+        if len(server.requests) == 1:
             request.give(b"x" * len(CONTENT), only=400_000)
             server.etag = '"two"'
             return True
@@ -172,7 +176,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_the_beginning(server, tmp
     assert fetch(server, tmp_path).path.read_bytes() == CONTENT
 
 
-def test_a_part_that_went_bad_here_is_fetched_anew(server, tmp_path):
+def test_a_damaged_part_is_fetched_again(server, tmp_path):
     server.misbehave = lambda request: request.give(CONTENT, only=100_000) or True
     with pytest.raises(WeightsError):
         fetch(server, tmp_path, tries=1)
@@ -182,18 +186,18 @@ def test_a_part_that_went_bad_here_is_fetched_anew(server, tmp_path):
     assert fetch(server, tmp_path).path.read_bytes() == CONTENT
 
 
-def test_a_lie_about_the_content_leaves_nothing(server, tmp_path):
+def test_changed_content_leaves_nothing(server, tmp_path):
     server.content = CONTENT[:-1] + b"!"
     with pytest.raises(WeightsError, match="has the SHA-256 .*changed on .*Nothing was kept"):
         fetch(server, tmp_path)
     assert left(tmp_path) == set()
 
 
-@pytest.mark.parametrize("said", [True, False], ids=["announced", "not announced"])
-def test_no_more_than_the_published_size_is_taken(server, tmp_path, said):
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "not announced"])
+def test_no_more_than_the_published_size_is_taken(server, tmp_path, announced):
     def flood(request):
         request.send_response(200)
-        if said:
+        if announced:
             request.send_header("Content-Length", str(1 << 40))
         request.end_headers()
         for _ in range(100):
@@ -206,12 +210,12 @@ def test_no_more_than_the_published_size_is_taken(server, tmp_path, said):
     assert not any(each.suffix in (".pth", ".part") for each in tmp_path.iterdir())
 
 
-def test_another_part_than_was_asked_for_is_not_believed(server, tmp_path):
+def test_another_range_than_requested_is_not_used(server, tmp_path):
     def lie(request):
-        if len(server.asked) == 1:
+        if len(server.requests) == 1:
             request.give(CONTENT, only=1000)
             return True
-        if len(server.asked) == 2:
+        if len(server.requests) == 2:
             request.send_response(206)
             request.send_header("Content-Range", f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}")
             request.end_headers()
@@ -221,18 +225,18 @@ def test_another_part_than_was_asked_for_is_not_believed(server, tmp_path):
 
     server.misbehave = lie
     assert fetch(server, tmp_path).path.read_bytes() == CONTENT
-    assert server.asked[2][1] is None
+    assert server.requests[2][1] is None
 
 
-def test_packed_content_is_not_taken(server, tmp_path):
-    def pack(request):
+def test_compressed_content_is_an_error(server, tmp_path):
+    def compress(request):
         request.send_response(200)
         request.send_header("Content-Encoding", "gzip")
         request.end_headers()
         return True
 
-    server.misbehave = pack
-    with pytest.raises(WeightsError, match="sends the file packed"):
+    server.misbehave = compress
+    with pytest.raises(WeightsError, match="sends the file compressed"):
         fetch(server, tmp_path)
 
 
@@ -245,18 +249,18 @@ def redirect(request, where: str, code: int = 302) -> bool:
 
 def test_redirects_are_followed(server, tmp_path):
     server.misbehave = lambda request: (
-        len(server.asked) <= 2 and redirect(request, f"/hop{len(server.asked)}")
+        len(server.requests) <= 2 and redirect(request, f"/hop{len(server.requests)}")
     )
     found = fetch(server, tmp_path)
-    assert [path for path, _ in server.asked][1:] == ["/hop1", "/hop2"]
+    assert [path for path, _ in server.requests][1:] == ["/hop1", "/hop2"]
     assert found.path.name == Path(server.url).name, "named as it was published"
 
 
-def test_redirects_without_end_are_not(server, tmp_path):
-    server.misbehave = lambda request: redirect(request, f"/hop{len(server.asked)}")
+def test_endless_redirects_are_an_error(server, tmp_path):
+    server.misbehave = lambda request: redirect(request, f"/hop{len(server.requests)}")
     with pytest.raises(WeightsError, match="cannot be had: the server answered 302"):
         fetch(server, tmp_path)
-    assert len(server.asked) <= 7
+    assert len(server.requests) <= 7
 
 
 @pytest.mark.parametrize("where", ["file:///etc/hostname", "ftp://127.0.0.1/net.pth"])
@@ -267,21 +271,21 @@ def test_redirects_out_of_the_web_are_not_followed(server, tmp_path, where):
     assert left(tmp_path) == set()
 
 
-def answer(code: int) -> Callable[[Handler], bool]:
+def respond(code: int) -> Callable[[Handler], bool]:
     return lambda request: request.send_error(code) or True
 
 
 def test_an_address_that_is_gone_is_a_sentence(server, tmp_path):
-    server.misbehave = answer(404)
+    server.misbehave = respond(404)
     with pytest.raises(WeightsError, match=rf"answered 404 Not Found. .* a mirror in {MIRROR}"):
         fetch(server, tmp_path)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_server_in_trouble_is_asked_again(server, tmp_path):
-    server.misbehave = lambda request: len(server.asked) < 3 and answer(503)(request)
+def test_server_errors_are_retried(server, tmp_path):
+    server.misbehave = lambda request: len(server.requests) < 3 and respond(503)(request)
     assert fetch(server, tmp_path).path.read_bytes() == CONTENT
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_without_a_network_the_sentence_says_what_to_do(server, tmp_path):
@@ -295,12 +299,12 @@ def test_without_a_network_the_sentence_says_what_to_do(server, tmp_path):
         fetch(server, tmp_path, url="https://no-such-host.invalid/net.pth")
 
 
-def test_a_mirror_is_asked_instead(server, tmp_path, monkeypatch):
+def test_a_mirror_is_used_instead(server, tmp_path, monkeypatch):
     monkeypatch.setenv(MIRROR, server.url.rpartition("/models/")[0] + "/copies/")
     name = Path(server.url).name
     found = fetch(server, tmp_path, url=f"https://no-such-host.invalid/models/{name}")
     assert found.path.read_bytes() == CONTENT
-    assert server.asked[0][0] == f"/copies/{name}"
+    assert server.requests[0][0] == f"/copies/{name}"
     monkeypatch.setenv(MIRROR, "file:///tmp")
     with pytest.raises(WeightsError, match="must be an address with http or https"):
         fetch(server, tmp_path / "other")
@@ -313,7 +317,7 @@ def test_a_damaged_file_is_fetched_again(server, tmp_path):
     assert path.read_bytes() == CONTENT
 
 
-def test_two_downloads_of_one_file_do_not_meet(server, tmp_path):
+def test_two_downloads_of_one_file_are_locked_out(server, tmp_path):
     hold, arrived = threading.Event(), threading.Event()
 
     def wait(request):

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from alexnet.errors import RunError, WeightsError
 from alexnet.images import Preprocessing
 from alexnet.models import build_model
-from alexnet.weights import Weights, load_weights, save_weights, weights_file
+from alexnet.weights import Weights, load_weights, save_weights
 
 
 def make_weights(classes: tuple[str, ...] = ("ant", "bee", "crab"), seed: int = 0) -> Weights:
@@ -28,7 +28,13 @@ def make_weights(classes: tuple[str, ...] = ("ant", "bee", "crab"), seed: int = 
         state=network.state_dict(),
         classes=classes,
         preprocessing=Preprocessing(
-            image_px=32, crop_px=32, fit="crop", order="RGB", mean=mean, mean_at="crop", scale=None
+            image_px=32,
+            crop_px=32,
+            resize_mode="crop",
+            order="RGB",
+            mean=mean,
+            mean_at="crop",
+            std=None,
         ),
         class_words={"ant": "a small worker"},
         recipe={"lr": 0.001, "model": "cifar_26pct"},
@@ -72,6 +78,12 @@ def test_round_trip_is_bit_exact(file: Path, weights: Weights) -> None:
     assert replace(found, state={}) == replace(weights, state={})
 
 
+def test_weights_in_memory_are_independent_of_the_file(file: Path, weights: Weights) -> None:
+    found = load_weights(file)
+    file.write_bytes(b"")
+    assert all(torch.equal(found.state[name], tensor) for name, tensor in weights.state.items())
+
+
 def test_same_weights_give_the_same_bytes(tmp_path: Path, file: Path) -> None:
     save_weights(tmp_path / "again", load_weights(file))
     assert (tmp_path / "again").read_bytes() == file.read_bytes()
@@ -105,7 +117,7 @@ def test_half_storage_rounds_once_and_reads_as_float32(
     assert (tmp_path / "again").read_bytes() == half.read_bytes()
 
 
-def test_float16_refuses_what_it_cannot_hold(tmp_path: Path, weights: Weights) -> None:
+def test_overflow_of_float16_is_an_error(tmp_path: Path, weights: Weights) -> None:
     state = dict(weights.state)
     state["conv1.bias"] = torch.full_like(state["conv1.bias"], 1e6)  # of one axis: kept in full
     state["conv1.weight"] = torch.full_like(state["conv1.weight"], 1e6)
@@ -114,7 +126,7 @@ def test_float16_refuses_what_it_cannot_hold(tmp_path: Path, weights: Weights) -
     assert not (tmp_path / "w").exists()
 
 
-def test_whole_numbers_stay_whole(tmp_path: Path, weights: Weights) -> None:
+def test_integers_stay_integers(tmp_path: Path, weights: Weights) -> None:
     state = weights.state | {"count": torch.tensor(2**40)}
     save_weights(tmp_path / "w", replace(weights, state=state), dtype="float16")
     assert load_weights(tmp_path / "w").state["count"].equal(torch.tensor(2**40))
@@ -140,10 +152,9 @@ def test_a_run_folder_stands_for_its_best_weights(tmp_path: Path, file: Path) ->
         load_weights(run)
     file.rename(run / "weights.safetensors")
     assert load_weights(run).classes == ("ant", "bee", "crab")
-    assert weights_file(run) == run / "weights.safetensors"
 
 
-def test_a_missing_file_names_its_neighbours(tmp_path: Path, file: Path) -> None:
+def test_a_missing_file_names_its_neighbors(tmp_path: Path, file: Path) -> None:
     with pytest.raises(WeightsError, match=r"no weights file.*Did you mean .w\.safetensors"):
         load_weights(tmp_path / "w.safetensor")
     with pytest.raises(WeightsError, match="no weights file or run folder"):
@@ -151,7 +162,7 @@ def test_a_missing_file_names_its_neighbours(tmp_path: Path, file: Path) -> None
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.999])
-def test_a_cut_file_is_refused(file: Path, share: float) -> None:
+def test_a_cut_file_is_an_error(file: Path, share: float) -> None:
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(WeightsError, match="not a whole safetensors file"):
@@ -167,7 +178,7 @@ def test_a_header_whose_length_looks_like_a_pickle_is_none(file: Path, length: i
     assert load_weights(file).classes == ("ant", "bee", "crab")
 
 
-def test_a_changed_bit_is_refused(file: Path) -> None:
+def test_a_changed_bit_is_an_error(file: Path) -> None:
     data = bytearray(file.read_bytes())
     data[-5] ^= 1
     file.write_bytes(data)
@@ -180,7 +191,9 @@ class Trap:
         return (os.system, ("touch sprung",))
 
 
-def test_pickles_are_refused_and_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickles_are_an_error_and_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for protocol in range(2, 6):
         Path("p").write_bytes(pickle.dumps(Trap(), protocol=protocol))
@@ -198,7 +211,7 @@ def test_pickles_are_refused_and_never_run(tmp_path: Path, monkeypatch: pytest.M
     assert not Path("sprung").exists()
 
 
-def test_other_archives_are_refused(tmp_path: Path) -> None:
+def test_other_archives_are_an_error(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a", "b")
     with pytest.raises(WeightsError, match="zip archive"):
@@ -207,7 +220,7 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_refused_with_a_sentence(
+def test_any_bytes_are_an_error_with_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
     file = tmp_path_factory.mktemp("bytes") / "w"
@@ -216,7 +229,7 @@ def test_any_bytes_are_refused_with_a_sentence(
         load_weights(file)
 
 
-def test_a_header_that_lies_about_its_length_is_refused(file: Path) -> None:
+def test_a_header_that_lies_about_its_length_is_an_error(file: Path) -> None:
     data = file.read_bytes()
     for size in (0, 7, len(data), 2**40, 2**64 - 1):
         file.write_bytes(struct.pack("<Q", size) + data[8:])
@@ -224,7 +237,7 @@ def test_a_header_that_lies_about_its_length_is_refused(file: Path) -> None:
             load_weights(file)
 
 
-def test_absurd_depth_is_refused(file: Path) -> None:
+def test_absurd_depth_is_an_error(file: Path) -> None:
     data = file.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
     deep = "[" * 100_000 + "]" * 100_000
@@ -238,13 +251,13 @@ def test_absurd_depth_is_refused(file: Path) -> None:
         load_weights(file)
 
 
-def test_a_safetensors_file_of_others_is_refused(tmp_path: Path) -> None:
+def test_a_safetensors_file_of_others_is_an_error(tmp_path: Path) -> None:
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
     with pytest.raises(WeightsError, match="without alexnet's header"):
         load_weights(tmp_path / "a.safetensors")
 
 
-def test_preprocessing_that_makes_no_sense_is_refused(file: Path) -> None:
+def test_preprocessing_that_makes_no_sense_is_an_error(file: Path) -> None:
     changed_header(file, preprocessing={"image_px": "large"})
     with pytest.raises(WeightsError, match="preprocessing in the header of .* cannot be used"):
         load_weights(file)
@@ -256,7 +269,7 @@ def test_a_folder_that_cannot_be_written_is_a_run_error(tmp_path: Path, weights:
         save_weights(tmp_path / "taken" / "w.safetensors", weights)
 
 
-def test_values_that_are_not_json_are_refused(tmp_path: Path, weights: Weights) -> None:
+def test_values_that_are_not_json_are_an_error(tmp_path: Path, weights: Weights) -> None:
     for recipe in ({"lr": object()}, {"lr": float("nan")}):
         with pytest.raises(WeightsError, match="holds plain JSON values"):
             save_weights(tmp_path / "w", replace(weights, recipe=recipe))
@@ -270,8 +283,10 @@ def test_values_that_are_not_json_are_refused(tmp_path: Path, weights: Weights) 
         {"class_words": {"\ud800": "a word"}},
     ],
 )
-def test_names_that_no_screen_can_show_are_refused(file: Path, changes) -> None:
-    with pytest.raises(WeightsError, match=r"as a name, which is no text\. Restore the file"):
+def test_lone_surrogates_in_names_are_an_error(file: Path, changes) -> None:
+    with pytest.raises(
+        WeightsError, match=r"as a name, which is not valid Unicode\. Restore the file"
+    ):
         load_weights(changed_header(file, **changes))
 
 
@@ -280,8 +295,8 @@ def test_names_of_files_that_are_no_unicode_are_kept(file: Path) -> None:
     assert load_weights(changed_header(file, classes=names)).classes == tuple(names)
 
 
-@pytest.mark.parametrize("scale", [[10**400] * 3, [[]], ["x"], [None] * 3, {}, [1e39] * 3])
-def test_a_scale_that_is_no_number_is_refused(file: Path, scale) -> None:
-    rule = load_weights(file).preprocessing.to_json() | {"scale": scale}
+@pytest.mark.parametrize("std", [[10**400] * 3, [[]], ["x"], [None] * 3, {}, [1e39] * 3])
+def test_a_std_that_is_no_number_is_an_error(file: Path, std) -> None:
+    rule = load_weights(file).preprocessing.to_json() | {"std": std}
     with pytest.raises(WeightsError, match="The preprocessing in the header of"):
         load_weights(changed_header(file, preprocessing=rule))

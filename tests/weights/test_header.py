@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alexnet.errors import WeightsError
-from alexnet.weights.header import KEY, digest_of, read_header, write_header
+from alexnet.weights.header import KEY, read_header, tensor_digest, write_header
 
 WHOLE: dict[str, Any] = {
     "model": "alexnet",
@@ -47,7 +47,7 @@ def test_each_field_is_named_where_it_is_missing_or_wrong(name: str) -> None:
         read(values | {name: True})
 
 
-def test_what_is_no_object_is_refused() -> None:
+def test_other_json_than_an_object_is_an_error() -> None:
     with pytest.raises(WeightsError, match="holds list, not an object"):
         read([])
     with pytest.raises(WeightsError, match="not whole JSON"):
@@ -62,8 +62,8 @@ def test_what_is_no_object_is_refused() -> None:
         ({"classes": []}, "names no classes"),
         ({"classes": ["a", 1]}, "names no classes"),
         ({"classes": ["a", "b", "a"]}, 'names the class "a" twice'),
-        ({"class_words": {"a": 1}}, 'other things than texts in "class_words"'),
-        ({"versions": {"a": None}}, 'other things than texts in "versions"'),
+        ({"class_words": {"a": 1}}, 'other values than strings in "class_words"'),
+        ({"versions": {"a": None}}, 'other values than strings in "versions"'),
     ],
 )
 def test_classes_and_words_are_checked(changes: dict[str, Any], sentence: str) -> None:
@@ -81,7 +81,7 @@ def test_digest_changes_with_anything() -> None:
         {"a": whole["a"].nextafter(torch.tensor(9.0)), "b": whole["b"]},
         {"a": whole["a"]},
     ]
-    digests = {digest_of(each) for each in [whole, *others]}
+    digests = {tensor_digest(each) for each in [whole, *others]}
     assert len(digests) == 6
     same["a"] = whole["a"].T.contiguous().T  # the same numbers, laid out otherwise
-    assert digest_of(same) == digest_of(whole)
+    assert tensor_digest(same) == tensor_digest(whole)

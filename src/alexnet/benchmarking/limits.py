@@ -1,4 +1,4 @@
-"""What this machine does at most: products of matrices, copies, decoding."""
+"""The limits of this machine: matrix products, memory copies, JPEG decoding."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from alexnet.benchmarking.timing import Turns
-from alexnet.devices import cores, finish
+from alexnet.benchmarking.measurement import Measurement
+from alexnet.devices import cores, synchronize
 from alexnet.images import decode
 
-__all__ = ["COPYING", "DECODING", "PRODUCTS", "copying", "decoding", "products"]
+__all__ = ["JPEG_DECODING", "MATMUL", "MEMORY_COPY", "jpeg_decoding", "matmul", "memory_copy"]
 
-PRODUCTS = {"fp32": "products in fp32", "bf16": "products in bf16"}
-COPYING = "copying memory"
-DECODING = "decoding JPEG files"
+MATMUL = {"fp32": "matmul, fp32", "bf16": "matmul, bf16"}
+MEMORY_COPY = "memory copy"
+JPEG_DECODING = "JPEG decoding"
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_ENOUGH_S = 0.02  # of one product, so that starting it does not count
-_LEAST_SIDE, _MOST_SIDE = 256, 8192
-_COPIED = 16 << 20  # numbers: 64 MiB, more than caches hold
+_MIN_PRODUCT_S = 0.02  # so that the overhead of a call does not count
+_MIN_SIDE, _MAX_SIDE = 256, 8192
+_COPY_SIZE = 16 << 20  # floats: 64 MiB, more than caches hold
 
 
-def products(precision: str, kind: str) -> Turns:
-    """Multiply square matrices, as large as a moment allows; the rate is in GFLOP/s.
+def matmul(precision: str, kind: str) -> Measurement:
+    """Multiply square matrices that are large enough; the rate is in GFLOP/s.
 
     Args:
         precision: "fp32" or "bf16".
         kind: "cpu" or "cuda".
     """
-    side = _LEAST_SIDE
-    multiply = _product(side, precision, kind)
+    side = _MIN_SIDE
+    multiply = _make_product(side, precision, kind)
     multiply()
-    while side < _MOST_SIDE and _seconds(multiply) < _ENOUGH_S:
+    while side < _MAX_SIDE and _seconds(multiply) < _MIN_PRODUCT_S:
         side *= 2
-        multiply = _product(side, precision, kind)
+        multiply = _make_product(side, precision, kind)
         multiply()
 
     def step() -> float:
         multiply()
         return 2 * side**3 / 1e9
 
-    return Turns(PRODUCTS[precision], step)
+    return Measurement(MATMUL[precision], step)
 
 
-def _product(side: int, precision: str, kind: str) -> Callable[[], None]:
+def _make_product(side: int, precision: str, kind: str) -> Callable[[], None]:
     generator = torch.Generator().manual_seed(0)  # the caller's random stream stays as it is
-    numbers = torch.randn(side, side, generator=generator)
-    a = numbers.to(kind, _DTYPES[precision])
-    made = torch.empty_like(a)
+    values = torch.randn(side, side, generator=generator)
+    a = values.to(kind, _DTYPES[precision])
+    out = torch.empty_like(a)
 
     def multiply() -> None:
-        torch.mm(a, a, out=made)
-        finish(kind)
+        torch.mm(a, a, out=out)
+        synchronize(kind)
 
     return multiply
 
@@ -65,28 +65,28 @@ def _seconds(call: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def copying() -> Turns:
-    """Copy memory of the processor; the rate is in GB/s, read and written."""
-    source = torch.zeros(_COPIED)
-    target = torch.zeros(_COPIED)
+def memory_copy() -> Measurement:
+    """Copy memory of the CPU; the rate is in GB/s, read and written."""
+    source = torch.zeros(_COPY_SIZE)
+    target = torch.zeros(_COPY_SIZE)
 
     def step() -> float:
         target.copy_(source)
         return 2 * source.numel() * source.element_size() / 1e9
 
-    return Turns(COPYING, step)
+    return Measurement(MEMORY_COPY, step)
 
 
-def decoding(files: list[bytes], pool: ThreadPoolExecutor) -> Turns:
-    """Decode JPEG files in full and nothing else, on every core; the rate is in images/s."""
+def jpeg_decoding(files: list[bytes], pool: ThreadPoolExecutor) -> Measurement:
+    """Decode JPEG files at full size on every core; the rate is in images/s."""
     threads = cores()
 
-    def some(first: int) -> None:
+    def decode_part(first: int) -> None:
         for data in files[first::threads]:
             decode(data, "")
 
     def step() -> float:
-        list(pool.map(some, range(threads)))
+        list(pool.map(decode_part, range(threads)))
         return len(files)
 
-    return Turns(DECODING, step)
+    return Measurement(JPEG_DECODING, step)

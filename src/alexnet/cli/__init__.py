@@ -1,7 +1,7 @@
-"""The command line: a module for each verb, with words and wiring and nothing of the work.
+"""The command line: it parses arguments, prints records and sets exit codes.
 
-A verb is a function of the same name with the same parameters; `main` builds the command of its
-signature and docstring when it is chosen. Nothing here imports torch before a verb begins.
+A verb is a function of the same name in `alexnet.commands`; `main` builds its command from the
+signature and the docstring when it is chosen. Nothing here imports torch before a verb begins.
 """
 
 __all__: list[str] = []

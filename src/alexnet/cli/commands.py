@@ -1,4 +1,4 @@
-"""The verbs of the command line: what each says of itself, and who writes its answer.
+"""The table of verbs: the name, the help and the function that prints the record of each.
 
 Nothing is imported here: a verb's module is when the verb is chosen, torch inside the verb.
 """
@@ -10,55 +10,55 @@ from keyword import iskeyword
 
 __all__ = ["VERBS", "Verb"]
 
-_ROOMS = ("weights",)  # that have the name of a verb: `alexnet.weights` is the room
+_PACKAGES = ("weights",)  # that have the name of a verb
 
 
 @dataclass(frozen=True)
 class Verb:
     """One verb: `alexnet NAME` calls the function NAME of `alexnet.commands.NAME`.
 
-    Where Python, or a room of this package, has the name, both get a stroke behind it.
+    Where it is a keyword of Python or the name of a package here, both end in an underscore.
     """
 
     name: str
     help: str  # the first sentence of the function's docstring
-    show: str  # "module:function" that is called with the verb's record and a console
+    render: str  # "module:function" that prints the verb's record on a console
 
     @property
     def python(self) -> str:
-        """What its function and module are called."""
-        return f"{self.name}_" if iskeyword(self.name) or self.name in _ROOMS else self.name
+        """The name of its function and module."""
+        return f"{self.name}_" if iskeyword(self.name) or self.name in _PACKAGES else self.name
 
     @property
     def function(self) -> str:
-        """Where the function is: "module:function"."""
+        """Its function as "module:function"."""
         return f"alexnet.commands.{self.python}:{self.python}"
 
 
 _VERBS = (
     Verb(
         "train",
-        "Train a classifier on a folder, an archive, a table or a pack of labelled pictures.",
+        "Train a classifier on a folder, an archive, a table or a pack of labeled images.",
         "alexnet.cli.console.training:render_train",
     ),
     Verb(
         "evaluate",
-        "Measure weights on labelled pictures: top-1, top-5, loss, each class, what is mixed up.",
-        "alexnet.cli.console.predictions:render_results",
+        "Measure weights on labeled images: top-1, top-5, loss, each class, the confusion matrix.",
+        "alexnet.cli.console.evaluation:render_results",
     ),
     Verb(
         "predict",
-        "Say what is in pictures: the most probable classes of each, in the order given.",
-        "alexnet.cli.console.predictions:render_results",
+        "Predict images: the most probable classes of each, in the order given.",
+        "alexnet.cli.console.evaluation:render_predictions",
     ),
     Verb(
         "features",
-        "Write what a layer says about each picture, with its path, class and split.",
-        "alexnet.cli.console.predictions:render_features",
+        "Write the output of a layer for each image, with its path, class and split.",
+        "alexnet.cli.console.evaluation:render_features",
     ),
     Verb(
         "finetune",
-        "Go on from trained weights on the pictures and classes of another source.",
+        "Go on from trained weights on the images and classes of another source.",
         "alexnet.cli.console.training:render_finetune",
     ),
     Verb(
@@ -73,18 +73,18 @@ _VERBS = (
     ),
     Verb(
         "pack",
-        "Decode and resize every picture once, into a folder that trainings map into memory.",
+        "Decode and resize every image once, into a folder that trainings map into memory.",
         "alexnet.cli.console.data:render_pack",
     ),
     Verb(
         "check",
-        "Look at every picture of a source and say what is broken, twice there or missing.",
+        "Find broken images, duplicates and missing classes in a source.",
         "alexnet.cli.console.data:render_check",
     ),
     Verb(
         "cache",
         "List the packs that trainings left in the cache folder, or remove some.",
-        "alexnet.cli.console.data:render_pack",
+        "alexnet.cli.console.data:render_cache",
     ),
     Verb(
         "describe",
@@ -98,7 +98,7 @@ _VERBS = (
     ),
     Verb(
         "export",
-        "Write trained weights in a form that other programs run, and check it on pictures.",
+        "Write trained weights in a format that other programs run, and check it on images.",
         "alexnet.cli.console.models:render_export",
     ),
     Verb(
@@ -109,7 +109,7 @@ _VERBS = (
     Verb(
         "bench",
         "Measure how fast a model is here, how far from this machine's limits, and what to do.",
-        "alexnet.cli.console.models:render_bench",
+        "alexnet.cli.console.benchmarking:render_bench",
     ),
     Verb(
         "demo",

@@ -1,4 +1,4 @@
-"""The screen: progress and log lines on stderr, each only where someone reads them."""
+"""Consoles for results and progress, and the progress bars and log lines on stderr."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rich.text import Text
 
 from alexnet.progress import Advance, show_on
 
-__all__ = ["ProgressBars", "stderr_console", "stdout_console", "work_shown"]
+__all__ = ["ProgressBars", "show_work", "stderr_console", "stdout_console"]
 
-_WIDE = 4096  # off a terminal nothing is folded: what reads there wants whole lines
+_UNFOLDED_WIDTH = 4096  # off a terminal lines are not folded: programs read them
 
 
 def stdout_console() -> Console:
-    """Return the console for results; colours and folded lines on a terminal alone."""
+    """Return the console for results; colors and folded lines on a terminal alone."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = _WIDE
+        console.width = _UNFOLDED_WIDTH
     return console
 
 
@@ -31,12 +31,12 @@ def stderr_console() -> Console:
 
 
 @contextmanager
-def work_shown(console: Console, *, quiet: bool) -> Generator[None]:
-    """Show the progress and the log lines of everything called inside the `with` block.
+def show_work(console: Console, *, quiet: bool) -> Generator[None]:
+    """Show the progress and the log lines of everything called in the block.
 
     Args:
-        console: where to; progress is shown on a terminal alone.
-        quiet: neither progress nor remarks: warnings only.
+        console: progress is shown on a terminal alone.
+        quiet: neither progress nor info: warnings only.
     """
     logger = logging.getLogger("alexnet")
     handler, level = _LogLines(console), logger.level
@@ -51,7 +51,7 @@ def work_shown(console: Console, *, quiet: bool) -> Generator[None]:
 
 
 class _LogLines(logging.Handler):
-    """Log records as lines, above the bars where there are some."""
+    """Prints log records as lines, above the progress bars."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class _LogLines(logging.Handler):
 
 
 class ProgressBars:
-    """The bars that are open, one under another; gone when their work is done."""
+    """The open progress bars, one under another; each is removed when its work is done."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
@@ -100,7 +100,7 @@ class ProgressBars:
 
 
 class _Counts(ProgressColumn):
-    """How many of how many, and how many in a second."""
+    """The count, the total and the rate."""
 
     def render(self, task: Task) -> Text:
         done = f"{task.completed:,.0f}"

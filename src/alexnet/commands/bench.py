@@ -1,10 +1,11 @@
-"""`alexnet bench`: how fast it is on this machine, and what stands in the way."""
+"""`alexnet bench`: how fast a model is on this machine, and what limits it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from alexnet.commands.signature import Place, optional_path
+from alexnet.commands.arguments import optional_path
 from alexnet.devices import Precision
 from alexnet.records import BenchReport
 
@@ -18,30 +19,30 @@ _BATCH, _QUICK_BATCH = 128, 16
 def bench(
     model: str = "alexnet",
     *,
-    batch: int | None = None,
+    batch_size: int | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     quick: bool = False,
-    out: Place | None = None,
+    out: Path | str | None = None,
 ) -> BenchReport:
     """Measure how fast a model is here, how far from this machine's limits, and what to do.
 
-    Training, feeding, packing and answering take turns with products of matrices, copies and
-    decoding, which nothing can be faster than. It needs no pictures and trains nothing of yours.
+    Training, loading, packing and predicting are measured in turns with matrix products, memory
+    copies and JPEG decoding, which limit them. It needs no images and trains nothing of yours.
 
     Args:
-        model: as for train, with the sizes that it has by itself.
-        batch: pictures of a training step; none: 128, with --quick 16.
+        model: as for train, with its default sizes.
+        batch_size: images of a training step; none: 128, with --quick 16.
         precision: of training; auto measures which is faster here.
         threads: threads of arithmetic; none: every core.
-        quick: some seconds instead of a minute or two; the figures vary more.
+        quick: some seconds instead of a minute or two; the rates vary more.
         out: JSON file to write the report to.
 
     Returns:
-        The figures, the limits, and advice.
+        Throughput, limits and advice.
 
     Raises:
-        RecipeError: an unknown model, or a setting that cannot work.
+        RecipeError: an unknown model, or an invalid setting.
         RunError: the file cannot be written.
     """
     from alexnet.benchmarking import measure_speed
@@ -51,15 +52,15 @@ def bench(
     with trusting(model):
         report = measure_speed(
             model,
-            batch=(_QUICK_BATCH if quick else _BATCH) if batch is None else batch,
+            batch_size=(_QUICK_BATCH if quick else _BATCH) if batch_size is None else batch_size,
             precision=precision,
             threads=threads,
             rounds=_QUICK_ROUNDS if quick else _ROUNDS,
             seconds=_QUICK_SECONDS if quick else _SECONDS,
         )
-    place = optional_path(out)
-    if place is None:
+    path = optional_path(out)
+    if path is None:
         return report
-    report = replace(report, out=str(place))
-    write_json(place, report.to_json())
+    report = replace(report, out=str(path))
+    write_json(path, report.to_json())
     return report

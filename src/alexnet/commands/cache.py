@@ -1,4 +1,4 @@
-"""`alexnet cache`: what lies in the cache of packs, and how to be rid of it."""
+"""`alexnet cache`: the packs in the cache, and their removal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def cache(*, clear: str | None = None) -> CacheReport:
         clear: name of a pack to remove, or all.
 
     Returns:
-        What is there now, last used first, and what was removed.
+        The packs, last used first, and what was removed.
 
     Raises:
-        SourceError: there is no such pack, or it is being made.
+        SourceError: there is no such pack, or it is being written.
     """
     from alexnet.data import cached_packs, clear_cache, packs_folder
 

@@ -1,4 +1,4 @@
-"""`alexnet evaluate`: how good weights are on labelled pictures."""
+"""`alexnet evaluate`: how good weights are on labeled images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from alexnet.commands.signature import Place, Places, optional_path
+from alexnet.commands.arguments import optional_path
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.records import Results
-from alexnet.text import counted
-from alexnet.weights.prefetch import read_ahead
+from alexnet.text import format_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,106 +17,110 @@ if TYPE_CHECKING:
 
     from alexnet.data import Pack, Source
 
-__all__ = ["check_batch", "check_finite", "evaluate"]
+__all__ = ["evaluate", "require_batch_size", "require_finite"]
 
 _log = logging.getLogger(__name__)
 
 
 def evaluate(
-    weights: Place,
-    source: Place,
+    weights: Path | str,
+    source: Path | str,
     *,
     crops: Literal[1, 5, 10] = 1,
     split: Literal["train", "val", "test", "all"] | None = None,
-    also: Places = (),
+    also: tuple[Path | str, ...] = (),
     unreadable: Literal["skip", "fail"] = "skip",
-    exclude: Place | None = None,
+    exclude: Path | str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
-    batch: int = 128,
+    batch_size: int = 128,
 ) -> Results:
-    """Measure weights on labelled pictures: top-1, top-5, loss, each class, what is mixed up.
+    """Measure weights on labeled images: top-1, top-5, loss, each class, the confusion matrix.
 
     The classes come from the weights. A class that the source has and the weights lack is an
-    error; one that the source lacks is said.
+    error; one that the source lacks is reported.
 
     Args:
         weights: weights file, or run folder (its best weights).
-        source: folder, archive, table or pack of labelled pictures.
-        crops: views of each picture whose answers are averaged: 1 is the centre, 5 adds the
+        source: folder, archive, table or pack of labeled images.
+        crops: crops of each image whose predictions are averaged: 1 is the center, 5 adds the
             corners, 10 their mirror images.
-        split: which pictures; none: test where there is one, else val, else what the run held
+        split: which images; none: test where there is one, else val, else what the run held
             out of this source, else all.
-        also: further weights, whose answers are averaged with the first's.
-        unreadable: skip names unreadable pictures in the result, fail stops at the first one.
-        exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
-        precision: of convolutions and products; fp32 gives the same figure as training did.
-        batch: pictures answered at once.
+        also: further weights, whose predictions are averaged with the first's.
+        unreadable: skip names unreadable images in the result, fail stops at the first one.
+        exclude: list of images to leave out: a path a line, or what check --exclude-to wrote.
+        precision: of convolutions and products; fp32 gives the same accuracy as training did.
+        batch_size: images of a batch.
 
     Returns:
-        The figures; shares are fractions in 0..1.
+        The metrics; accuracies are fractions in 0..1.
 
     Raises:
-        SourceError: the pictures cannot be used.
+        SourceError: the images cannot be used.
         WeightsError: the weights cannot be used, or do not belong together.
         RecipeError: a setting cannot work.
     """
-    check_batch(batch)
-    paths = [Path(each) for each in (weights, *also)]
-    read_ahead(*paths)  # torch is not there yet, and will take longer
-    from alexnet.data import UnreadablePolicy, leave_out, nothing_readable, open_source
-    from alexnet.evaluation import Tally, answers, class_positions, load_ensemble
-    from alexnet.evaluation.held_out import held_out_pictures
+    require_batch_size(batch_size)
+    paths = [Path(path) for path in (weights, *also)]
+    from alexnet.data import UnreadablePolicy, exclude_listed, open_source, unreadable_source
+    from alexnet.evaluation import MetricAccumulator, class_indices, load_ensemble, predict_batches
+    from alexnet.evaluation.held_out import held_out_images
     from alexnet.progress import track
 
     ensemble = load_ensemble(paths, precision=precision)
-    opened = leave_out(open_source(Path(source), fewest_classes=1), optional_path(exclude))
-    position = class_positions(opened.classes, ensemble.classes, where=source)
-    name, indices = held_out_pictures(opened, split, paths, where=source)
+    images = exclude_listed(open_source(Path(source), fewest_classes=1), optional_path(exclude))
+    labels = class_indices(images.classes, ensemble.classes, where=source)
+    name, indices = held_out_images(images, split, paths, where=source)
     policy = UnreadablePolicy(unreadable)
-    tally = Tally(ensemble.classes)
+    metrics = MetricAccumulator(ensemble.classes)
     failures: list[tuple[str, str]] = []
     with track("evaluating", len(indices)) as advance:
-        stream = answers(
-            ensemble.members, opened, indices, crops=crops, batch=batch, precision=precision
+        batches = predict_batches(
+            ensemble.members,
+            images,
+            indices,
+            crops=crops,
+            batch_size=batch_size,
+            precision=precision,
         )
-        for part in stream:
-            policy.take(opened, part.failures)
-            failures += [(opened.paths[index], reason) for index, reason in part.failures]
-            check_finite(part.probabilities, weights)
-            tally.add(part.probabilities, position[opened.labels[part.indices]])
-            advance(len(part.indices) + len(part.failures))
+        for batch in batches:
+            policy.handle(images, batch.failures)
+            failures += [(images.paths[index], reason) for index, reason in batch.failures]
+            require_finite(batch.probabilities, weights)
+            metrics.update(batch.probabilities, labels[images.labels[batch.indices]])
+            advance(len(batch.indices) + len(batch.failures))
     if failures and len(failures) == len(indices):
-        raise nothing_readable(source, failures)
-    missing = _missing(opened, indices, ensemble.classes)
-    results = tally.results(crops=crops, missing=missing, unreadable=failures)
-    count = counted(results.images, "picture")
+        raise unreadable_source(source, failures)
+    missing = _missing_classes(images, indices, ensemble.classes)
+    results = metrics.results(crops=crops, missing=missing, unreadable=failures)
+    count = format_count(results.images, "image")
     _log.info("Measured on %s (%s) of %s.", count, name, source)
     return results
 
 
-def check_batch(batch: int) -> None:
-    """Raise RecipeError for a batch without a picture."""
-    if batch < 1:
-        raise RecipeError(f"batch must be at least 1 picture; got {batch}.")
+def require_batch_size(batch_size: int) -> None:
+    """Raise RecipeError for a batch without an image."""
+    if batch_size < 1:
+        raise RecipeError(f"batch_size must be at least 1 image; got {batch_size}.")
 
 
-def check_finite(answers: NDArray[np.float32], weights: Place) -> None:
-    """Raise WeightsError for answers that are no numbers: they would be counted as mistakes."""
+def require_finite(probabilities: NDArray[np.float32], weights: Path | str) -> None:
+    """Raise WeightsError for probabilities that are NaN: they would be counted as mistakes."""
     import numpy as np
 
-    if not bool(np.isfinite(answers).all()):
+    if not bool(np.isfinite(probabilities).all()):
         raise WeightsError(
-            f"{weights} answers with numbers that are not finite: its training went wrong, or it "
+            f"{weights} predicts probabilities that are not finite: its training went wrong, or it "
             "is damaged. Use other weights, or train again at a lower rate."
         )
 
 
-def _missing(
+def _missing_classes(
     source: Source | Pack, indices: NDArray[np.int64], classes: tuple[str, ...]
 ) -> list[str]:
-    """Return the classes that the weights know and none of the chosen pictures shows."""
+    """Return the classes that the weights know and none of the chosen images shows."""
     import numpy as np
 
     labels: list[int] = np.unique(source.labels[indices]).tolist()
-    there = {source.classes[label] for label in labels}
-    return [name for name in classes if name not in there]
+    shown = {source.classes[label] for label in labels}
+    return [name for name in classes if name not in shown]

@@ -1,77 +1,74 @@
-"""`alexnet features`: the numbers that a layer makes of each picture, and heads on them."""
+"""`alexnet features`: a layer's output for each image, and heads on it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from alexnet.commands.arguments import weights_and_source
-from alexnet.commands.evaluate import check_batch
-from alexnet.commands.signature import Place, optional_path
+from alexnet.commands.arguments import optional_path, weights_and_source
+from alexnet.commands.evaluate import require_batch_size
 from alexnet.errors import RecipeError
 from alexnet.records import FeaturesReport, HeadReport
-from alexnet.weights.prefetch import read_ahead
 
 __all__ = ["features"]
 
 
 def features(
-    weights: Place,
-    source: Place | None = None,
+    weights: Path | str,
+    source: Path | str | None = None,
     *,
-    out: Place,
+    out: Path | str,
     layer: str | None = None,
     head: Literal["logistic", "svm", "knn", "mlp", "tree"] | None = None,
     crops: Literal[1, 5, 10] = 1,
     split: Literal["train", "val", "test", "all"] = "all",
     cache: Literal["auto", "none"] = "auto",
-    quarantine: Place | None = None,
+    quarantine: Path | str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
-    batch: int = 128,
+    batch_size: int = 128,
 ) -> FeaturesReport | HeadReport:
-    """Write what a layer says about each picture, with its path, class and split.
+    """Write the output of a layer for each image, with its path, class and split.
 
-    With --head a classic classifier learns on the training pictures instead, its parameters
-    searched by cross-validation among them, and is stored in a weights file that predict and
+    With --head a classic classifier is fitted on the training images instead, its parameters
+    searched by cross-validation among them, and is saved in a weights file that predict and
     evaluate use as any other.
 
     Args:
         weights: weights file, or run folder (its best weights); left out: small-200, which comes
             with the package.
-        source: folder, archive, table or pack of labelled pictures.
+        source: folder, archive, table or pack of labeled images.
         out: file to write: .npz for NumPy, .parquet for tables; with --head .safetensors.
         layer: name of the layer, such as fc7, or relu7 for fc7 after its activation; none: the
             model's own choice.
-        head: classifier that learns on the features; svm is linear.
-        crops: views of each picture whose features are averaged: 1, 5 or 10. With --head: on which
-            the held-out pictures are measured; it learns from the centre.
-        split: which pictures; with --head leave it out.
-        cache: with --head: auto keeps the decoded pictures in the cache folder, none in memory.
-        quarantine: with --head: folder to copy unreadable pictures to.
+        head: classifier to fit on the features; svm is linear.
+        crops: crops of each image whose features are averaged: 1, 5 or 10. With --head: those of
+            the held-out images; it is fitted on the center.
+        split: which images; with --head leave it out.
+        cache: with --head: auto keeps the decoded images in the cache folder, none in memory.
+        quarantine: with --head: folder to copy unreadable images to.
         precision: of convolutions and products.
-        batch: pictures at once.
+        batch_size: images of a batch.
 
     Returns:
         What was written.
 
     Raises:
-        SourceError: the pictures cannot be used.
+        SourceError: the images cannot be used.
         WeightsError: the weights cannot be used.
         RecipeError: an unknown layer, or a setting that cannot work.
         RunError: the file cannot be written.
     """
-    check_batch(batch)
+    require_batch_size(batch_size)
     chosen, place = weights_and_source(weights, source)
-    read_ahead(chosen)  # torch is not there yet, and will take longer
     if head is not None:
-        from alexnet.transfer import head_from_source
+        from alexnet.transfer import fit_head_on_source
 
         if split != "all":
             raise RecipeError(
-                "A head learns from the training pictures and is measured on those held out, so "
+                "A head is fitted on the training images and evaluated on those held out, so "
                 "that --split cannot be chosen with --head. Leave it out."
             )
-        return head_from_source(
+        return fit_head_on_source(
             chosen,
             place,
             kind=head,
@@ -80,7 +77,7 @@ def features(
             crops=crops,
             cache=cache,
             quarantine=optional_path(quarantine),
-            batch=batch,
+            batch_size=batch_size,
             precision=precision,
         )
     from alexnet.transfer import extract_features
@@ -92,6 +89,6 @@ def features(
         layer=layer,
         crops=crops,
         split=split,
-        batch=batch,
+        batch_size=batch_size,
         precision=precision,
     )

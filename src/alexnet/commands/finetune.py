@@ -2,72 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Unpack
+import logging
+from pathlib import Path
+from typing import Literal, Unpack
 
-from alexnet.commands.arguments import weights_and_source
-from alexnet.commands.signature import Place, optional_path, recipe_flags
+from alexnet.commands.arguments import optional_path, weights_and_source
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
-from alexnet.records import Compared, FinetuneReport
-
-if TYPE_CHECKING:
-    from alexnet.runs.job import Job
+from alexnet.records import FinetuneReport
 
 __all__ = ["finetune"]
 
+_log = logging.getLogger(__name__)
 
-@recipe_flags
+
 def finetune(
-    weights: Place,
-    source: Place | None = None,
+    weights: Path | str,
+    source: Path | str | None = None,
     *,
-    lr_new: float = 0.01,
-    lr_old: float = 0.001,
+    head_lr: float = 0.01,
+    backbone_lr: float = 0.001,
     freeze: tuple[str, ...] = (),
     head_epochs: int | None = None,
     compare: bool = False,
     crops: Literal[1, 5, 10] = 1,
-    run: Place | None = None,
+    run_dir: Path | str | None = None,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
-    quarantine: Place | None = None,
+    quarantine: Path | str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
-    anew: bool = False,
+    restart: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> FinetuneReport:
-    """Go on from trained weights on the pictures and classes of another source.
+    """Go on from trained weights on the images and classes of another source.
 
-    The last layer is replaced by a new one for the source's classes, which learns alone at first;
-    all others are kept and learn slowly then. The preprocessing of the weights is kept.
+    The last layer is replaced by a new one for the source's classes, which alone is trained at
+    first; then all others are trained slowly, too. The preprocessing of the weights is kept.
 
     Args:
         weights: weights file, or the run folder that holds one; left out: small-200, which comes
             with the package.
-        source: labelled pictures, as for train.
-        lr_new: learning rate of the new last layer.
-        lr_old: learning rate of the layers that are kept; 0 freezes them.
+        source: labeled images, as for train.
+        head_lr: learning rate of the new last layer.
+        backbone_lr: learning rate of the layers that are kept; 0 freezes them.
         freeze: layers that stay as they are: names, or ranges such as conv1..conv3.
-        head_epochs: epochs, of all, in which the new last layer learns alone; none: a tenth.
+        head_epochs: epochs, of all, in which the new last layer alone is trained; none: a tenth.
         compare: also train the same network from scratch, and a logistic head on its features, and
-            measure the three on the same held-out pictures.
-        crops: with --compare: views of each picture whose answers are averaged.
-        run: run folder; none: runs/<date>-<source>-<model>.
-        cache: auto keeps the decoded pictures in the cache folder, none in memory.
-        unreadable: skip names unreadable pictures in a list, fail stops at the first one.
-        quarantine: folder to copy unreadable pictures to.
+            measure the three on the same held-out images.
+        crops: with --compare: views of each image whose predictions are averaged.
+        run_dir: run folder; none: runs/<date>-<source>-<model>.
+        cache: auto keeps the decoded images in the cache folder, none in memory.
+        unreadable: skip names unreadable images in a list, fail stops at the first one.
+        quarantine: folder to copy unreadable images to.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
             began with.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
             saved after an epoch.
-        anew: start at the beginning; a run that lies in the folder is moved aside, never deleted.
+        restart: start at the beginning; a run in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
     Returns:
-        The report, as `train` gives it, and what it was compared with.
+        The report, as `train` gives it, and its baselines.
 
     Raises:
         WeightsError: the weights cannot be read.
@@ -77,58 +76,63 @@ def finetune(
     from alexnet.data import open_source
     from alexnet.devices import choose_device
     from alexnet.errors import RecipeError
-    from alexnet.runs import finetuning_recipe, with_new_head
-    from alexnet.runs.baselines import Comparison, refuse_nothing_held_out
-    from alexnet.runs.job import Packing, prepare
-    from alexnet.runs.session import conduct
+    from alexnet.runs import (
+        FitOptions,
+        Packing,
+        finetuning_recipe,
+        fit,
+        format_epoch,
+        open_run,
+        prepare,
+        preparing,
+        run_config,
+        train_report,
+        with_new_head,
+    )
+    from alexnet.runs.baselines import Baselines, require_held_out
+    from alexnet.training import SaveEvery, stop_on_signals
     from alexnet.weights import load_weights
 
-    if lr_new <= 0 or lr_old < 0:
-        raise RecipeError(f"lr_new must be above 0 and lr_old at least 0; got {lr_new}, {lr_old}.")
+    if head_lr <= 0 or backbone_lr < 0:
+        raise RecipeError(
+            f"head_lr must be above 0 and backbone_lr at least 0; got {head_lr}, {backbone_lr}."
+        )
     if "lr" in changes:
         raise RecipeError(
-            "lr is two rates here: --lr-new of the new last layer and --lr-old of the others."
+            "lr is two rates here: --head-lr of the new last layer and --backbone-lr of the others."
         )
     if crops > 1 and not compare:
         raise RecipeError(
             "crops is for --compare. To measure fine-tuned weights on more crops write: alexnet "
             "evaluate RUN SOURCE --crops 10"
         )
-    chosen, place = weights_and_source(weights, source)
+    base, place = weights_and_source(weights, source)
+    every = SaveEvery.parse(save_every)
+    options = FitOptions(save_every=every, precision=precision, threads=threads)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
-    jobs: list[Job] = []
-
-    def make() -> Job:
-        pictures = open_source(place)
-        seed = changes.get("seed", 0)
-        start = with_new_head(load_weights(chosen), len(pictures.classes), seed=seed)
-        recipe = finetuning_recipe(
-            start,
-            lr_new=lr_new,
-            lr_old=lr_old,
-            changes=changes,
-            freeze=freeze,
-            head_epochs=head_epochs,
-        )
-        device = choose_device(precision, threads)
-        jobs.append(prepare(pictures, recipe, device=device, packing=packing, start=start))
-        if compare:
-            refuse_nothing_held_out(jobs[-1])
-        return jobs[-1]
-
-    report = conduct(
-        make,
-        place,
-        optional_path(run),
-        save_every=save_every,
-        anew=anew,
-        precision=precision,
-        threads=threads,
-    )
-    compared: list[Compared] = []
-    if compare:
-        base = load_weights(chosen)
-        compared = Comparison(
-            report, jobs[-1], base, place, crops=crops, precision=precision, threads=threads
-        ).ways()
-    return FinetuneReport(**vars(report), compared=compared)
+    with stop_on_signals() as stop:
+        with preparing(stop):
+            images = open_source(place)
+            seed = changes.get("seed", 0)
+            start = with_new_head(load_weights(base), len(images.classes), seed=seed)
+            recipe = finetuning_recipe(
+                start,
+                head_lr=head_lr,
+                backbone_lr=backbone_lr,
+                changes=changes,
+                freeze=freeze,
+                head_epochs=head_epochs,
+            )
+            device = choose_device(precision, threads)
+            job = prepare(images, recipe, device=device, packing=packing, start=start)
+            if compare:
+                require_held_out(job)
+        config = run_config(job, place)
+        with open_run(optional_path(run_dir), config, restart=restart) as run:
+            for epoch in fit(job, run, stop, options):
+                _log.info("%s", format_epoch(epoch, job.recipe.epochs))
+            report = train_report(job, run)
+    if not compare:
+        return FinetuneReport(**vars(report))
+    baselines = Baselines(report, job, load_weights(base), place, crops=crops, options=options)
+    return FinetuneReport(**vars(report), baselines=baselines.measure())

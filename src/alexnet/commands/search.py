@@ -1,13 +1,11 @@
-"""`alexnet search`: values for the fields of a recipe, found by training short trials."""
+"""`alexnet search`: values for the fields of a recipe, found by training trials."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
+from typing import Literal, Unpack
 
-from cyclopts import Parameter
-
-from alexnet.commands.signature import Place, optional_path, recipe_flags
+from alexnet.commands.arguments import optional_path
 from alexnet.devices import Precision
 from alexnet.errors import RecipeError
 from alexnet.recipe import RecipeChanges
@@ -15,19 +13,16 @@ from alexnet.records import SearchReport
 
 __all__ = ["search"]
 
-Fields = Annotated[tuple[str, ...], Parameter(metavar="FIELD=VALUES", show_default=False)]
 
-
-@recipe_flags
 def search(
-    source: Place,
+    source: Path | str,
     *,
     trials: int,
     minutes: float | None = None,
     recipe: str | None = None,
-    run: Place | None = None,
-    vary: Fields = (),
-    space: Place | None = None,
+    run_dir: Path | str | None = None,
+    vary: tuple[str, ...] = (),
+    space: Path | str | None = None,
     sampler: Literal["random", "tpe", "grid", "quasi-random"] = "random",
     pruner: Literal["halving", "hyperband", "none"] = "halving",
     workers: int = 1,
@@ -44,44 +39,44 @@ def search(
     """Search for the fields of a recipe that give the lowest validation error.
 
     The same call again continues a study that was stopped or killed, or joins its other workers.
-    The test split is not looked at, but once by `retrain`.
+    The test split is not used, but once by `retrain`.
 
     Args:
-        source: labelled pictures, as for train. Without val, some of train are held out, the same
+        source: labeled images, as for train. Without val, some of train are held out, the same
             for every trial.
-        trials: how many are to come to an end, pruned and failed ones among them; more than before
-            goes on with a study.
-        minutes: after so many no trial is begun; those under way are finished.
-        recipe: what does not move, as for train.
-        run: folder of the study; none: runs/<date>-<source>-<model>-search.
-        vary: what moves: lr=1e-4..1e-1:log dropout=0.2..0.8 activation=relu,tanh, or a field alone
-            with its usual bounds; none: lr, momentum, decay, batch and dropout.
-        space: a .json or .toml file that says the same.
-        sampler: how values are drawn.
-        pruner: which trials are given up when they fall behind.
+        trials: how many are to finish, pruned and failed ones among them; more than before
+            continues a study.
+        minutes: after so many no trial is started; those that run are finished.
+        recipe: the fields that do not vary, as for train.
+        run_dir: folder of the study; none: runs/<date>-<source>-<model>-search.
+        vary: the search space: lr=1e-4..1e-1:log dropout=0.2..0.8 activation=relu,tanh, or a field
+            with its default bounds; none: lr, momentum, weight_decay, batch_size and dropout.
+        space: a .json or .toml file of the search space.
+        sampler: how values are sampled.
+        pruner: which trials are stopped early when they fall behind.
         workers: processes on this machine, its cores divided between them.
         storage: journal file, or postgresql://USER@HOST/DATABASE, that other machines share; none:
             a journal in the folder.
-        retrain: train the best recipe with so many other seeds, and measure those on test.
-        dry_run: say what moves and what a trial costs, and do nothing.
-        cache: auto keeps the decoded pictures in the cache folder, none in memory.
-        unreadable: skip names unreadable pictures in a list, fail stops at the first one.
+        retrain: train the best recipe with so many other seeds, and evaluate those on test.
+        dry_run: show the search space and what a trial costs, and do nothing.
+        cache: auto keeps the decoded images in the cache folder, none in memory.
+        unreadable: skip names unreadable images in a list, fail stops at the first one.
         precision: of convolutions and products; auto measures which is faster here.
         threads: threads of arithmetic, of all workers together; none: every core.
         save_every: minutes between two checkpoints of a trial (10, 0.5), or steps ("500 steps");
             one is always saved after an epoch.
-        **changes: any field of the recipe, which then does not move.
+        **changes: any field of the recipe, which then does not vary.
 
     Returns:
         The report: every trial, the best one, the page; `best_recipe` is what train takes.
 
     Raises:
-        RecipeError: a bound, a field or a setting that cannot be, before the first trial.
+        RecipeError: a bound, a field or a setting is invalid, before the first trial.
         RunError: the folder or the storage holds another study, or cannot be used.
-        SourceError: the pictures cannot be used.
+        SourceError: the images cannot be used.
         Interrupted: stopped by Ctrl-C or SIGTERM; the same call continues.
     """
-    from alexnet.studies.session import Asked, conduct_search
+    from alexnet.studies import SearchOptions, run_search
     from alexnet.trust import trusting
 
     for name, value, least in (("trials", trials, 1), ("workers", workers, 1)):
@@ -92,12 +87,14 @@ def search(
             f"retrain must be at least 0 and minutes above 0; got {retrain} and {minutes}."
         )
     if vary and space is not None:
-        raise RecipeError("What moves is said twice, by --vary and by --space. Give one of them.")
-    asked = Asked(
+        raise RecipeError(
+            "The search space is given twice, by --vary and by --space. Give one of them."
+        )
+    options = SearchOptions(
         source=Path(source),
         recipe=recipe,
         changes=changes,
-        folder=optional_path(run),
+        folder=optional_path(run_dir),
         vary=vary,
         space=optional_path(space),
         sampler=sampler,
@@ -115,4 +112,4 @@ def search(
         save_every=save_every,
     )
     with trusting(changes.get("model")):
-        return conduct_search(asked)
+        return run_search(options)

@@ -1,38 +1,37 @@
-"""`alexnet train`: from a folder of pictures to measured weights."""
+"""`alexnet train`: from a folder of images to measured weights."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import Literal, Unpack
 
-from alexnet.commands.signature import Place, optional_path, recipe_flags
+from alexnet.commands.arguments import optional_path
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
 from alexnet.records import TrainReport
 
-if TYPE_CHECKING:
-    from alexnet.runs.job import Job
-
 __all__ = ["train"]
 
+_log = logging.getLogger(__name__)
 
-@recipe_flags
+
 def train(
-    source: Place,
+    source: Path | str,
     *,
     recipe: str | None = None,
-    run: Place | None = None,
+    run_dir: Path | str | None = None,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
-    quarantine: Place | None = None,
-    exclude: Place | None = None,
+    quarantine: Path | str | None = None,
+    exclude: Path | str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
-    anew: bool = False,
+    restart: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> TrainReport:
-    """Train a classifier on a folder, an archive, a table or a pack of labelled pictures.
+    """Train a classifier on a folder, an archive, a table or a pack of labeled images.
 
     The same call again continues a run that was stopped, and says so where it is finished.
 
@@ -41,62 +40,66 @@ def train(
             .zip of that, a CSV or Parquet table (path, label, optional split), or a pack.
         recipe: paper, program, cifar, small, digits, or a .json file that holds one; none: the
             recipe that suits the model.
-        run: run folder; none: runs/<date>-<source>-<model>.
-        cache: auto keeps the decoded pictures in the cache folder, none in memory.
-        unreadable: skip names unreadable pictures in a list, fail stops at the first one.
-        quarantine: folder to copy unreadable pictures to.
-        exclude: list of pictures to leave out: a path a line, or what check --exclude-to wrote.
+        run_dir: run folder; none: runs/<date>-<source>-<model>.
+        cache: auto keeps the decoded images in the cache folder, none in memory.
+        unreadable: skip names unreadable images in a list, fail stops at the first one.
+        quarantine: folder to copy unreadable images to.
+        exclude: list of images to leave out: a path a line, or what check --exclude-to wrote.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
             began with.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
             saved after an epoch.
-        anew: start at the beginning; a run that lies in the folder is moved aside, never deleted.
+        restart: start at the beginning; a run in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
     Returns:
-        The report; its `run` folder holds weights, journal, results and a page for people.
+        The report; its `run_dir` holds weights, journal, results and a page for people.
 
     Raises:
-        SourceError: the pictures cannot be used.
+        SourceError: the images cannot be used.
         RecipeError: a setting cannot work.
         RunError: the run folder belongs to something else, or the disk refuses.
-        Diverged: the loss is not finite or does not move; says why and what to do.
+        Diverged: the loss is not finite or does not fall; says why and what to do.
         Interrupted: stopped by Ctrl-C or SIGTERM; the same call continues.
     """
-    from alexnet.commands.tune import AUTO, settled_rate
-    from alexnet.data import leave_out, open_source
+    from alexnet.commands.tune import AUTO, resolve_lr
+    from alexnet.data import exclude_listed, open_source
     from alexnet.devices import choose_device
     from alexnet.recipes import choose_recipe
-    from alexnet.runs.job import Packing, prepare
-    from alexnet.runs.session import Manner, conduct
+    from alexnet.runs import (
+        FitOptions,
+        Packing,
+        fit,
+        format_epoch,
+        open_run,
+        prepare,
+        preparing,
+        run_config,
+        train_report,
+    )
+    from alexnet.training import SaveEvery, stop_on_signals
     from alexnet.trust import trusting
 
-    place, folder = Path(source), optional_path(run)
+    every = SaveEvery.parse(save_every)
+    options = FitOptions(save_every=every, precision=precision, threads=threads)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
-    tested = changes.get("lr") == "auto"
-    if tested:
+    folder, auto_lr = optional_path(run_dir), changes.get("lr") == "auto"
+    if auto_lr:
         del changes["lr"]
 
-    with trusting(changes.get("model")):
+    with trusting(changes.get("model")), stop_on_signals() as stop:
         chosen = choose_recipe(recipe, changes)
-
-        def make() -> Job:
+        with preparing(stop):
             device = choose_device(precision, threads)
-            pictures = leave_out(open_source(place), optional_path(exclude))
-            job = prepare(pictures, chosen, device=device, packing=packing)
-            if not tested:
-                return job
-            return prepare(job.pack, settled_rate(job, folder), device=device, packing=packing)
-
-        return conduct(
-            make,
-            place,
-            folder,
-            save_every=save_every,
-            anew=anew,
-            precision=precision,
-            threads=threads,
-            manner=Manner(also_asked=AUTO if tested else {}),
-        )
+            images = exclude_listed(open_source(Path(source)), optional_path(exclude))
+            job = prepare(images, chosen, device=device, packing=packing)
+            if auto_lr:
+                chosen = resolve_lr(job, folder)
+                job = prepare(job.pack, chosen, device=device, packing=packing)
+        config = run_config(job, Path(source), **(AUTO if auto_lr else {}))
+        with open_run(folder, config, restart=restart) as run:
+            for epoch in fit(job, run, stop, options):
+                _log.info("%s", format_epoch(epoch, job.recipe.epochs))
+            return train_report(job, run)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from alexnet.commands.signature import Place, optional_path
+from alexnet.commands.arguments import optional_path
 from alexnet.errors import RecipeError
 from alexnet.records import WeightsDownload, WeightsList
 
@@ -15,7 +16,7 @@ def weights_(
     action: Literal["list", "get"] = "list",
     name: str | None = None,
     *,
-    folder: Place | None = None,
+    folder: Path | str | None = None,
 ) -> WeightsList | WeightsDownload:
     """List published weights that fit a network here, or download some.
 
@@ -35,12 +36,12 @@ def weights_(
         RecipeError: no name, or one too many.
         RunError: the disk refuses.
     """
-    from alexnet.weights import PUBLISHED, get_weights, shipped_list
+    from alexnet.weights import PUBLISHED, bundled_list, get_weights
 
     if action == "list":
         if name is not None or folder is not None:
             raise RecipeError("To download weights write: alexnet weights get NAME")
-        return WeightsList(weights=[*shipped_list(), *PUBLISHED.values()])
+        return WeightsList(weights=[*bundled_list(), *PUBLISHED.values()])
     if name is None:
         raise RecipeError(f"Name the weights to get: {', '.join(PUBLISHED)}.")
     return get_weights(name, optional_path(folder))

@@ -1,10 +1,9 @@
 from .checks.check import check_source
-from .checks.exclusions import Exclusion, leave_out, read_exclusion
-from .loading.augmentation import Augmentation, Draw
-from .loading.batch import Batch, prefetched
-from .loading.decoding import Readable, decoded
+from .checks.exclusions import ExclusionList, exclude_listed, read_exclusion_list
+from .loading.augmentation import Augmentation, AugmentationParams
+from .loading.batch import Batch, prefetch
+from .loading.counter_random import normals, permutation, uniforms
 from .loading.loader import TrainLoader
-from .loading.sampling import normals, permutation, uniforms
 from .loading.splits import (
     assign_splits,
     read_split_csv,
@@ -12,69 +11,70 @@ from .loading.splits import (
     write_split_csv,
 )
 from .loading.statistics import (
-    PrincipalColours,
-    channel_deviation,
+    ColorPCA,
     channel_mean,
+    channel_std,
+    color_pca,
     mean_image,
-    principal_colours,
 )
 from .packs.cache import (
-    Cache,
+    CacheMode,
     cached_packs,
     clear_cache,
-    pack_of,
+    load_pack,
     packs_folder,
 )
 from .packs.pack import Pack, is_pack, open_pack
-from .packs.unreadable import Unreadable, UnreadablePolicy
+from .packs.unreadable import UnreadableMode, UnreadablePolicy
 from .packs.writer import write_pack
 from .sources.archive import list_archive
-from .sources.errors import nothing_readable
-from .sources.folder import Listing, list_folder
-from .sources.names import SPLITS, looks_like_picture, natural_key
+from .sources.folder import FileListing, list_folder
+from .sources.names import SPLITS, looks_like_image, natural_key
+from .sources.parallel_decoding import ImageFiles, decode_files
 from .sources.source import Source, open_source
+from .sources.validation import unreadable_source
 
 __all__ = [
     "SPLITS",
     "Augmentation",
+    "AugmentationParams",
     "Batch",
-    "Cache",
-    "Draw",
-    "Exclusion",
-    "Listing",
+    "CacheMode",
+    "ColorPCA",
+    "ExclusionList",
+    "FileListing",
+    "ImageFiles",
     "Pack",
-    "PrincipalColours",
-    "Readable",
     "Source",
     "TrainLoader",
-    "Unreadable",
+    "UnreadableMode",
     "UnreadablePolicy",
     "assign_splits",
     "cached_packs",
-    "channel_deviation",
     "channel_mean",
+    "channel_std",
     "check_source",
     "clear_cache",
-    "decoded",
+    "color_pca",
+    "decode_files",
+    "exclude_listed",
     "is_pack",
-    "leave_out",
     "list_archive",
     "list_folder",
-    "looks_like_picture",
+    "load_pack",
+    "looks_like_image",
     "mean_image",
     "natural_key",
     "normals",
-    "nothing_readable",
     "open_pack",
     "open_source",
-    "pack_of",
     "packs_folder",
     "permutation",
-    "prefetched",
-    "principal_colours",
-    "read_exclusion",
+    "prefetch",
+    "read_exclusion_list",
     "read_split_csv",
     "uniforms",
+    "unreadable_source",
     "write_pack",
     "write_skipped_csv",
     "write_split_csv",

@@ -1,4 +1,4 @@
-"""What this machine is and does best: precision, threads, memory layout, what a GPU is asked."""
+"""What this machine is and does best: precision, threads, memory layout; streams of a GPU."""
 
 import lazy_loader
 

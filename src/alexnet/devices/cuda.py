@@ -1,7 +1,6 @@
-"""What is asked of an accelerator: is one there, its memory, memory it copies from, its queues.
+"""What the package asks of `torch.cuda`: name, free memory, pinned memory, streams and events.
 
-All that the package says to `torch.cuda` for data and devices is said here, and every request has
-an answer on a processor too, so that the same code runs there.
+Every request has an answer on a processor too, so that the same code runs there.
 """
 
 from __future__ import annotations
@@ -14,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Lane", "accelerator_name", "finish", "free_bytes", "mark", "pinned", "reach"]
+__all__ = [
+    "SideStream",
+    "accelerator_name",
+    "empty_pinned",
+    "free_bytes",
+    "record_event",
+    "synchronize",
+    "wait_event",
+]
 
 
 def accelerator_name() -> str | None:
@@ -24,45 +31,45 @@ def accelerator_name() -> str | None:
 
 
 def free_bytes(device_kind: str) -> int:
-    """Return the memory of the device that nobody holds; none of a processor's is meant."""
+    """Return the device memory that no program holds; 0 for "cpu"."""
     return 0 if device_kind == "cpu" else int(_cuda().mem_get_info()[0])
 
 
-def finish(device_kind: str) -> None:
-    """Wait for all that the device was asked to do."""
+def synchronize(device_kind: str) -> None:
+    """Wait for all work that the device was given."""
     if device_kind != "cpu":
         _cuda().synchronize()
 
 
-def pinned(shape: tuple[int, ...], dtype: torch.dtype, device_kind: str) -> torch.Tensor:
-    """Return memory of the processor, not filled, from which the device copies by itself.
+def empty_pinned(shape: tuple[int, ...], dtype: torch.dtype, device_kind: str) -> torch.Tensor:
+    """Return uninitialized host memory, pinned so that copies to the device are asynchronous.
 
-    Torch keeps what was freed for the next request, but no earlier than when copies that were
-    asked for are done: nobody needs to wait before letting go of it.
+    Torch's caching allocator gives freed memory out again, but not before the copies that read it
+    are done: nobody needs to wait before dropping it.
     """
     import torch
 
     return torch.empty(shape, dtype=dtype, pin_memory=device_kind != "cpu")
 
 
-def mark(device_kind: str) -> Any:
-    """Return a mark behind all that this thread's queue was asked for so far."""
+def record_event(device_kind: str) -> Any:
+    """Return an event after all work of this thread's current stream so far; None for "cpu"."""
     if device_kind == "cpu":
         return None
     cuda = _cuda()
-    event = cuda.Event(blocking=True)
+    event = cuda.Event(blocking=True)  # whoever waits sleeps instead of holding a core
     event.record(cuda.current_stream())
     return event
 
 
-def reach(found: Any) -> None:
-    """Wait until the device is at a mark; the thread sleeps meanwhile."""
-    if found is not None:
-        found.synchronize()
+def wait_event(event: Any) -> None:
+    """Let this thread sleep until the device has reached an event."""
+    if event is not None:
+        event.synchronize()
 
 
-class Lane:
-    """A queue of its own beside the one that trains: copies and kernels in it wait for nobody.
+class SideStream:
+    """A stream beside the one that trains: copies and kernels in it run alongside.
 
     On a processor work is done where it is asked for, and all of this does nothing.
 
@@ -74,8 +81,8 @@ class Lane:
         self._kind = device_kind
         self._stream: Any = None
 
-    def beside(self) -> AbstractContextManager[object]:
-        """Return the context in which this thread's requests go to the lane."""
+    def context(self) -> AbstractContextManager[object]:
+        """Return the context in which this thread's current stream is this one."""
         if self._kind == "cpu":
             return contextlib.nullcontext()
         cuda = _cuda()
@@ -83,22 +90,23 @@ class Lane:
             self._stream = cuda.Stream()
         return cuda.stream(self._stream)
 
-    def hand_over(self, made: Any, tensors: Iterable[torch.Tensor]) -> None:
-        """Let this thread's queue use what was made on the lane.
+    def make_available(self, event: Any, tensors: Iterable[torch.Tensor]) -> None:
+        """Let this thread's current stream use what was made in the side stream.
 
-        The queue goes on when the lane is at the mark, which holds up no thread; and memory that is
-        let go of later is not used for anything else before the queue is through with it.
+        The current stream waits for the event on the device, which blocks no thread. And the
+        tensors' memory, which the allocator would give out again as soon as the side stream is
+        done with it, is recorded as in use by the current stream.
 
         Args:
-            made: a mark behind the work that filled the tensors.
-            tensors: allocated on the lane.
+            event: recorded after the work that filled the tensors.
+            tensors: allocated in the side stream.
         """
-        if made is None:
+        if event is None:
             return
         stream = _cuda().current_stream()
-        stream.wait_event(made)
-        for each in tensors:
-            each.record_stream(stream)
+        stream.wait_event(event)
+        for tensor in tensors:
+            tensor.record_stream(stream)
 
 
 def _cuda() -> Any:

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from alexnet.devices.cuda import accelerator_name, finish
+from alexnet.devices.cuda import accelerator_name, synchronize
 from alexnet.errors import AlexNetError, RecipeError
 from alexnet.files import cache_folder, read_json, write_json
-from alexnet.records.results import Record
+from alexnet.records import Record
 
 if TYPE_CHECKING:
     import torch
@@ -33,10 +33,10 @@ __all__ = [
     "Precision",
     "choose_device",
     "cores",
-    "multiplies_bf16",
     "peak_memory_mb",
     "processor",
     "share_cores",
+    "supports_bf16",
 ]
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -87,16 +87,16 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
         raise RecipeError(f"threads must be at least 1; got {threads}.")
     if precision not in ("auto", "fp32", "bf16"):
         raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
-    threads = threads or _asked_threads() or cores()
+    threads = threads or _omp_num_threads() or cores()
     torch.set_num_threads(threads)
     _keep_freed_memory()
-    found = accelerator_name()
-    kind, name = ("cpu", processor()) if found is None else ("cuda", found)
+    accelerator = accelerator_name()
+    kind, name = ("cpu", processor()) if accelerator is None else ("cuda", accelerator)
     if kind == "cuda":
-        _compute_exactly()
+        _use_exact_deterministic_kernels()
     if precision != "auto":
-        reason = "as asked"
-        if kind == "cpu" and precision == "bf16" and not multiplies_bf16():
+        reason = "as requested"
+        if kind == "cpu" and precision == "bf16" and not supports_bf16():
             reason += "; this processor has no instructions for bf16 and takes many times as long"
         return Device(
             kind=kind, processor=name, precision=precision, threads=threads, reason=reason
@@ -106,13 +106,13 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
 
 
 def share_cores() -> None:
-    """Settle how threads wait and where memory comes from, before torch is imported.
+    """Set how OpenMP's threads wait and where memory comes from, before torch is imported.
 
-    Threads that wait give their core away soon. By default they look some hundred thousand times
-    whether there is work, and hold a core that another program, or another thread of this one,
-    would use: beside one busy program training was several times slower. What the environment says
-    about it is left as it is.
+    What the environment says about it is left as it is.
     """
+    # GNU's OpenMP lets threads that wait spin some hundred thousand times, which holds a core that
+    # another program, or the loader's thread, would use: beside one busy program training was
+    # several times slower. The library reads this once, when it is loaded.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     _keep_freed_memory()
@@ -125,10 +125,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _asked_threads() -> int | None:
-    """Return what OMP_NUM_THREADS asks of every program on this machine, where it asks."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdecimal() and int(asked) else None
+def _omp_num_threads() -> int | None:
+    """Return OMP_NUM_THREADS where it is set to a number above 0."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) else None
 
 
 @functools.cache
@@ -143,7 +143,7 @@ def processor() -> str:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process ever held, in MiB; None where nobody tells."""
+    """Return the most memory this process ever held, in MiB; None on Windows."""
     if sys.platform == "win32":
         return None
     import resource
@@ -152,8 +152,8 @@ def peak_memory_mb() -> float | None:
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def multiplies_bf16() -> bool:
-    """Whether this processor's instructions are enough for bf16, fast or not."""
+def supports_bf16() -> bool:
+    """Whether oneDNN computes in bf16 on this processor, fast or not."""
     import torch
 
     operators: Any = torch.ops.mkldnn
@@ -161,24 +161,26 @@ def multiplies_bf16() -> bool:
 
 
 def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
-    """Return the faster precision and a sentence with both speeds, measured or remembered."""
+    """Return the faster precision and a sentence with both speeds, measured or cached."""
     import torch
 
     # A virtual machine may hide some of a processor's instructions, and another one not.
-    able = torch.backends.cpu.get_cpu_capability()
-    slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}-{able}-{threads}-torch-{torch.__version__}")
-    kept = cache_folder() / "measured" / f"{slug}.json"
+    capability = torch.backends.cpu.get_cpu_capability()
+    slug = re.sub(
+        r"[^A-Za-z0-9.]+", "-", f"{name}-{capability}-{threads}-torch-{torch.__version__}"
+    )
+    cached = cache_folder() / "measured" / f"{slug}.json"
     speeds: dict[str, float] = {}
     with contextlib.suppress(AlexNetError, TypeError, ValueError, KeyError):
-        found = read_json(kept)
-        speeds = {"fp32": float(found["fp32"]), "bf16": float(found["bf16"])}
+        values = read_json(cached)
+        speeds = {"fp32": float(values["fp32"]), "bf16": float(values["bf16"])}
     if not speeds:
         speeds = _speeds(kind)
         with contextlib.suppress(AlexNetError):  # a cache that cannot be written is no obstacle
-            write_json(kept, speeds)
+            write_json(cached, speeds)
     chosen = "bf16" if speeds["bf16"] > _BF16_GAIN * speeds["fp32"] else "fp32"
     return chosen, (
-        f"measured: convolution and back {speeds['fp32']:.0f} GFLOP/s in fp32, "
+        f"measured: convolution forward and backward {speeds['fp32']:.0f} GFLOP/s in fp32, "
         f"{speeds['bf16']:.0f} in bf16"
     )
 
@@ -186,12 +188,12 @@ def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
 def _speeds(kind: str) -> dict[str, float]:
     """Return GFLOP/s of a convolution forward and backward in both precisions.
 
-    They take turns and the best try of each counts, so that another program that is busy for a
+    They alternate and the best run of each counts, so that another program that is busy for a
     moment slows both or neither.
     """
     import torch
 
-    # The caller's random stream must not depend on whether the measurement was remembered.
+    # The caller's random stream must not depend on whether the measurement was cached.
     generator = torch.Generator().manual_seed(0)
     layer: Any = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
     with torch.no_grad():
@@ -207,7 +209,7 @@ def _speeds(kind: str) -> dict[str, float]:
         with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
             y = layer(x)
         y.backward(torch.ones_like(y))
-        finish(kind)
+        synchronize(kind)
         return time.perf_counter() - start
 
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -218,10 +220,10 @@ def _speeds(kind: str) -> dict[str, float]:
     while time.perf_counter() < end:
         for name, dtype in dtypes.items():
             best[name] = min(best[name], seconds(dtype))
-    return {name: flops / each / 1e9 for name, each in best.items()}
+    return {name: flops / duration_s / 1e9 for name, duration_s in best.items()}
 
 
-def _compute_exactly() -> None:
+def _use_exact_deterministic_kernels() -> None:
     """Let a GPU's fp32 be fp32, and its sums be made in the same order each time.
 
     By default torch multiplies in TF32 inside convolutions (10 bits of a fraction for 23), adds
@@ -233,21 +235,22 @@ def _compute_exactly() -> None:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cudnn.deterministic = True
-    # by a stopwatch another process would choose another one
+    # cuDNN's benchmark goes by the clock: another process could choose another kernel.
     torch.backends.cudnn.benchmark = False
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc to keep large freed blocks: a step frees and takes the same ones again.
+    """Tell glibc to keep large freed blocks: a step frees and allocates the same ones again.
 
-    All threads take theirs from one place: one of their own would hold 64 MiB, less than a batch,
-    and the system would hand out and clear its memory again for each. Threads that ended before
-    this was said leave theirs to the next one.
+    By default malloc maps blocks over 32 MiB anew each time, and the kernel clears every page.
     """
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
+        # One arena for all threads: an arena of a thread's own holds at most 64 MiB, less than a
+        # batch, and what does not fit is mapped anew. Threads that ended before leave their arenas
+        # to the next ones.
         m_trim_threshold, m_top_pad, m_mmap_threshold, m_arena_max = -1, -2, -3, -8
         libc.mallopt(m_arena_max, 1)
         libc.mallopt(m_mmap_threshold, 1 << 30)

@@ -1,6 +1,6 @@
-"""The 1, 5 or 10 crops of a picture whose answers are averaged.
+"""The 1, 5 or 10 crops of an image whose predictions are averaged.
 
-Legend: S side of the stored picture, c side of the crop, both in pixels.
+Legend: S side of the stored image, c side of the crop, both in pixels.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from torch import Tensor
 from alexnet.errors import RecipeError
 from alexnet.images import Preprocessing
 
-__all__ = ["Crops", "View", "crop_views", "view_tensor"]
+__all__ = ["CropView", "Crops", "crop_view_tensor", "crop_views"]
 
 Crops = Literal[1, 5, 10]
-"""1: the centre; 5: the corners and the centre; 10: these and their mirror images."""
+"""1: the center; 5: the corners and the center; 10: these and their mirror images."""
 
 
 @dataclass(frozen=True)
-class View:
-    """Where a crop lies in the stored picture, and whether it is mirrored left to right."""
+class CropView:
+    """Where a crop lies in the stored image, and whether it is mirrored left to right."""
 
     top: int
     left: int
     mirror: bool = False
 
 
-def crop_views(preprocessing: Preprocessing, crops: int = 1) -> tuple[View, ...]:
-    """Return the views that stand for a picture, in the order of the authors' program.
+def crop_views(preprocessing: Preprocessing, crops: int = 1) -> tuple[CropView, ...]:
+    """Return the views that stand for an image, in the order of the authors' program.
 
     For S = 256 and c = 224: (0, 0), (0, 32), (16, 16), (32, 0), (32, 32), then the five mirrored.
-    Where the crop is the whole picture (S = c) the five positions are one, and one view stands
+    Where the crop is the whole image (S = c) the five positions are one, and one view stands
     for them (two with the mirror image): the average is the same.
 
     Args:
@@ -46,33 +46,35 @@ def crop_views(preprocessing: Preprocessing, crops: int = 1) -> tuple[View, ...]
     """
     if crops not in get_args(Crops):
         raise RecipeError(
-            f"crops must be 1 (centre), 5 (corners and centre) or 10 (also mirrored); got {crops}."
+            f"crops must be 1 (center), 5 (corners and center) or 10 (also mirrored); got {crops}."
         )
-    room = preprocessing.image_px - preprocessing.crop_px
-    centre = View(room // 2, room // 2)
+    last = preprocessing.image_px - preprocessing.crop_px
+    center = CropView(last // 2, last // 2)
     if crops == 1:
-        return (centre,)
-    plain = [View(0, 0), View(0, room), centre, View(room, 0), View(room, room)]
-    if room == 0:
-        plain = [centre]
-    mirrored = [View(each.top, each.left, mirror=True) for each in plain]
+        return (center,)
+    plain = [CropView(0, 0), CropView(0, last), center, CropView(last, 0), CropView(last, last)]
+    if last == 0:
+        plain = [center]
+    mirrored = [CropView(view.top, view.left, mirror=True) for view in plain]
     return tuple(plain if crops == 5 else plain + mirrored)
 
 
-def view_tensor(pictures: NDArray[np.uint8], preprocessing: Preprocessing, view: View) -> Tensor:
-    """Cut one view out of each picture and turn it into the numbers that a network takes.
+def crop_view_tensor(
+    images: NDArray[np.uint8], preprocessing: Preprocessing, view: CropView
+) -> Tensor:
+    """Cut one crop out of each image and turn it into the network's input.
 
     Args:
-        pictures: (N, S, S, 3) uint8, RGB, as `Preprocessing.read` gives them.
+        images: (N, S, S, 3) uint8, RGB, as `Preprocessing.read` gives them.
         preprocessing: the rule.
-        view: the crop, the same for all pictures.
+        view: the crop, the same for all images.
 
     Returns:
         (N, 3, c, c) float32, channels last in memory.
     """
-    count = len(pictures)
+    count = len(images)
     top = np.full(count, view.top, dtype=np.int64)
     left = np.full(count, view.left, dtype=np.int64)
     mirror = np.full(count, view.mirror, dtype=np.bool_)
-    cut = preprocessing.cut(pictures, top, left, mirror)
-    return preprocessing.to_tensor(cut, top, left, mirror)
+    cut = preprocessing.crop(images, top, left, mirror)
+    return preprocessing.normalize(cut, top, left, mirror)

@@ -1,4 +1,4 @@
-"""One or several weights files as one thing that answers: the same classes in the same order."""
+"""One or several weights files as one classifier: the same classes in the same order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alexnet.devices import choose_device
 from alexnet.errors import WeightsError
-from alexnet.evaluation.predict import Exactness, Member
+from alexnet.evaluation.predict import InferencePrecision, Member
 from alexnet.weights import Weights, load_weights
 
 __all__ = ["Ensemble", "load_ensemble"]
@@ -23,7 +23,7 @@ class Ensemble:
     class_words: dict[str, str]
 
 
-def load_ensemble(paths: Sequence[Path], *, precision: Exactness = "fp32") -> Ensemble:
+def load_ensemble(paths: Sequence[Path], *, precision: InferencePrecision = "fp32") -> Ensemble:
     """Load weights files or run folders and place their networks on the device.
 
     Args:
@@ -42,14 +42,16 @@ def load_ensemble(paths: Sequence[Path], *, precision: Exactness = "fp32") -> En
         network = weights.network(copy=False)  # the weights are dropped at once
         device.place(network)
         members.append(Member(network, weights.preprocessing, columns=columns))
-    words = {name: text for each in reversed(loaded) for name, text in each.class_words.items()}
+    words: dict[str, str] = {}
+    for weights in reversed(loaded):
+        words |= weights.class_words
     return Ensemble(tuple(members), first.classes, words)
 
 
 def _columns(
     weights: Weights, first: Weights, path: Path, first_path: Path
 ) -> tuple[int, ...] | None:
-    """Return where the first weights' classes stand among these weights' answers."""
+    """Return where the first weights' classes stand among these weights' classes."""
     if weights.classes == first.classes:
         return None
     differing = sorted(set(weights.classes) ^ set(first.classes))
@@ -59,5 +61,5 @@ def _columns(
             f'({len(weights.classes)} and {len(first.classes)}; for example "{differing[0]}" is in '
             "one alone). Average weights that were trained on the same classes."
         )
-    position = {name: i for i, name in enumerate(weights.classes)}
-    return tuple(position[name] for name in first.classes)
+    index = {name: i for i, name in enumerate(weights.classes)}
+    return tuple(index[name] for name in first.classes)

@@ -1,6 +1,6 @@
-"""Pictures in, probabilities out: the one way for validation, `evaluate` and `predict`.
+"""Images in, class probabilities out: the one way for validation, `evaluate` and `predict`.
 
-Legend: N pictures, S side of the stored picture, c side of the crop, K classes.
+Legend: N images, n of a batch, S side of the stored image, c side of the crop, K classes.
 """
 
 from __future__ import annotations
@@ -8,57 +8,33 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.data import Pack, Readable, decoded, prefetched
-from alexnet.devices import Device
-from alexnet.errors import RecipeError, SourceError
-from alexnet.evaluation.crops import crop_views, view_tensor
-from alexnet.evaluation.metrics import measure
+from alexnet.data import ImageFiles, Pack
+from alexnet.errors import RecipeError
+from alexnet.evaluation.crops import crop_view_tensor, crop_views
+from alexnet.evaluation.stored_images import BATCH, stored_images
 from alexnet.images import Preprocessing
-from alexnet.models import Exactness, Network, for_inference
-from alexnet.records import Results
-from alexnet.weights import Weights
+from alexnet.models import InferencePrecision, Network, for_inference
 
 __all__ = [
-    "Answers",
-    "Ask",
-    "Exactness",
+    "InferencePrecision",
     "Member",
-    "Stored",
-    "answers",
-    "average",
-    "beliefs",
-    "evaluate_pack",
-    "evaluate_weights",
-    "mean_over_views",
+    "PredictedBatch",
+    "Predictor",
+    "average_crop_views",
+    "average_members",
+    "make_predictor",
+    "predict_batches",
     "probabilities",
-    "stored_pictures",
 ]
 
-Ask = Callable[[Tensor], Tensor]
-"""From (N, 3, c, c), one view of each picture, to (N, D) float32; both on the network's device."""
-
-BATCH = 128
-"""Pictures answered at once. One default everywhere: figures agree to the last digit."""
-
-
-class PackedPictures(Protocol):
-    """What `evaluate_pack` needs of a `Pack`."""
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(N,) class of each picture."""
-        ...
-
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (n, S, S, 3) uint8."""
-        ...
+Predictor = Callable[[Tensor], Tensor]
+"""From (N, 3, c, c), one crop of each image, to (N, D) float32; both on the network's device."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +44,27 @@ class Member:
     network: Network
     preprocessing: Preprocessing
     coefficient: float = 1.0  # its weight in the average; the weights are divided by their sum
-    columns: tuple[int, ...] | None = None  # its answers in the ensemble's order; None: as they are
+    columns: tuple[int, ...] | None = None  # its classes in the ensemble's order; None: the same
 
 
-def beliefs(member: Member, precision: Exactness = "fp32", *, compiled: bool = True) -> Ask:
-    """Lay a network out for answers, once for many batches: what it returns is softmax's (N, K).
+@dataclass(frozen=True)
+class PredictedBatch:
+    """The class probabilities of one batch of images."""
+
+    indices: NDArray[np.int64]  # (n,) of the images that could be read
+    probabilities: NDArray[np.float32]  # (n, K)
+    failures: list[tuple[int, str]]  # index and reason of those that could not
+
+
+def make_predictor(
+    member: Member, precision: InferencePrecision = "fp32", *, compiled: bool = True
+) -> Predictor:
+    """Prepare a network for inference, once for many batches; it returns softmax's (N, K).
 
     Args:
         member: its weights must stay as they are meanwhile.
-        precision: "fp32", or "bf16" for a faster and coarser answer; softmax is always fp32.
-        compiled: False: without kernels that take half a second to load, for a few pictures.
+        precision: "fp32", or "bf16", which is faster and coarser; softmax is always fp32.
+        compiled: False: without kernels that take half a second to load, for a few images.
 
     Raises:
         RecipeError: an unknown precision.
@@ -88,22 +75,22 @@ def beliefs(member: Member, precision: Exactness = "fp32", *, compiled: bool = T
 
 def probabilities(
     member: Member,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     *,
     crops: int = 1,
-    precision: Exactness = "fp32",
-    ask: Ask | None = None,
+    precision: InferencePrecision = "fp32",
+    predictor: Predictor | None = None,
 ) -> NDArray[np.float32]:
-    """Return what a network believes about each picture: softmax, averaged over the views.
+    """Return a network's class probabilities: softmax, averaged over the crops.
 
     The network's mode and gradients are left as they were. Runs where the network lies.
 
     Args:
         member: network and preprocessing.
-        pictures: (N, S, S, 3) uint8, RGB, as `Preprocessing.read` gives them.
-        crops: 1, 5 or 10 views; see `crop_views`.
-        precision: "fp32", or "bf16" for a faster and coarser answer.
-        ask: what `beliefs` returned for this member; None: it is made, for this call alone.
+        images: (N, S, S, 3) uint8, RGB, as `Preprocessing.read` gives them.
+        crops: 1, 5 or 10; see `crop_views`.
+        precision: "fp32", or "bf16", which is faster and coarser.
+        predictor: what `make_predictor` returned for this member; None: made for this call alone.
 
     Returns:
         (N, K) float32; each row is at least 0 and sums to 1.
@@ -111,70 +98,36 @@ def probabilities(
     Raises:
         RecipeError: another number of crops, or an unknown precision.
     """
-    found = mean_over_views(member, pictures, ask or beliefs(member, precision), crops=crops)
-    return found if member.columns is None else found[:, list(member.columns)]
+    predictor = predictor or make_predictor(member, precision)
+    averaged = average_crop_views(member, images, predictor, crops=crops)
+    return averaged if member.columns is None else averaged[:, list(member.columns)]
 
 
-def mean_over_views(
-    member: Member,
-    pictures: NDArray[np.uint8],
-    ask: Ask,
-    *,
-    crops: int,
+def average_crop_views(
+    member: Member, images: NDArray[np.uint8], predictor: Predictor, *, crops: int
 ) -> NDArray[np.float32]:
-    """Ask for (N, D) numbers about each view and average them, in evaluation mode.
+    """Apply a predictor to each crop and average what it returns, in evaluation mode.
 
     Args:
-        member: its network is set to evaluation mode meanwhile; its preprocessing cuts the views.
-        pictures: (N, S, S, 3) uint8.
-        ask: of the network, such as `beliefs` returns.
+        member: its network is set to evaluation mode meanwhile; its preprocessing cuts the crops.
+        images: (N, S, S, 3) uint8.
+        predictor: of the network, such as `make_predictor` returns.
         crops: 1, 5 or 10.
+
+    Returns:
+        (N, D) float32.
     """
     views = crop_views(member.preprocessing, crops)
     device = next(member.network.parameters()).device
     total: Tensor | None = None
     with evaluating(member.network), torch.inference_mode():
         for view in views:
-            x = view_tensor(pictures, member.preprocessing, view)
-            answer = ask(x.to(device)).double()
-            total = answer if total is None else total + answer
+            x = crop_view_tensor(images, member.preprocessing, view)
+            predicted = predictor(x.to(device)).double()
+            total = predicted if total is None else total + predicted
     if total is None:
-        raise RecipeError("a picture needs at least one view.")
+        raise RecipeError("an image needs at least one crop.")
     return (total / len(views)).float().cpu().numpy()
-
-
-def evaluate_pack(
-    network: Network,
-    preprocessing: Preprocessing,
-    pack: PackedPictures,
-    indices: NDArray[np.int64],
-    *,
-    crops: int = 1,
-    batch: int = BATCH,
-    precision: Exactness = "fp32",
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Answer for some pictures of a pack: the validation inside training.
-
-    Args:
-        network: any mode; left as it was.
-        preprocessing: of the network; its `image_px` is the pack's.
-        pack: where the stored pictures lie.
-        indices: (n,) which of them, in the order of the answer.
-        crops: 1, 5 or 10.
-        batch: pictures answered at once.
-        precision: see `probabilities`.
-
-    Returns:
-        (n, K) float32 probabilities and (n,) int64 labels.
-    """
-    member = Member(network, preprocessing)
-    ask = beliefs(member, precision)
-    found = np.empty((len(indices), network.classes), dtype=np.float32)
-    starts = range(0, len(indices), batch)
-    stored = prefetched((pack.read(indices[i : i + batch]) for i in starts), ahead=1)
-    for start, pictures in zip(starts, stored, strict=True):
-        found[start : start + len(pictures)] = probabilities(member, pictures, crops=crops, ask=ask)
-    return found, pack.labels[indices]
 
 
 @contextlib.contextmanager
@@ -189,103 +142,22 @@ def evaluating(network: torch.nn.Module) -> Generator[None]:
             layer.training = training
 
 
-_AHEAD = 1
-"""Batches of a pack that are read, or decoded again, while a batch is answered."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One batch of pictures as each network wants them stored."""
-
-    indices: NDArray[np.int64]  # (n,) of the pictures that could be read
-    pictures: tuple[NDArray[np.uint8], ...]  # for each preprocessing (n, S, S, 3)
-    failures: list[tuple[int, str]]  # index and reason of those that could not
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the networks believe about one batch of pictures."""
-
-    indices: NDArray[np.int64]  # (n,)
-    probabilities: NDArray[np.float32]  # (n, K)
-    failures: list[tuple[int, str]]
-
-
-def stored_pictures(
-    rules: Sequence[Preprocessing],
-    pictures: Readable | Pack,
-    indices: NDArray[np.int64],
-    *,
-    batch: int = BATCH,
-) -> Iterator[Stored]:
-    """Read pictures in order, as each of several preprocessings stores them.
-
-    Preprocessings of the same size and fit share one reading. Memory is bounded by the batch.
-
-    Args:
-        rules: one for each network.
-        pictures: gives the bytes and the name of each picture; or a pack, which has them decoded.
-        indices: (N,) which pictures.
-        batch: pictures handed out at once.
-
-    Raises:
-        SourceError: the pack's pictures are of another size or fit than a rule's.
-    """
-    if isinstance(pictures, Pack):
-        yield from prefetched(_packed_pictures(rules, pictures, indices, batch), _AHEAD)
-        return
-    distinct = list({(rule.image_px, rule.fit): rule for rule in rules}.values())
-    keys = [(rule.image_px, rule.fit) for rule in distinct]
-    sizes = [3 * rule.image_px**2 for rule in distinct]
-    ends = np.cumsum(sizes)[:-1]
-
-    def read(data: bytes, name: str) -> NDArray[np.uint8]:
-        return np.concatenate([rule.read(data, name).ravel() for rule in distinct])
-
-    for found, flat, failures in decoded(pictures, indices, read, batch=batch):
-        parts = np.split(flat.reshape(len(found), sum(sizes)), ends, axis=1)
-        squares = [
-            np.ascontiguousarray(part).reshape(-1, rule.image_px, rule.image_px, 3)
-            for part, rule in zip(parts, distinct, strict=True)
-        ]
-        each = tuple(squares[keys.index((rule.image_px, rule.fit))] for rule in rules)
-        yield Stored(found, each, failures)
-
-
-def _packed_pictures(
-    rules: Sequence[Preprocessing], pack: Pack, indices: NDArray[np.int64], batch: int
-) -> Iterator[Stored]:
-    """Yield the pixels of a pack as they are: every rule must store its pictures so."""
-    for rule in rules:
-        if (rule.image_px, rule.fit) != (pack.image_px, pack.fit):
-            raise SourceError(
-                f"The pack {pack.folder or pack.where} holds pictures of {pack.image_px} pixels "
-                f"({pack.fit}), and these weights take pictures of {rule.image_px} ({rule.fit}). "
-                f"Name the source itself, {pack.where}, or pack it again with --image-px "
-                f"{rule.image_px} --fit {rule.fit}."
-            )
-    for start in range(0, len(indices), batch):
-        part = indices[start : start + batch]
-        stored = pack.read(part)
-        yield Stored(part, (stored,) * len(rules), [])
-
-
-def average(
+def average_members(
     members: Sequence[Member],
-    pictures: Sequence[NDArray[np.uint8]],
+    images: Sequence[NDArray[np.uint8]],
     *,
     crops: int = 1,
-    precision: Exactness = "fp32",
-    asks: Sequence[Ask] | None = None,
+    precision: InferencePrecision = "fp32",
+    predictors: Sequence[Predictor] | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean of several networks' probabilities, weighed by their coefficients.
 
     Args:
-        members: at least one; all answer for the same K classes in the same order.
-        pictures: for each member (n, S, S, 3) uint8.
+        members: at least one; all know the same K classes in the same order.
+        images: for each member (n, S, S, 3) uint8.
         crops: 1, 5 or 10.
         precision: see `probabilities`.
-        asks: what `beliefs` returned for each member; None: made for this call alone.
+        predictors: what `make_predictor` returned for each member; None: made for this call alone.
 
     Returns:
         (n, K) float32; for one member exactly what `probabilities` returns.
@@ -298,59 +170,40 @@ def average(
         raise RecipeError(
             f"coefficients of an average must be at least 0 and not all 0; got {weights}."
         )
-    found = [
-        probabilities(member, stored, crops=crops, ask=ask)
-        for member, stored, ask in zip(
-            members, pictures, asks or [beliefs(each, precision) for each in members], strict=True
-        )
+    predictors = predictors or [make_predictor(member, precision) for member in members]
+    predicted = [
+        probabilities(member, stored, crops=crops, predictor=predictor)
+        for member, stored, predictor in zip(members, images, predictors, strict=True)
     ]
-    if len(found) == 1:
-        return found[0]
-    total = sum(w * p.astype(np.float64) for w, p in zip(weights, found, strict=True))
+    if len(predicted) == 1:
+        return predicted[0]
+    total = sum(w * p.astype(np.float64) for w, p in zip(weights, predicted, strict=True))
     return np.asarray(total / sum(weights), dtype=np.float32)
 
 
-def answers(
+def predict_batches(
     members: Sequence[Member],
-    pictures: Readable | Pack,
+    images: ImageFiles | Pack,
     indices: NDArray[np.int64],
     *,
     crops: int = 1,
-    batch: int = BATCH,
-    precision: Exactness = "fp32",
+    batch_size: int = BATCH,
+    precision: InferencePrecision = "fp32",
     compiled: bool = True,
-) -> Iterator[Answers]:
-    """Ask one or several networks about pictures, batch by batch, in order.
+) -> Iterator[PredictedBatch]:
+    """Predict images with one or several networks, batch by batch, in order.
 
     Args:
-        members: see `average`.
-        pictures: gives the bytes and the name of each picture; or a pack.
-        indices: (N,) which pictures.
+        members: see `average_members`.
+        images: gives the bytes and the name of each image; or a pack.
+        indices: (N,) which images.
         crops: 1, 5 or 10.
-        batch: pictures answered at once.
+        batch_size: images of a batch.
         precision: see `probabilities`.
-        compiled: see `beliefs`.
+        compiled: see `make_predictor`.
     """
-    asks = [beliefs(member, precision, compiled=compiled) for member in members]
+    predictors = [make_predictor(member, precision, compiled=compiled) for member in members]
     rules = [member.preprocessing for member in members]
-    for stored in stored_pictures(rules, pictures, indices, batch=batch):
-        believed = average(members, stored.pictures, crops=crops, asks=asks)
-        yield Answers(stored.indices, believed, stored.failures)
-
-
-def evaluate_weights(
-    weights: Weights,
-    pack: Pack,
-    indices: NDArray[np.int64],
-    device: Device,
-    *,
-    crops: int,
-    batch: int = BATCH,
-) -> tuple[Results, NDArray[np.float32]]:
-    """Measure weights on images of a pack, whose classes are theirs; return (N, K) as well."""
-    network = weights.network()
-    device.place(network)
-    predicted, labels = evaluate_pack(
-        network, weights.preprocessing, pack, indices, crops=crops, batch=batch
-    )
-    return measure(predicted, labels, pack.classes, crops=crops), predicted
+    for stored in stored_images(rules, images, indices, batch_size=batch_size):
+        averaged = average_members(members, stored.images, crops=crops, predictors=predictors)
+        yield PredictedBatch(stored.indices, averaged, stored.failures)

@@ -1,34 +1,34 @@
-from .export import BOUNDS, ExportFormat, export_weights
+from .export import TOLERANCES, ExportFormat, export_weights
 from .onnx.model import open_onnx, write_onnx
 from .openvino import open_openvino, write_openvino
 from .request import (
+    ExportedModel,
     ExportRequest,
     Precision,
-    Runnable,
-    handed_over,
+    describe_input,
     open_safetensors,
-    takes_in_words,
+    prepare_input,
     write_safetensors,
 )
-from .test_vectors import write_vectors
+from .test_vectors import write_test_vectors
 from .torchscript import open_torchscript, write_torchscript
 
 __all__ = [
-    "BOUNDS",
+    "TOLERANCES",
     "ExportFormat",
     "ExportRequest",
+    "ExportedModel",
     "Precision",
-    "Runnable",
+    "describe_input",
     "export_weights",
-    "handed_over",
     "open_onnx",
     "open_openvino",
     "open_safetensors",
     "open_torchscript",
-    "takes_in_words",
+    "prepare_input",
     "write_onnx",
     "write_openvino",
     "write_safetensors",
+    "write_test_vectors",
     "write_torchscript",
-    "write_vectors",
 ]

@@ -1,4 +1,4 @@
-"""Writing weights for other programs: write, hold against the original, keep or throw away."""
+"""Writing weights for other programs: write, compare with the original, keep or discard."""
 
 from __future__ import annotations
 
@@ -11,32 +11,40 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alexnet.errors import SourceError, WeightsError
-from alexnet.exporters.compare import Batch, Comparison, asked, compare, made_pictures, reference
+from alexnet.exporters.compare import (
+    Batch,
+    Comparison,
+    compare,
+    exported_predictor,
+    reference_predictor,
+    synthetic_images,
+)
 from alexnet.exporters.onnx.model import open_onnx, write_onnx
 from alexnet.exporters.openvino import open_openvino, write_openvino
 from alexnet.exporters.request import (
+    ExportedModel,
     ExportRequest,
     Precision,
-    Runnable,
+    describe_input,
+    describe_output,
     open_safetensors,
-    takes_in_words,
     write_safetensors,
 )
 from alexnet.exporters.torchscript import open_torchscript, write_torchscript
 from alexnet.files import disk_errors, replace_file
 from alexnet.records import ExportReport
-from alexnet.text import counted
+from alexnet.text import format_count
 from alexnet.weights import Weights
 
-__all__ = ["BOUNDS", "ExportFormat", "export_weights"]
+__all__ = ["TOLERANCES", "ExportFormat", "export_weights"]
 
 ExportFormat = Literal["onnx", "torchscript", "openvino", "safetensors"]
 
-BOUNDS: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.02, "int8": 0.1}
+TOLERANCES: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.02, "int8": 0.1}
 """How far a file may be from its weights.
 
 For fp32 and fp16 the largest difference of two numbers, over the largest number where that is above
-1; for int8 the share of probability that moves from one class to another in the mean picture.
+1; for int8 the probability that moves from one class to another in the mean image.
 """
 
 
@@ -45,7 +53,7 @@ class Exporter:
     """A form of file: how it is written, and how it is opened again by a program that runs it."""
 
     write: Callable[[Weights, ExportRequest, Path], None]
-    open: Callable[[Path], Runnable]
+    open: Callable[[Path], ExportedModel]
 
 
 EXPORTERS: Mapping[ExportFormat, Exporter] = {
@@ -64,33 +72,36 @@ def export_weights(
     out: Path,
     batches: Callable[[], Iterator[Batch]] | None = None,
 ) -> ExportReport:
-    """Write weights in another form, and keep the file only if it answers as they do.
+    """Write weights in another format, and keep the file only if it predicts as they do.
 
     Args:
         weights: what is written.
         request: how.
-        to: the form.
+        to: the format.
         out: file to write; it is as it was where anything goes wrong.
-        batches: gives the pictures to check on; None: some that are made here.
+        batches: gives the images to check on; None: synthetic ones.
 
     Raises:
-        WeightsError: what cannot be written so, or a file that answers otherwise than its weights.
-        SourceError: no picture to check on.
+        WeightsError: what cannot be written so, or a file that predicts otherwise than its weights.
+        SourceError: no image to check on.
         RunError: the disk refuses.
     """
     exporter = EXPORTERS[to]
     rule = weights.preprocessing
-    pictures = batches() if batches else iter([(made_pictures(rule.image_px), None)])
+    images = batches() if batches else iter([(synthetic_images(rule.image_px), None)])
     with disk_errors(out), tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch, out.name)
         exporter.write(weights, request, written)
-        opened = exporter.open(written)
-        wanted, found = reference(weights, request), asked(opened, rule, request)
+        exported = exporter.open(written)
         comparison = compare(
-            wanted, found, pictures, weights.classes, logits=request.gives == "logits"
+            reference_predictor(weights, request),
+            exported_predictor(exported, rule, request),
+            images,
+            weights.classes,
+            logits=request.output_type == "logits",
         )
-        _judge(comparison, request, out)
-        size = _keep(written, out)
+        _require_agreement(comparison, request, out)
+        size = _move_files(written, out)
     report = ExportReport(
         out=str(out),
         format=to,
@@ -98,51 +109,52 @@ def export_weights(
         bytes=size,
         model=weights.model,
         classes=len(weights.classes),
-        takes="picture files" if to == "safetensors" else takes_in_words(rule, request),
-        gives=f"{request.gives}, float32 (N, {len(weights.classes)})",
-        runtime=opened.runtime,
-        pictures=comparison.pictures,
-        made=batches is None,
-        largest_difference=comparison.difference,
-        moved=comparison.moved,
-        bound=BOUNDS[request.precision],
+        input="image files" if to == "safetensors" else describe_input(rule, request),
+        output=describe_output(weights, request),
+        runtime=exported.runtime,
+        images=comparison.images,
+        synthetic_images=batches is None,
+        max_difference=comparison.difference,
+        probability_shift=comparison.probability_shift,
+        tolerance=TOLERANCES[request.precision],
         same_class=comparison.same_class,
     )
-    return replace(report, **_shares(comparison))
+    return replace(report, **_accuracy(comparison))
 
 
-def _judge(found: Comparison, request: ExportRequest, out: Path) -> None:
-    if not found.pictures:
-        raise SourceError("There is no picture to check the file on. Name others after --check.")
-    bound = BOUNDS[request.precision]
+def _require_agreement(comparison: Comparison, request: ExportRequest, out: Path) -> None:
+    if not comparison.images:
+        raise SourceError("There is no image to check the file on. Name others after --check.")
+    tolerance = TOLERANCES[request.precision]
     if request.precision == "int8":
-        apart, what = found.moved, "of the probability moves"
+        difference, meaning = comparison.probability_shift, "of the probability moves"
     else:
-        apart, what = found.difference, "is the largest difference of two numbers"
-    if not apart <= bound:
+        difference, meaning = comparison.difference, "is the largest difference of two numbers"
+    if not difference <= tolerance:
         raise WeightsError(
-            f"The file for {out} would not answer as the weights do: on "
-            f"{counted(found.pictures, 'picture')} {apart:.2g} {what}, and {bound:g} is the bound "
-            f"for {request.precision}. Nothing was written. Choose another --precision."
+            f"The file for {out} would not predict as the weights do: on "
+            f"{format_count(comparison.images, 'image')} {difference:.2g} {meaning}, and "
+            f"{tolerance:g} is the tolerance for {request.precision}. Nothing was written. Choose "
+            "another --precision."
         )
 
 
-def _keep(written: Path, out: Path) -> int:
-    """Put what was written in its place, what stands beside it first; return its bytes."""
+def _move_files(written: Path, out: Path) -> int:
+    """Move what was written to its place, files beside it first; return their bytes."""
     size = 0
-    others = [each for each in sorted(written.parent.iterdir()) if each != written]
-    for each in [*others, written]:
-        size += each.stat().st_size
-        with each.open("rb") as file:
-            replace_file(out.with_name(each.name), partial(shutil.copyfileobj, file))
+    others = [path for path in sorted(written.parent.iterdir()) if path != written]
+    for path in [*others, written]:
+        size += path.stat().st_size
+        with path.open("rb") as file:
+            replace_file(out.with_name(path.name), partial(shutil.copyfileobj, file))
     return size
 
 
-def _shares(found: Comparison) -> dict[str, Any]:
-    """Return the shares of right answers before and after, where the pictures have classes."""
+def _accuracy(comparison: Comparison) -> dict[str, Any]:
+    """Return top-1 and top-5 before and after, where the images have classes."""
     try:
-        before, after = (tally.results(crops=1) for tally in (found.before, found.after))
-    except SourceError:  # pictures without classes
+        before, after = (m.results(crops=1) for m in (comparison.before, comparison.after))
+    except SourceError:  # images without classes
         return {}
     return {
         "top1_before": before.top1,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from alexnet.errors import AlexNetError, WeightsError
 from alexnet.exporters.onnx.model import onnx_bytes
-from alexnet.exporters.request import ExportRequest, Runnable, facts
-from alexnet.weights.weights import Weights
+from alexnet.exporters.request import ExportedModel, ExportRequest, file_metadata
+from alexnet.weights import Weights
 
 __all__ = ["open_openvino", "write_openvino"]
 
@@ -28,17 +28,16 @@ def write_openvino(weights: Weights, request: ExportRequest, path: Path) -> None
     """
     if path.suffix != ".xml":
         raise WeightsError(
-            f"OpenVINO has two files, NAME.xml and NAME.bin; {path.name} ends otherwise. Name the "
-            ".xml file."
+            f"OpenVINO has two files, NAME.xml and NAME.bin; got {path.name}. Name the .xml file."
         )
     openvino = _openvino()
-    model = openvino.Core().read_model(onnx_bytes(weights, request, wide=True))
-    for name, text in facts(weights, request).items():
+    model = openvino.Core().read_model(onnx_bytes(weights, request, keep_float32=True))
+    for name, text in file_metadata(weights, request).items():
         model.set_rt_info(text, ["alexnet", name])
     openvino.save_model(model, str(path), compress_to_fp16=request.precision == "fp16")
 
 
-def open_openvino(path: Path) -> Runnable:
+def open_openvino(path: Path) -> ExportedModel:
     """Open the files with OpenVINO, on this processor and in float32.
 
     Raises:
@@ -51,11 +50,11 @@ def open_openvino(path: Path) -> Runnable:
     }
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)
 
-    def run(numbers: NDArray[Any]) -> NDArray[np.float32]:
-        return np.array(compiled(numbers)[0])
+    def run(images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.array(compiled(images)[0])
 
     version = str(openvino.__version__).partition("-")[0]
-    return Runnable(f"OpenVINO {version}", run=run)
+    return ExportedModel(f"OpenVINO {version}", run=run)
 
 
 def _openvino() -> Any:

@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alexnet.errors import WeightsError
-from alexnet.exporters.request import ExportRequest, Runnable, facts
+from alexnet.exporters.request import ExportedModel, ExportRequest, file_metadata
 from alexnet.images import Preprocessing
 from alexnet.models import Head
-from alexnet.nn import plain_layers
-from alexnet.weights.weights import Weights
+from alexnet.nn import replace_with_portable
+from alexnet.weights import Weights
 
-__all__ = ["FACTS", "open_torchscript", "write_torchscript"]
+__all__ = ["METADATA", "open_torchscript", "write_torchscript"]
 
 jit: Any = torch.jit  # whose own types say little
 
-FACTS = "alexnet.json"
-"""The extra file inside that says what a reader needs."""
+METADATA = "alexnet.json"
+"""The extra file inside that holds the metadata."""
 
 
-class _Whole(nn.Module):
-    """Preprocessing, network and softmax, as far as they are asked for."""
+class _Pipeline(nn.Module):
+    """Preprocessing, network and softmax, as far as the request has them."""
 
     mean: Tensor | None
     scale: Tensor | None
@@ -39,81 +39,81 @@ class _Whole(nn.Module):
         super().__init__()
         self.network = network
         self.request = request
-        self.turned = rule.order == "BGR"
+        self.bgr = rule.order == "BGR"
         self.side = rule.crop_px
-        self.start = rule.centre if request.takes == "picture" else 0
-        mean = rule.central_mean
+        self.start = rule.center_offset if request.input_type == "image" else 0
+        mean = rule.center_mean
         self.register_buffer("mean", None if mean is None else torch.tensor(mean))
-        self.register_buffer("scale", None if rule.scale is None else torch.tensor(rule.scale))
+        self.register_buffer("scale", None if rule.std is None else torch.tensor(rule.std))
 
-    def forward(self, taken: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Return (N, K) float32."""
-        x = taken if self.request.takes == "numbers" else self.prepared(taken)
+        x = images if self.request.input_type == "tensor" else self.preprocessed(images)
         if self.request.precision == "fp16":
             x = x.half()
         logits = self.network(x).float()
-        return torch.softmax(logits, 1) if self.request.gives == "probabilities" else logits
+        return torch.softmax(logits, 1) if self.request.output_type == "probabilities" else logits
 
-    def prepared(self, pictures: Tensor) -> Tensor:
-        """Return (N, 3, c, c) float32, as `Preprocessing.to_tensor` does."""
+    def preprocessed(self, images: Tensor) -> Tensor:
+        """Return (N, 3, c, c) float32, as `Preprocessing.normalize` does."""
         rows = slice(self.start, self.start + self.side)
-        x = pictures[:, rows, rows].float()
+        x = images[:, rows, rows].float()
         x = x if self.mean is None else x - self.mean
         x = x if self.scale is None else x / self.scale
-        return (x.flip(3) if self.turned else x).permute(0, 3, 1, 2)
+        return (x.flip(3) if self.bgr else x).permute(0, 3, 1, 2)
 
 
 def write_torchscript(weights: Weights, request: ExportRequest, path: Path) -> None:
     """Write weights as one TorchScript file.
 
     Raises:
-        WeightsError: int8, which TorchScript has not any more, or a module that torch cannot trace.
+        WeightsError: int8, which TorchScript no longer has, or a module that torch cannot trace.
     """
     if request.precision == "int8":
         raise WeightsError(
-            "torch has no int8 for TorchScript any more. Choose --to onnx or openvino, or fp16."
+            "torch no longer has int8 for TorchScript. Choose --to onnx or openvino, or fp16."
         )
     if request.plain_operators:
         raise WeightsError(
-            "TorchScript has no operator for normalisation: it is elementary anyway. Leave "
+            "TorchScript has elementary operators for normalization anyway. Leave "
             "--plain-operators out."
         )
     rule, network = weights.preprocessing, weights.network()
     crop = rule.crop_px
-    plain_layers(network, torch.zeros(1, 3, crop, crop))
+    replace_with_portable(network, torch.zeros(1, 3, crop, crop))
     if request.precision == "fp16":
         _halve(network)
-    whole = _Whole(network, rule, request).eval()
-    side = rule.image_px if request.takes == "picture" else crop
-    if request.takes == "numbers":
+    pipeline = _Pipeline(network, rule, request).eval()
+    side = rule.image_px if request.input_type == "image" else crop
+    if request.input_type == "tensor":
         example = torch.zeros(2, 3, side, side)
     else:
         example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    said = json.dumps(facts(weights, request), ensure_ascii=False)
+    metadata = json.dumps(file_metadata(weights, request), ensure_ascii=False)
     with _quiet():
         try:
-            traced = jit.trace(whole, (example,), check_trace=False)
+            traced = jit.trace(pipeline, (example,), check_trace=False)
         except Exception as error:
             raise WeightsError(
                 f"torch cannot trace {weights.model} ({' '.join(str(error).split())[:300]})."
             ) from error
-        jit.save(traced, str(path), _extra_files={FACTS: said.encode()})
+        jit.save(traced, str(path), _extra_files={METADATA: metadata.encode()})
 
 
-def open_torchscript(path: Path) -> Runnable:
+def open_torchscript(path: Path) -> ExportedModel:
     """Open a file with torch, as a program without this package would."""
     with _quiet():
         loaded = jit.load(str(path), map_location="cpu")
 
-    def run(numbers: NDArray[Any]) -> NDArray[np.float32]:
+    def run(images: NDArray[Any]) -> NDArray[np.float32]:
         with _quiet():
-            return cast("Tensor", loaded(torch.from_numpy(numbers))).numpy()
+            return cast("Tensor", loaded(torch.from_numpy(images))).numpy()
 
-    return Runnable(f"torch {torch.__version__}", run=run)
+    return ExportedModel(f"torch {torch.__version__}", run=run)
 
 
 def _halve(network: nn.Module) -> None:
-    """Bring weights to half precision; what statistics and heads know stays wide."""
+    """Convert weights to half precision; batch statistics and heads stay in float32."""
     network.half()
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | Head):
@@ -122,8 +122,10 @@ def _halve(network: nn.Module) -> None:
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep torch's advice away: that TorchScript is old, and that shapes are constants."""
+    """Silence torch's advice: TorchScript is deprecated, and shapes are traced as constants."""
     with warnings.catch_warnings(), torch.no_grad():
+        # torch 2.13 warns with a DeprecationWarning, 2.14 with a FutureWarning, 2.8 not at all.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", FutureWarning)
         warnings.simplefilter("ignore", jit.TracerWarning)
         yield

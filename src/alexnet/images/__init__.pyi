@@ -1,40 +1,40 @@
 from .decoding import (
-    UnreadablePicture,
+    UnreadableImage,
+    apply_orientation,
     decode,
-    decode_as_stored,
-    turned,
+    decode_unoriented,
 )
-from .device import Finisher
-from .encoding import (
-    encoded,
-    ends_early,
-    format_of,
-    format_of_suffix,
+from .device_preprocessing import DevicePreprocessing
+from .formats import (
+    detect_format,
+    encode_jpeg,
+    format_from_suffix,
+    is_truncated,
 )
 from .preprocessing import (
-    MeanAt,
-    Order,
+    ChannelOrder,
+    MeanPosition,
     Preprocessing,
-    read_picture,
+    read_image,
 )
-from .resize import fitted
-from .stored import PlacedPictures, StoredPictures
+from .resize import resize_to_square
+from .stored import PlacedImages, StoredImages
 
 __all__ = [
-    "Finisher",
-    "MeanAt",
-    "Order",
-    "PlacedPictures",
+    "ChannelOrder",
+    "DevicePreprocessing",
+    "MeanPosition",
+    "PlacedImages",
     "Preprocessing",
-    "StoredPictures",
-    "UnreadablePicture",
+    "StoredImages",
+    "UnreadableImage",
+    "apply_orientation",
     "decode",
-    "decode_as_stored",
-    "encoded",
-    "ends_early",
-    "fitted",
-    "format_of",
-    "format_of_suffix",
-    "read_picture",
-    "turned",
+    "decode_unoriented",
+    "detect_format",
+    "encode_jpeg",
+    "format_from_suffix",
+    "is_truncated",
+    "read_image",
+    "resize_to_square",
 ]

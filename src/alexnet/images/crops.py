@@ -1,6 +1,6 @@
-"""Crops out of stored pictures: compiled where numba is there, the same bits by numpy elsewhere.
+"""Crops out of stored images: compiled where numba is there, the same bits by numpy elsewhere.
 
-Legend: n pictures, S side of a stored picture, c side of a crop.
+Legend: n images, S side of a stored image, c side of a crop.
 """
 
 from __future__ import annotations
@@ -11,44 +11,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.images.stored import StoredPictures
+from alexnet.images.stored import StoredImages
 
-__all__ = ["cut_boxes", "cut_squares", "cut_to_numbers"]
+__all__ = ["crop_and_normalize", "crop_and_resize", "crop_images"]
 
-_WORTH_IT = 16
-"""Pictures from which on kernels are fetched: loading numba takes as long as a thousand crops."""
+_FEWEST_COMPILED = 16
+"""Images from which on kernels are used: importing numba takes as long as a thousand crops."""
 
 
-def cut_squares(
-    stored: StoredPictures,
+def crop_images(
+    stored: StoredImages,
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
     crops: NDArray[np.uint8],
 ) -> None:
-    """Copy one square of each picture, mirrored where that is asked for.
+    """Copy one crop of each image, some of them mirrored.
 
     Args:
-        stored: n pictures of S x S pixels.
+        stored: n images of S x S pixels.
         top: (n,) first row of each crop.
         left: (n,) first column of each crop.
         mirror: (n,) whether left and right change places.
         crops: (n, c, c, 3) uint8, written.
     """
     n, c = crops.shape[:2]
-    if n >= _WORTH_IT and (compiled := _kernels()) is not None:
+    if n >= _FEWEST_COMPILED and (compiled := _kernels()) is not None:
         for part in stored.parts:
-            lying = _lines(part.pictures), part.places, part.rows
-            compiled.cut_bytes(*lying, top, left, mirror, crops.reshape(n, c, 3 * c))
+            stored_rows = _as_rows(part.images), part.positions, part.rows
+            compiled.crop_bytes(*stored_rows, top, left, mirror, crops.reshape(n, c, 3 * c))
         return
-    for pictures, places, rows in stored.parts:
-        for place, i in zip(places.tolist(), rows.tolist(), strict=True):
-            window = pictures[place, top[i] : top[i] + c, left[i] : left[i] + c]
+    for images, positions, rows in stored.parts:
+        for position, i in zip(positions.tolist(), rows.tolist(), strict=True):
+            window = images[position, top[i] : top[i] + c, left[i] : left[i] + c]
             crops[i] = window[:, ::-1] if mirror[i] else window
 
 
-def cut_to_numbers(
-    stored: StoredPictures,
+def crop_and_normalize(
+    stored: StoredImages,
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
@@ -59,16 +59,16 @@ def cut_to_numbers(
     shift: NDArray[np.float32] | None,
     divisor: NDArray[np.float32] | None,
 ) -> NDArray[np.float32] | None:
-    """Give (crop - mean + shift) / divisor in one pass; None where that must be done by numpy.
+    """Return (crop - mean + shift) / divisor in one pass; None where numpy must do it.
 
     Args:
-        stored: n pictures of S x S pixels.
+        stored: n images of S x S pixels.
         top: (n,) first row of each crop.
         left: (n,) first column of each crop.
         mirror: (n,) whether left and right change places.
         crop_px: c.
         mean: (S, S, 3), (3,) or nothing.
-        mean_at_crop: whether a mean image is cut and mirrored with the crop, or always central.
+        mean_at_crop: whether a mean image is cropped and mirrored as the image is; else its center.
         shift: (n, 3) or nothing.
         divisor: (3,) or nothing.
 
@@ -76,32 +76,32 @@ def cut_to_numbers(
         (n, c, c, 3) float32.
     """
     n, c = len(stored), crop_px
-    if n < _WORTH_IT or (compiled := _kernels()) is None:
+    if n < _FEWEST_COMPILED or (compiled := _kernels()) is None:
         return None
-    beneath, mean_top, mean_left = _beneath(stored, top, left, mirror, c, mean, mean_at_crop)
-    numbers = np.empty((n, c, c, 3), dtype=np.float32)
+    mean_rows, mean_top, mean_left = _mean_rows(stored, top, left, mirror, c, mean, mean_at_crop)
+    normalized = np.empty((n, c, c, 3), dtype=np.float32)
     for part in stored.parts:
-        compiled.cut_numbers(
-            _lines(part.pictures),
-            part.places,
+        compiled.crop_and_normalize(
+            _as_rows(part.images),
+            part.positions,
             part.rows,
             top,
             left,
             mirror,
-            beneath,
+            mean_rows,
             mean_top,
             mean_left,
-            int(beneath.shape[1] > 1),
+            int(mean_rows.shape[1] > 1),
             np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift),
             np.ones(3, dtype=np.float32) if divisor is None else divisor,
             divisor is not None,
-            numbers.reshape(n, c, 3 * c),
+            normalized.reshape(n, c, 3 * c),
         )
-    return numbers
+    return normalized
 
 
-def _beneath(
-    stored: StoredPictures,
+def _mean_rows(
+    stored: StoredImages,
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
@@ -109,85 +109,88 @@ def _beneath(
     mean: NDArray[np.float32] | None,
     mean_at_crop: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Return what lies beneath crops, and where in it.
+    """Return the mean as rows of numbers, and where in it each crop lies.
 
     Returns:
         (1, rows, numbers a row): one row for all, or the mean image; or (2, ...), the second one
-        mirrored, for mirrored crops; and (n,) the first row and the first pixel of it that count.
+        mirrored, for mirrored crops; and (n,) first row and first pixel of it for each crop.
     """
     n, side, c = len(stored), stored.side, crop_px
     if mean is None or mean.ndim == 1:
-        colour = np.zeros(3, dtype=np.float32) if mean is None else mean
-        nowhere = np.zeros(n, dtype=np.int64)
-        return np.tile(colour, (1, 1, c)), nowhere, nowhere
+        color = np.zeros(3, dtype=np.float32) if mean is None else mean
+        zeros = np.zeros(n, dtype=np.int64)
+        return np.tile(color, (1, 1, c)), zeros, zeros
     if not mean_at_crop:
-        middle = np.full(n, (side - c) // 2, dtype=np.int64)
-        return np.ascontiguousarray(mean).reshape(1, side, 3 * side), middle, middle
+        center = np.full(n, (side - c) // 2, dtype=np.int64)
+        return np.ascontiguousarray(mean).reshape(1, side, 3 * side), center, center
     both = np.stack([mean, mean[:, ::-1]]).reshape(2, side, 3 * side)
     return both, top, np.where(mirror, side - c - left, left)
 
 
-def _lines(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return (m, S, 3 S), never to be written: kernels are compiled for one kind of array."""
-    m, side = pictures.shape[:2]
-    lines = np.ascontiguousarray(pictures).reshape(m, side, 3 * side)
-    lines.flags.writeable = False
-    return lines
+def _as_rows(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (m, S, 3 S), read-only."""
+    m, side = images.shape[:2]
+    rows = np.ascontiguousarray(images).reshape(m, side, 3 * side)
+    # To numba a writable array is of another type, and mapped files are read-only: one type, so
+    # that kernels are compiled once.
+    rows.flags.writeable = False
+    return rows
 
 
 @functools.cache
 def _kernels() -> Any:
     """Return the module of compiled kernels, or None where numba is not installed."""
     try:
-        from alexnet.kernels import crops as cutting_kernels
+        from alexnet.kernels import crops as kernels
     except ImportError:
         return None
-    return cutting_kernels
+    return kernels
 
 
-def cut_boxes(
-    pictures: NDArray[np.uint8], boxes: NDArray[np.float64], crop_px: int
+def crop_and_resize(
+    images: NDArray[np.uint8], boxes: NDArray[np.float64], crop_px: int
 ) -> NDArray[np.uint8]:
-    """Resample one box of each picture to c x c by linear interpolation, rows first.
+    """Resize one box of each image to c x c by bilinear interpolation, rows first.
 
     Between two pixels nothing is averaged away, so a box should have at most about 2 c pixels a
     side; what lies beyond the border is its last row or column.
 
     Args:
-        pictures: (n, S, S, 3) uint8.
+        images: (n, S, S, 3) uint8.
         boxes: (n, 4) top, left, height and width, in stored pixels, not only whole ones.
         crop_px: c.
 
     Returns:
-        (n, c, c, 3) uint8. What a picture becomes does not depend on the others.
+        (n, c, c, 3) uint8. What an image becomes does not depend on the others.
     """
-    side = pictures.shape[1]
-    first, second, share = _between(boxes[:, 0], boxes[:, 2], crop_px, side)
-    each = np.arange(len(pictures))[:, None]
-    rows = _mixed(pictures[each, first], pictures[each, second], share[:, :, None, None])
-    first, second, share = _between(boxes[:, 1], boxes[:, 3], crop_px, side)
+    side = images.shape[1]
+    first, second, weight = _sample_points(boxes[:, 0], boxes[:, 2], crop_px, side)
+    image = np.arange(len(images))[:, None]
+    rows = _interpolate(images[image, first], images[image, second], weight[:, :, None, None])
+    first, second, weight = _sample_points(boxes[:, 1], boxes[:, 3], crop_px, side)
     columns = rows.transpose(0, 2, 1, 3)
-    crops = _mixed(columns[each, first], columns[each, second], share[:, :, None, None])
+    crops = _interpolate(columns[image, first], columns[image, second], weight[:, :, None, None])
     return np.rint(crops).astype(np.uint8).transpose(0, 2, 1, 3)
 
 
-def _between(
+def _sample_points(
     start: NDArray[np.float64], length: NDArray[np.float64], count: int, side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return, for `count` places a box, the two pixels around each and the second one's share."""
+    """Return, for `count` points a box, the two pixels around each and the second one's weight."""
     steps = (np.arange(count) + 0.5) / count
-    places = (start[:, None] + steps * length[:, None] - 0.5).clip(0, side - 1)
-    first = np.floor(places).astype(np.int64)
-    return first, np.minimum(first + 1, side - 1), (places - first).astype(np.float32)
+    points = (start[:, None] + steps * length[:, None] - 0.5).clip(0, side - 1)
+    first = np.floor(points).astype(np.int64)
+    return first, np.minimum(first + 1, side - 1), (points - first).astype(np.float32)
 
 
-def _mixed(
+def _interpolate(
     first: NDArray[np.uint8] | NDArray[np.float32],
     second: NDArray[np.uint8] | NDArray[np.float32],
-    share: NDArray[np.float32],
+    weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
+    """Return first + weight * (second - first), with one temporary array."""
     mixed = second.astype(np.float32)
     mixed -= first
-    mixed *= share
+    mixed *= weight
     mixed += first
     return mixed

@@ -1,11 +1,11 @@
-"""The one decoder: the bytes of a picture file become upright RGB pixels.
+"""The one decoder: the bytes of an image file become upright RGB pixels.
 
-Training, validation, `evaluate`, `predict`, `features` and `pack` all read pictures through
+Training, validation, `evaluate`, `predict`, `features` and `pack` all read images through
 `decode`, so that none of them sees other numbers than the others:
 
     format          by content, one of `FORMATS`; the file's name and suffix are never looked at
     EXIF            turned and mirrored as the camera meant it
-    grey, palette   three equal channels; the palette's colours
+    gray, palette   three equal channels; the palette's colors
     transparency    laid over white, as a viewer shows it
     CMYK, YCbCr...  converted to RGB by Pillow
     16 bits         divided by 257, so that 65,535 becomes 255
@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +28,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from alexnet.errors import SourceError
-from alexnet.images.guards import absurd_claim, absurd_tags, exif_of_jpeg, silence_libraries
-from alexnet.images.resize import rgb
+from alexnet.images.conversion import to_rgb
+from alexnet.images.decode_limits import exceeded_limit, has_oversized_tags, jpeg_exif
+from alexnet.images.pillow import PILLOW_ERRORS, silence_pillow
 
 try:  # the same pixels, about twice as fast (extra: fast)
     import simplejpeg
@@ -38,59 +38,40 @@ except ImportError:
     simplejpeg = None
 
 __all__ = [
-    "MOST_PIXELS",
-    "PILLOW_ERRORS",
-    "Decoded",
-    "UnreadablePicture",
+    "MAX_PIXELS",
+    "DecodedImage",
+    "UnreadableImage",
+    "apply_orientation",
     "decode",
-    "decode_as_stored",
-    "turned",
+    "decode_unoriented",
 ]
 
-MOST_PIXELS = 178_956_970
-"""Pictures with more pixels are refused before they are decoded (Pillow's own limit)."""
+MAX_PIXELS = 178_956_970
+"""Images with more pixels are refused before they are decoded (Pillow's own limit)."""
 
-_LEAST_SIDE = 2
+_MIN_SIDE = 2
 
-_ENOUGH = 2.5
+_MIN_OVERSAMPLING = 2.5
 """Times the wanted side that a reduced JPEG keeps: photographs then differ from a full decode by
-less than one grey level on average; at twice the side some differ by 1.5."""
+less than one gray level on average; at twice the side some differ by 1.5."""
 
-_MOST_SCRATCH = 8 << 20  # bytes that a thread keeps for the pixels of its next picture
-_own = threading.local()
+_MAX_BUFFER = 8 << 20  # bytes that a thread keeps for the pixels of its next image
+_per_thread = threading.local()
 
 _LARGE_PIXELS = 32 << 20
-_one_large = threading.Lock()
-"""Held while a large picture is decoded: however many threads there are, one at a time."""
+_large_image_lock = threading.Lock()
+"""Held while a large image is decoded, so that memory holds one, however many threads there are."""
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI"),
     *("SGI", "TGA", "TIFF", "WEBP"),
 )
-"""What is decoded, as Pillow calls it. Of the others it hands some to programs that run what is
-written in the file (EPS), and unpacks some whatever their size (FITS)."""
-
-PILLOW_ERRORS = (
-    OSError,  # truncated, unknown, of no frame
-    SyntaxError,  # what Pillow's PNG and GIF readers raise
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    ZeroDivisionError,
-    NotImplementedError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-)
-"""What Pillow raises for files that are damaged in one way or another."""
+"""What is decoded, as Pillow calls it. Of the others, Pillow (13.0) hands some to programs that run
+what is written in the file (EPS), and unpacks some whatever their size (FITS)."""
 
 
-class UnreadablePicture(SourceError):
-    """A picture file that cannot be used.
+class UnreadableImage(SourceError):
+    """An image file that cannot be used.
 
     Attributes:
         reason: why, without the file's name.
@@ -102,17 +83,17 @@ class UnreadablePicture(SourceError):
 
 
 @dataclass(frozen=True, eq=False)
-class Decoded:
-    """A picture as it lies in its file: not yet turned, perhaps at a part of its size."""
+class DecodedImage:
+    """An image as it lies in its file: not yet turned upright, perhaps at a part of its size."""
 
     pixels: NDArray[np.uint8]  # (h, w, 3), RGB
-    size: tuple[int, int]  # height and width in full
-    factor: int  # 1, or by how much it was reduced: the last row and column may be so in part
+    full_size: tuple[int, int]  # height and width in full
+    reduction: int  # 1, 2, 4 or 8; the last row and column may be image only in part
     orientation: int  # EXIF, 1 to 8
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Return a picture in full, upright.
+    """Return an image in full, upright.
 
     Args:
         data: the bytes of the file.
@@ -122,13 +103,13 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        UnreadablePicture: not a picture, truncated, of too many pixels or too few.
+        UnreadableImage: not an image, truncated, of too many pixels or too few.
     """
-    found = decode_as_stored(data, name)
-    return turned(found.pixels, found.orientation)
+    decoded = decode_unoriented(data, name)
+    return apply_orientation(decoded.pixels, decoded.orientation)
 
 
-def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Turn and mirror (H, W, 3) pixels by their EXIF orientation: 1 is upright."""
     if orientation in (2, 3, 7, 8):
         pixels = pixels[:, ::-1]
@@ -139,67 +120,69 @@ def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels)
 
 
-def decode_as_stored(
-    data: bytes, name: str, *, least_px: int | None = None, passing: bool = False
-) -> Decoded:
-    """Decode a picture as it lies in its file.
+def decode_unoriented(
+    data: bytes, name: str, *, least_px: int | None = None, reuse_buffer: bool = False
+) -> DecodedImage:
+    """Decode an image as it lies in its file.
 
     Args:
         data: the bytes of the file.
         name: for the error.
         least_px: the shorter side that is wanted; a JPEG of more than five times that is decoded
             at a part of its size. None: always in full.
-        passing: whether the pixels are used at once: they may lie in memory that the next call of
-            this thread writes to. Memory that is taken anew costs up to a tenth of the decoding.
+        reuse_buffer: the pixels may lie in memory that the next call of this thread overwrites.
+            Fresh memory costs up to a tenth of the decoding: the system clears its pages first.
 
     Raises:
-        UnreadablePicture: not a picture, truncated, of too many pixels or too few.
+        UnreadableImage: not an image, truncated, of too many pixels or too few.
     """
-    claim = absurd_claim(data)
-    if claim is not None:
-        raise UnreadablePicture(name, claim)
+    excess = exceeded_limit(data)
+    if excess is not None:
+        raise UnreadableImage(name, excess)
     if data[:3] == b"\xff\xd8\xff" and simplejpeg is not None:
-        found = _plain_jpeg(data, name, least_px, passing)
-        if found is not None:
-            return found
-    silence_libraries()
+        decoded = _decode_usual_jpeg(data, name, least_px, reuse_buffer)
+        if decoded is not None:
+            return decoded
+    silence_pillow()
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return _loaded(picture, name, least_px)
-    except UnreadablePicture:
+        with Image.open(io.BytesIO(data)) as image:
+            return _load(image, name, least_px)
+    except UnreadableImage:
         raise
     except Image.DecompressionBombError as error:
-        reason = _too_many(error)
+        reason = _describe_bomb(error)
     except UnidentifiedImageError:
-        reason = _unidentified(data)
+        reason = _describe_unidentified(data)
     except PILLOW_ERRORS as error:
         what = "cut off" if "truncated" in str(error) else "damaged"
         reason = f"it is {what} ({_first_line(error)})"
-    raise UnreadablePicture(name, reason)
+    raise UnreadableImage(name, reason)
 
 
-def _loaded(picture: Image.Image, name: str, least_px: int | None) -> Decoded:
-    """Decode a picture that Pillow has opened."""
-    if picture.format not in FORMATS:
-        raise UnreadablePicture(name, f"its format, {picture.format}, is none that is read here")
-    _check_size(picture.size, name)
-    width, height = picture.size
-    factor = _factor(picture.size, least_px)
-    if factor > 1:  # does nothing for other formats than JPEG
-        picture.draft(None, (width // factor, height // factor))
-    with _in_turn(picture.size):
-        picture.load()
-        factor = 1 if picture.size == (width, height) else factor
-        return Decoded(rgb(picture), (height, width), factor, _orientation(picture))
+def _load(image: Image.Image, name: str, least_px: int | None) -> DecodedImage:
+    """Decode an image that Pillow has opened."""
+    if image.format not in FORMATS:
+        raise UnreadableImage(name, f"its format, {image.format}, is none that is read here")
+    _check_size(image.size, name)
+    width, height = image.size
+    reduction = _choose_reduction(image.size, least_px)
+    if reduction > 1:  # does nothing for other formats than JPEG
+        image.draft(None, (width // reduction, height // reduction))
+    with _memory_guard(image.size):
+        image.load()
+        reduction = 1 if image.size == (width, height) else reduction
+        return DecodedImage(to_rgb(image), (height, width), reduction, _read_orientation(image))
 
 
-def _in_turn(size: tuple[int, int]) -> contextlib.AbstractContextManager[Any]:
-    large = size[0] * size[1] > _LARGE_PIXELS
-    return _one_large if large else contextlib.nullcontext()
+def _memory_guard(size: tuple[int, int]) -> contextlib.AbstractContextManager[Any]:
+    is_large = size[0] * size[1] > _LARGE_PIXELS
+    return _large_image_lock if is_large else contextlib.nullcontext()
 
 
-def _plain_jpeg(data: bytes, name: str, least_px: int | None, passing: bool) -> Decoded | None:
-    """Decode the usual JPEG by libjpeg-turbo directly; None where Pillow should look closer.
+def _decode_usual_jpeg(
+    data: bytes, name: str, least_px: int | None, reuse_buffer: bool
+) -> DecodedImage | None:
+    """Decode a JPEG of YCbCr or gray by libjpeg-turbo; None where Pillow should look closer.
 
     Both libraries give the same pixels, reduced ones too: a test holds them against each other.
     """
@@ -209,51 +192,51 @@ def _plain_jpeg(data: bytes, name: str, least_px: int | None, passing: bool) -> 
         if space not in ("YCbCr", "Gray"):
             return None
         _check_size((width, height), name)
-        factor = _factor((width, height), least_px)
-        rows, columns = -(-height // factor), -(-width // factor)
-        with _in_turn((width, height)):
+        reduction = _choose_reduction((width, height), least_px)
+        rows, columns = -(-height // reduction), -(-width // reduction)
+        with _memory_guard((width, height)):
             pixels = jpeg.decode_jpeg(
                 data,
                 "RGB",
                 min_height=rows,
                 min_width=columns,
-                min_factor=factor,
-                buffer=_scratch(3 * rows * columns) if passing else None,
+                min_factor=reduction,
+                buffer=_thread_buffer(3 * rows * columns) if reuse_buffer else None,
             )
     except ValueError:  # damaged, or merely odd: Pillow tells the two apart
         return None
-    orientation = _orientation_of_jpeg(data) if exif_of_jpeg(data) else 1
-    return Decoded(pixels, (height, width), factor, orientation)
+    orientation = _read_jpeg_orientation(data) if jpeg_exif(data) else 1
+    return DecodedImage(pixels, (height, width), reduction, orientation)
 
 
-def _scratch(size: int) -> NDArray[np.uint8] | None:
+def _thread_buffer(size: int) -> NDArray[np.uint8] | None:
     """Return memory that this thread uses again and again; None where so much is not kept."""
-    if size > _MOST_SCRATCH:
+    if size > _MAX_BUFFER:
         return None
-    kept: NDArray[np.uint8] | None = getattr(_own, "scratch", None)
-    if kept is None or len(kept) < size:
-        kept = _own.scratch = np.empty(size, dtype=np.uint8)
-    return kept
+    buffer: NDArray[np.uint8] | None = getattr(_per_thread, "buffer", None)
+    if buffer is None or len(buffer) < size:
+        buffer = _per_thread.buffer = np.empty(size, dtype=np.uint8)
+    return buffer
 
 
-def _orientation_of_jpeg(data: bytes) -> int:
-    silence_libraries()
+def _read_jpeg_orientation(data: bytes) -> int:
+    silence_pillow()
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return _orientation(picture)
+        with Image.open(io.BytesIO(data)) as image:
+            return _read_orientation(image)
     except PILLOW_ERRORS:
         return 1
 
 
-def _orientation(picture: Image.Image) -> int:
+def _read_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation; 1, upright, where it is missing or makes no sense."""
     try:
-        if absurd_tags(_exif_block(picture.info)):
+        if has_oversized_tags(_exif_block(image.info)):
             return 1
-        found = picture.getexif().get(0x0112, 1)
+        orientation = image.getexif().get(0x0112, 1)
     except PILLOW_ERRORS:
         return 1
-    return found if found in range(1, 9) else 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _exif_block(info: Mapping[Any, Any]) -> bytes:
@@ -264,37 +247,38 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes:
     return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
 
 
-def _factor(size: tuple[int, int], least_px: int | None) -> int:
+def _choose_reduction(size: tuple[int, int], least_px: int | None) -> int:
     """Return by how much a JPEG may be reduced, so that a sound resize is still possible."""
     if least_px is None:
         return 1
-    return next((f for f in (8, 4, 2) if min(size) // f >= _ENOUGH * least_px), 1)
+    least = _MIN_OVERSAMPLING * least_px
+    return next((factor for factor in (8, 4, 2) if min(size) // factor >= least), 1)
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:
     width, height = size
-    if width * height > MOST_PIXELS:
-        raise UnreadablePicture(
-            name, f"it has {width:,} x {height:,} pixels, and the limit is {MOST_PIXELS:,}"
+    if width * height > MAX_PIXELS:
+        raise UnreadableImage(
+            name, f"it has {width:,} x {height:,} pixels, and the limit is {MAX_PIXELS:,}"
         )
-    if min(size) < _LEAST_SIDE:
-        least = f"{_LEAST_SIDE} x {_LEAST_SIDE}"
-        raise UnreadablePicture(name, f"it has {width} x {height} pixels, and the least is {least}")
+    if min(size) < _MIN_SIDE:
+        least = f"{_MIN_SIDE} x {_MIN_SIDE}"
+        raise UnreadableImage(name, f"it has {width} x {height} pixels, and the least is {least}")
 
 
-def _too_many(error: Image.DecompressionBombError) -> str:
-    """Pillow refuses the largest by itself, and says how many pixels there are."""
-    found = re.search(r"\((\d+) pixels\)", str(error))
-    many = f"{int(found[1]):,}" if found else "too many"
-    return f"it has {many} pixels, and the limit is {MOST_PIXELS:,}"
+def _describe_bomb(error: Image.DecompressionBombError) -> str:
+    """Pillow refuses more than twice its limit by itself, and says how many pixels there are."""
+    number = re.search(r"\((\d+) pixels\)", str(error))
+    pixels = f"{int(number[1]):,}" if number else "too many"
+    return f"it has {pixels} pixels, and the limit is {MAX_PIXELS:,}"
 
 
-def _unidentified(data: bytes) -> str:
+def _describe_unidentified(data: bytes) -> str:
     if not data:
         return "it is empty"
     if data[:3] == b"\xff\xd8\xff":
         return "it begins like a JPEG and is damaged or cut off"
-    return "it is not a picture of a format that Pillow reads"
+    return "it is not an image of a format that Pillow reads"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,8 +1,8 @@
-"""The one rule from a picture file to a network's input, as a value that travels with the weights.
+"""The one rule from an image file to a network's input, as a value that travels with the weights.
 
-    bytes -> decode -> fit to S x S -> cut c x c, mirror -> less the mean, over the scale -> tensor
+    bytes -> decode -> resize to S x S -> crop c x c, mirror -> (x - mean) / std -> tensor
 
-Legend: n pictures, S side of a stored picture, c side of a crop.
+Legend: n images, S side of a stored image, c side of a crop.
 """
 
 from __future__ import annotations
@@ -16,117 +16,126 @@ from numpy.typing import NDArray
 from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableType]
 
 from alexnet.errors import RecipeError
-from alexnet.images.crops import cut_boxes, cut_squares, cut_to_numbers
-from alexnet.images.decoding import decode_as_stored, turned
-from alexnet.images.resize import fitted
-from alexnet.images.stored import StoredPictures
-from alexnet.recipe import LARGEST_PX, Fit
+from alexnet.images.crops import crop_and_normalize, crop_and_resize, crop_images
+from alexnet.images.decoding import apply_orientation, decode_unoriented
+from alexnet.images.resize import resize_to_square
+from alexnet.images.stored import StoredImages
+from alexnet.recipe import LARGEST_PX, ResizeMode
 
-__all__ = ["MeanAt", "Order", "Preprocessing", "read_picture"]
+__all__ = ["ChannelOrder", "MeanPosition", "Preprocessing", "read_image"]
 
-Order = Literal["RGB", "BGR"]
-MeanAt = Literal["crop", "centre"]
+ChannelOrder = Literal["RGB", "BGR"]
+MeanPosition = Literal["crop", "center"]
 
 
-def read_picture(data: bytes, *, name: str, image_px: int, how: Fit) -> NDArray[np.uint8]:
-    """Decode a picture file, make it square, and turn it upright.
+def read_image(
+    data: bytes, *, name: str, image_px: int, resize_mode: ResizeMode
+) -> NDArray[np.uint8]:
+    """Decode an image file, make it square, and turn it upright.
 
     Args:
         data: the bytes of the file.
         name: for the error.
         image_px: S.
-        how: "crop", "squash" or "pad".
+        resize_mode: "crop", "squash" or "pad".
 
     Returns:
         (S, S, 3) uint8, RGB.
 
     Raises:
-        UnreadablePicture: not a picture, truncated, of too many pixels or too few.
+        UnreadableImage: not an image, truncated, of too many pixels or too few.
     """
-    found = decode_as_stored(data, name, least_px=image_px, passing=True)
-    square = fitted(found.pixels, image_px, how, size=found.size, factor=found.factor)
-    return turned(square, found.orientation)
+    decoded = decode_unoriented(data, name, least_px=image_px, reuse_buffer=True)
+    # The small square is turned, not the full image: that takes a fraction of the time.
+    square = resize_to_square(
+        decoded.pixels,
+        image_px,
+        resize_mode,
+        full_size=decoded.full_size,
+        reduction=decoded.reduction,
+    )
+    return apply_orientation(square, decoded.orientation)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preprocessing:
-    """How stored pictures are made of files, and a network's input of stored pictures.
+    """How stored images are made of files, and a network's input of stored images.
 
-    Means and scales are in R, G, B on 0..255, whatever `order` says.
+    Mean and std are in R, G, B on 0..255, whatever `order` says.
 
     Raises:
-        RecipeError: a value out of range, or a mean of another size than the picture.
+        RecipeError: a value out of range, or a mean of another size than the image.
     """
 
-    image_px: int  # S, side of the stored picture
+    image_px: int  # S, side of the stored image
     crop_px: int  # c, side of what the network sees
-    fit: Fit = "crop"
-    order: Order = "RGB"  # of the channels that the network sees
-    mean: NDArray[np.float32] | None = None  # (S, S, 3) image, (3,) colour, or nothing
-    mean_at: MeanAt = "crop"  # the mean image is cut where the crop lies, or always in the centre
-    scale: NDArray[np.float32] | None = None  # (3,) divides what is left after the mean
+    resize_mode: ResizeMode = "crop"
+    order: ChannelOrder = "RGB"  # of the channels that the network sees
+    mean: NDArray[np.float32] | None = None  # (S, S, 3) image, (3,) color, or nothing
+    mean_at: MeanPosition = "crop"  # the mean image is cropped as the image is, or in its center
+    std: NDArray[np.float32] | None = None  # (3,) divides what is left after the mean
 
     def __post_init__(self) -> None:
         self._check_sizes()
         side = self.image_px
         _check_numbers("mean", self.mean, ((3,), (side, side, 3)))
-        _check_numbers("scale", self.scale, ((3,),))
-        if self.scale is not None and not (self.scale > 0).all():
-            raise RecipeError(f"A preprocessing's scale must be above 0; got {self.scale}.")
+        _check_numbers("std", self.std, ((3,),))
+        if self.std is not None and not (self.std > 0).all():
+            raise RecipeError(f"A preprocessing's std must be above 0; got {self.std}.")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Preprocessing):
             return NotImplemented
-        return self.to_json() == other.to_json() and _same(self.mean, other.mean)
+        return self.to_json() == other.to_json() and _equal(self.mean, other.mean)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]  # holds arrays
 
     def read(self, data: bytes, name: str) -> NDArray[np.uint8]:
-        """Return a picture file as the stored picture: (S, S, 3) uint8, RGB.
+        """Return an image file as the stored image: (S, S, 3) uint8, RGB.
 
         Raises:
-            UnreadablePicture: not a picture, truncated, of too many pixels or too few.
+            UnreadableImage: not an image, truncated, of too many pixels or too few.
         """
-        return read_picture(data, name=name, image_px=self.image_px, how=self.fit)
+        return read_image(data, name=name, image_px=self.image_px, resize_mode=self.resize_mode)
 
-    def cut(
+    def crop(
         self,
-        pictures: NDArray[np.uint8] | StoredPictures,
+        images: NDArray[np.uint8] | StoredImages,
         top: NDArray[np.int64],
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
         boxes: NDArray[np.float64] | None = None,
         *,
-        into: NDArray[np.uint8] | None = None,
+        out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """Cut one crop out of each picture, and mirror some.
+        """Take one crop of each image, and mirror some.
 
         Args:
-            pictures: (n, S, S, 3) uint8, or n pictures where they lie.
+            images: (n, S, S, 3) uint8, or n images where they lie.
             top: (n,) first row of each crop, 0 .. S - c.
             left: (n,) first column of each crop, 0 .. S - c.
             mirror: (n,) whether left and right change places.
-            boxes: (n, 4) top, left, height and width of what is resized to the crop, instead of
-                a crop of fixed size at `top` and `left`; None: nothing is resized.
-            into: (n, c, c, 3) uint8 to write to; None: memory of their own.
+            boxes: (n, 4) top, left, height and width of what is resized to the crop (random
+                resized crops), instead of `top` and `left`; None: nothing is resized.
+            out: (n, c, c, 3) uint8 to write to; None: memory of their own.
 
         Returns:
             (n, c, c, 3) uint8.
         """
-        c, stored = self.crop_px, _stored(pictures)
-        crops = np.empty((len(stored), c, c, 3), dtype=np.uint8) if into is None else into
+        c, stored = self.crop_px, _as_stored(images)
+        crops = np.empty((len(stored), c, c, 3), dtype=np.uint8) if out is None else out
         if boxes is not None:
-            crops[...] = cut_boxes(_together(pictures), boxes, c)
+            crops[...] = crop_and_resize(_as_array(images), boxes, c)
             crops[mirror] = crops[mirror][:, :, ::-1]
             return crops
-        if into is None and c == self.image_px and not mirror.any():
-            return np.ascontiguousarray(_together(pictures))
-        cut_squares(stored, top, left, mirror, crops)
+        if out is None and c == self.image_px and not mirror.any():
+            return np.ascontiguousarray(_as_array(images))
+        crop_images(stored, top, left, mirror, crops)
         return crops
 
-    def numbers(
+    def crop_and_normalize(
         self,
-        pictures: NDArray[np.uint8] | StoredPictures,
+        images: NDArray[np.uint8] | StoredImages,
         top: NDArray[np.int64],
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
@@ -135,23 +144,23 @@ class Preprocessing:
         shift: NDArray[np.float32] | None = None,
         divide: float = 1.0,
     ) -> Tensor:
-        """Cut and turn into what the network takes: the bits of `to_tensor` of `cut`, in one pass.
+        """Return what `normalize` makes of `crop`, to the bit, in one pass over the pixels.
 
         Args:
-            pictures: as for `cut`.
-            top: as for `cut`.
-            left: as for `cut`.
-            mirror: as for `cut`.
-            boxes: as for `cut`.
-            shift: as for `to_tensor`.
-            divide: as for `to_tensor`.
+            images: as for `crop`.
+            top: as for `crop`.
+            left: as for `crop`.
+            mirror: as for `crop`.
+            boxes: as for `crop`.
+            shift: as for `normalize`.
+            divide: as for `normalize`.
 
         Returns:
             (n, 3, c, c) float32, channels last in memory.
         """
         if boxes is None and self.order == "RGB":
-            found = cut_to_numbers(
-                _stored(pictures),
+            normalized = crop_and_normalize(
+                _as_stored(images),
                 top,
                 left,
                 mirror,
@@ -161,12 +170,12 @@ class Preprocessing:
                 shift=shift,
                 divisor=self.divisor(divide),
             )
-            if found is not None:
-                return from_numpy(found).permute(0, 3, 1, 2)
-        crops = self.cut(pictures, top, left, mirror, boxes)
-        return self.to_tensor(crops, top, left, mirror, shift=shift, divide=divide)
+            if normalized is not None:
+                return from_numpy(normalized).permute(0, 3, 1, 2)
+        crops = self.crop(images, top, left, mirror, boxes)
+        return self.normalize(crops, top, left, mirror, shift=shift, divide=divide)
 
-    def to_tensor(
+    def normalize(
         self,
         crops: NDArray[np.uint8],
         top: NDArray[np.int64],
@@ -176,59 +185,59 @@ class Preprocessing:
         shift: NDArray[np.float32] | None = None,
         divide: float = 1.0,
     ) -> Tensor:
-        """Turn crops into the numbers that the network takes: (crop - mean + shift) / scale.
+        """Turn crops into what the network takes: (crop - mean + shift) / (std * divide).
 
-        A mean image that is cut where the crop lies (Caffe) is mirrored with it; the central cut
-        (the authors' program) is the same for every crop.
+        A mean image that is cropped as the image is (Caffe) is mirrored with it; its center (the
+        authors' program) is the same for every crop.
 
         Args:
-            crops: (n, c, c, 3) uint8, as `cut` gives them.
-            top: (n,) as they were cut.
-            left: (n,) as they were cut.
-            mirror: (n,) as they were cut.
-            shift: (n, 3) grey levels added to R, G, B; None: nothing.
-            divide: what everything is divided by besides the scale.
+            crops: (n, c, c, 3) uint8, as `crop` gives them.
+            top: (n,) as for `crop`.
+            left: (n,) as for `crop`.
+            mirror: (n,) as for `crop`.
+            shift: (n, 3) gray levels added to R, G, B; None: nothing.
+            divide: what everything is divided by besides std.
 
         Returns:
             (n, 3, c, c) float32, channels last in memory.
         """
-        numbers = crops.astype(np.float32)
-        self._subtract_mean(numbers, top, left, mirror)
+        x = crops.astype(np.float32)
+        self._subtract_mean(x, top, left, mirror)
         if shift is not None:
-            numbers += shift[:, None, None, :]
+            x += shift[:, None, None, :]
         divisor = self.divisor(divide)
         if divisor is not None:
-            numbers /= divisor
+            x /= divisor
         if self.order == "BGR":
-            numbers = np.ascontiguousarray(numbers[..., ::-1])
-        return from_numpy(numbers).permute(0, 3, 1, 2)
+            x = np.ascontiguousarray(x[..., ::-1])
+        return from_numpy(x).permute(0, 3, 1, 2)
 
     @property
-    def centre(self) -> int:
-        """First row and column of the crop in the centre."""
+    def center_offset(self) -> int:
+        """First row and column of the crop in the center."""
         return (self.image_px - self.crop_px) // 2
 
     @property
-    def central_mean(self) -> NDArray[np.float32] | None:
-        """What is taken from the crop in the centre: (3,), (c, c, 3), or nothing."""
+    def center_mean(self) -> NDArray[np.float32] | None:
+        """The mean of the crop in the center: (3,), (c, c, 3), or nothing."""
         if self.mean is None or self.mean.ndim == 1:
             return self.mean
-        middle = slice(self.centre, self.centre + self.crop_px)
-        return self.mean[middle, middle]
+        center = slice(self.center_offset, self.center_offset + self.crop_px)
+        return self.mean[center, center]
 
     @property
-    def mean_beneath(self) -> NDArray[np.float32] | None:
-        """What lies under the crops: one cut for all, or the mean image that each has a part of."""
-        return self.central_mean if self.mean_at == "centre" else self.mean
+    def crop_mean(self) -> NDArray[np.float32] | None:
+        """The mean for crops anywhere: one for all, or the mean image that is cropped like them."""
+        return self.center_mean if self.mean_at == "center" else self.mean
 
     def divisor(self, divide: float = 1.0) -> NDArray[np.float32] | None:
         """Return what R, G and B are divided by, (3,) float32; None: nothing.
 
         Args:
-            divide: what everything is divided by besides the scale.
+            divide: what everything is divided by besides std.
         """
-        if self.scale is not None:
-            return self.scale * np.float32(divide)
+        if self.std is not None:
+            return self.std * np.float32(divide)
         return None if divide == 1 else np.full(3, divide, dtype=np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -236,11 +245,11 @@ class Preprocessing:
         return {
             "image_px": self.image_px,
             "crop_px": self.crop_px,
-            "fit": self.fit,
+            "resize_mode": self.resize_mode,
             "order": self.order,
             "mean": None if self.mean is None else "image" if self.mean.ndim == 3 else "channel",
             "mean_at": self.mean_at,
-            "scale": None if self.scale is None else [float(each) for each in self.scale],
+            "std": None if self.std is None else [float(each) for each in self.std],
         }
 
     @classmethod
@@ -253,21 +262,21 @@ class Preprocessing:
             RecipeError: a value that makes no sense, or a mean that does not belong to it.
             KeyError, TypeError, ValueError, OverflowError: values of another kind.
         """
-        scale = values["scale"]
-        with np.errstate(over="ignore"):  # what is too large for float32 is told below
-            divisors = None if scale is None else np.asarray(scale, dtype=np.float32)
-        found = cls(
+        std = values["std"]
+        with np.errstate(over="ignore"):  # what is too large for float32 is told by the check
+            divisors = None if std is None else np.asarray(std, dtype=np.float32)
+        rule = cls(
             image_px=values["image_px"],
             crop_px=values["crop_px"],
-            fit=values["fit"],
+            resize_mode=values["resize_mode"],
             order=values["order"],
             mean=mean,
             mean_at=values["mean_at"],
-            scale=divisors,
+            std=divisors,
         )
-        if found.to_json()["mean"] != values["mean"]:
+        if rule.to_json()["mean"] != values["mean"]:
             raise RecipeError(f'The mean should be "{values["mean"]}", and another kind is there.')
-        return found
+        return rule
 
     def _check_sizes(self) -> None:
         for name in ("image_px", "crop_px"):
@@ -278,39 +287,40 @@ class Preprocessing:
                 )
         if self.crop_px > self.image_px:
             raise RecipeError(
-                f"A crop of {self.crop_px} pixels cannot be cut from a picture of {self.image_px}."
+                f"A crop of {self.crop_px} pixels cannot be cut from an image of {self.image_px}."
             )
-        for name, choices in (("fit", Fit), ("order", Order), ("mean_at", MeanAt)):
+        options = {"resize_mode": ResizeMode, "order": ChannelOrder, "mean_at": MeanPosition}
+        for name, kind in options.items():
             value = getattr(self, name)
-            if value not in get_args(choices):
-                named = " or ".join(f'"{each}"' for each in get_args(choices))
-                raise RecipeError(f"{name} must be {named}; got {value!r}.")
+            if value not in get_args(kind):
+                choices = " or ".join(f'"{choice}"' for choice in get_args(kind))
+                raise RecipeError(f"{name} must be {choices}; got {value!r}.")
 
     def _subtract_mean(
         self,
-        numbers: NDArray[np.float32],
+        x: NDArray[np.float32],
         top: NDArray[np.int64],
         left: NDArray[np.int64],
         mirror: NDArray[np.bool_],
     ) -> None:
-        mean, c = self.mean_beneath, self.crop_px
+        mean, c = self.crop_mean, self.crop_px
         if mean is None:
             return
-        if mean.ndim == 1 or self.mean_at == "centre":
-            numbers -= mean
+        if mean.ndim == 1 or self.mean_at == "center":
+            x -= mean
         else:
-            places = zip(top.tolist(), left.tolist(), mirror.tolist(), strict=True)
-            for image, (row, column, flip) in zip(numbers, places, strict=True):
+            corners = zip(top.tolist(), left.tolist(), mirror.tolist(), strict=True)
+            for image, (row, column, flip) in zip(x, corners, strict=True):
                 window = mean[row : row + c, column : column + c]
                 image -= window[:, ::-1] if flip else window
 
 
-def _stored(pictures: NDArray[np.uint8] | StoredPictures) -> StoredPictures:
-    return pictures if isinstance(pictures, StoredPictures) else StoredPictures.of(pictures)
+def _as_stored(images: NDArray[np.uint8] | StoredImages) -> StoredImages:
+    return images if isinstance(images, StoredImages) else StoredImages.of(images)
 
 
-def _together(pictures: NDArray[np.uint8] | StoredPictures) -> NDArray[np.uint8]:
-    return pictures.together() if isinstance(pictures, StoredPictures) else pictures
+def _as_array(images: NDArray[np.uint8] | StoredImages) -> NDArray[np.uint8]:
+    return images.to_array() if isinstance(images, StoredImages) else images
 
 
 def _check_numbers(
@@ -318,17 +328,17 @@ def _check_numbers(
 ) -> None:
     if numbers is None:
         return
-    wanted = " or ".join(str(shape) for shape in shapes)
     if numbers.dtype != np.float32 or numbers.shape not in shapes:
+        expected = " or ".join(str(shape) for shape in shapes)
         raise RecipeError(
-            f"A preprocessing's {name} must be float32 of shape {wanted}; got {numbers.dtype} of "
+            f"A preprocessing's {name} must be float32 of shape {expected}; got {numbers.dtype} of "
             f"{numbers.shape}."
         )
     if not np.isfinite(numbers).all():
         raise RecipeError(f"A preprocessing's {name} holds numbers that are not finite.")
 
 
-def _same(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> bool:
+def _equal(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> bool:
     if one is None or other is None:
         return one is other
     return np.array_equal(one, other)

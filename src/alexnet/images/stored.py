@@ -1,6 +1,6 @@
-"""Pictures of a batch where they lie, in mapped files or in memory, until something is cut of them.
+"""Images of a batch where they lie, in mapped files or in memory, until they are cropped.
 
-Legend: n pictures of the batch, m pictures that lie in one place, S side of a picture.
+Legend: n images of the batch, m images of one array, S side of an image.
 """
 
 from __future__ import annotations
@@ -11,51 +11,51 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PlacedPictures", "StoredPictures"]
+__all__ = ["PlacedImages", "StoredImages"]
 
 
-class PlacedPictures(NamedTuple):
-    """Those pictures of a batch that lie in one array."""
+class PlacedImages(NamedTuple):
+    """Those images of a batch that lie in one array."""
 
-    pictures: NDArray[np.uint8]  # (m, S, S, 3), others of it too
-    places: NDArray[np.int64]  # where in `pictures`, each in 0 .. m - 1
-    rows: NDArray[np.int64]  # where in the batch
+    images: NDArray[np.uint8]  # (m, S, S, 3), others of it too
+    positions: NDArray[np.int64]  # in `images`, each in 0 .. m - 1
+    rows: NDArray[np.int64]  # in the batch
 
 
 @dataclass(frozen=True, eq=False)
-class StoredPictures:
-    """A batch of stored pictures, none of them copied: a crop is much less than a picture.
+class StoredImages:
+    """A batch of stored images, none of them copied: a crop is much less than an image.
 
-    Where they lie in a file, that is read when they are cut.
+    Of images in a mapped file, only the rows of their crops are ever read.
     """
 
-    parts: tuple[PlacedPictures, ...]  # their rows together are 0 .. n - 1, once each
+    parts: tuple[PlacedImages, ...]  # their rows together are 0 .. n - 1, once each
     side: int  # S
 
     @classmethod
-    def of(cls, pictures: NDArray[np.uint8]) -> StoredPictures:
-        """Return a batch of all (n, S, S, 3) pictures, in their order."""
-        return cls.some_of(pictures, np.arange(len(pictures)))
+    def of(cls, images: NDArray[np.uint8]) -> StoredImages:
+        """Return a batch of all (n, S, S, 3) images, in their order."""
+        return cls.select(images, np.arange(len(images)))
 
     @classmethod
-    def some_of(cls, pictures: NDArray[np.uint8], places: NDArray[np.int64]) -> StoredPictures:
-        """Return a batch of some of (m, S, S, 3) pictures.
+    def select(cls, images: NDArray[np.uint8], positions: NDArray[np.int64]) -> StoredImages:
+        """Return a batch of some of (m, S, S, 3) images.
 
         Raises:
-            IndexError: a place is not in 0 .. m - 1.
+            IndexError: a position is not in 0 .. m - 1.
         """
-        if len(places) and not 0 <= places.min() <= places.max() < len(pictures):
-            raise IndexError(f"there are pictures 0 to {len(pictures) - 1}")
-        part = PlacedPictures(pictures, np.ascontiguousarray(places), np.arange(len(places)))
-        return cls((part,), pictures.shape[1])
+        if len(positions) and not 0 <= positions.min() <= positions.max() < len(images):
+            raise IndexError(f"there are images 0 to {len(images) - 1}")
+        part = PlacedImages(images, np.ascontiguousarray(positions), np.arange(len(positions)))
+        return cls((part,), images.shape[1])
 
     def __len__(self) -> int:
         return sum(len(part.rows) for part in self.parts)
 
-    def together(self) -> NDArray[np.uint8]:
+    def to_array(self) -> NDArray[np.uint8]:
         """Return (n, S, S, 3) copies."""
-        found = np.empty((len(self), self.side, self.side, 3), dtype=np.uint8)
+        images = np.empty((len(self), self.side, self.side, 3), dtype=np.uint8)
         for part in self.parts:
-            for row, place in zip(part.rows.tolist(), part.places.tolist(), strict=True):
-                found[row] = part.pictures[place]
-        return found
+            for row, position in zip(part.rows.tolist(), part.positions.tolist(), strict=True):
+                images[row] = part.images[position]
+        return images

@@ -1,6 +1,6 @@
-from .request import Imported, ImportRequest
+from .request import ImportedModel, ImportRequest
 
 __all__ = [
     "ImportRequest",
-    "Imported",
+    "ImportedModel",
 ]

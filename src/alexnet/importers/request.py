@@ -1,4 +1,4 @@
-"""What every importer is asked and what it answers, and names for the classes."""
+"""What every importer takes and returns, and names for the classes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from alexnet.data import open_source
 from alexnet.errors import RecipeError, WeightsError
-from alexnet.images import Order
-from alexnet.recipe import Fit
+from alexnet.images import ChannelOrder
+from alexnet.recipe import ResizeMode
 from alexnet.weights.weights import Weights
 
-__all__ = ["ImportRequest", "Imported", "class_names"]
+__all__ = ["ImportRequest", "ImportedModel", "class_names"]
 
-_MOST_BYTES = 16 << 20
-_MOST_PX = 4096
+_MAX_BYTES = 16 << 20
+_MAX_PX = 4096
 _LISTS = (".txt", ".tsv", ".names", "")
 _CODE = re.compile(r"(n\d{8}) +(.+)")  # ImageNet's synset_words.txt
 
@@ -31,21 +31,21 @@ class ImportRequest:
     files: tuple[Path, ...]
     classes: Path | None = None
     mean: str | None = None  # a file, or numbers such as "104,117,123"
-    order: Order | None = None
+    order: ChannelOrder | None = None
     image_px: int | None = None
     scale: float | None = None  # what is left after the mean is multiplied by this
-    fit: Fit | None = None
+    resize_mode: ResizeMode | None = None
 
     def __post_init__(self) -> None:
-        if self.image_px is not None and not 1 <= self.image_px <= _MOST_PX:
-            raise RecipeError(f"image_px must be between 1 and {_MOST_PX}; got {self.image_px}.")
+        if self.image_px is not None and not 1 <= self.image_px <= _MAX_PX:
+            raise RecipeError(f"image_px must be between 1 and {_MAX_PX}; got {self.image_px}.")
         if self.scale is not None and not 1e-6 <= self.scale <= 1e6:
             raise RecipeError(f"scale must be between 1e-6 and 1e6; got {self.scale:g}.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imported:
-    """Weights that were made of others, and what should be said of them."""
+class ImportedModel:
+    """Weights made of other programs' files, and what should be reported of them."""
 
     weights: Weights
     format: str  # of the files, in a word
@@ -58,22 +58,22 @@ def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[s
 
     Args:
         place: a text file with a name a line (words for it may follow after a tab, or after a code
-            such as n01440764), or labelled pictures whose classes are taken in their order; None:
+            such as n01440764), or labeled images whose classes are taken in their order; None:
             the classes are called "0", "1" and so on.
         count: K.
 
     Raises:
         WeightsError: no such file, another number of names, or a name twice.
-        SourceError: the pictures cannot be used.
+        SourceError: the images cannot be used.
     """
     if place is None:
         return tuple(str(each) for each in range(count)), {}
     listed = place.suffix.lower() in _LISTS and not place.is_dir()
-    names, words = _listed(place) if listed else (_shown(place), {})
+    names, words = _listed(place) if listed else (_class_folders(place), {})
     if len(names) != count:
         raise WeightsError(
-            f"{place} names {len(names):,} classes, and the network answers for {count:,}. Give "
-            "the names of its own classes, in the order of its answers."
+            f"{place} names {len(names):,} classes, and the network has {count:,} outputs. Give "
+            "the names of its own classes, in the order of its outputs."
         )
     if len(set(names)) != count:
         twice = next(each for each in names if names.count(each) > 1)
@@ -81,19 +81,19 @@ def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[s
     return tuple(names), words
 
 
-def _shown(place: Path) -> list[str]:
+def _class_folders(place: Path) -> list[str]:
     return list(open_source(place, fewest_classes=1).classes)
 
 
 def _listed(path: Path) -> tuple[list[str], dict[str, str]]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise WeightsError(f"{path} has more than {_MOST_BYTES >> 20} MiB: no list of classes.")
+        if path.stat().st_size > _MAX_BYTES:
+            raise WeightsError(f"{path} has more than {_MAX_BYTES >> 20} MiB: no list of classes.")
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except OSError as error:
         raise WeightsError(f"Could not read {path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise WeightsError(f"{path} is no text; a name a line is wanted.") from error
+        raise WeightsError(f"{path} is no text; a name a line is expected.") from error
     names: list[str] = []
     words: dict[str, str] = {}
     for line in filter(str.strip, lines):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alexnet.errors import WeightsError
 from alexnet.images import Preprocessing
-from alexnet.importers.request import Imported, ImportRequest, class_names
+from alexnet.importers.request import ImportedModel, ImportRequest, class_names
 from alexnet.models import TORCHVISION_NAMES
 from alexnet.weights.weights import Weights
 
@@ -24,15 +24,15 @@ _NO_NAMES = "The file names no classes: they are called 0, 1, 2, ... unless --cl
 _INSIDE = ("state_dict", "model")  # where training programs keep it in a file of more
 
 
-def import_torchvision(request: ImportRequest) -> Imported:
+def import_torchvision(request: ImportRequest) -> ImportedModel:
     """Read a state dict of torchvision's `alexnet`: a `.pth` file, or safetensors.
 
     A `.pth` file is a pickle; it is read as tensors alone (`weights_only`), so nothing in it is
-    run. Pictures are cut square, resized to 256 and cut to 224, as torchvision's own evaluation
+    run. Images are cut square, resized to 256 and cut to 224, as torchvision's own evaluation
     does in the other order; mean and deviation are its.
 
     Args:
-        request: one file; classes, image_px and fit as asked.
+        request: one file; classes, image_px and resize_mode as requested.
 
     Raises:
         WeightsError: no such file, another kind of file, other tensors, or another number of names.
@@ -59,15 +59,15 @@ def import_torchvision(request: ImportRequest) -> Imported:
         preprocessing=Preprocessing(
             image_px=request.image_px or 256,
             crop_px=224,
-            fit=request.fit or "crop",
+            resize_mode=request.resize_mode or "crop",
             order="RGB",
             mean=np.array([255 * each for each in _MEAN], dtype=np.float32),
-            scale=np.array([255 * each for each in _DEVIATION], dtype=np.float32),
+            std=np.array([255 * each for each in _DEVIATION], dtype=np.float32),
         ),
     )
     weights.network()  # raises where shapes do not fit
     remarks = () if request.classes else (_NO_NAMES,)
-    return Imported(weights=weights, format="torchvision", name="AlexNet", remarks=remarks)
+    return ImportedModel(weights=weights, format="torchvision", name="AlexNet", remarks=remarks)
 
 
 def _renamed(found: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

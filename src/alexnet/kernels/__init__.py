@@ -1,5 +1,6 @@
 """Machine code for what runs most often: compiled by numba, or by Triton on a GPU.
 
 Arrays and plain numbers in, arrays out; no layer, image or recipe is known here. Each kernel is
-verified against a reference before it is used, and each has a twin in plain operators elsewhere.
+tested against a reference, those for a GPU once more on the card at hand (`kernels.verify`), and
+each has a twin in torch's or numpy's operators elsewhere.
 """

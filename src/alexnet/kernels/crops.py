@@ -1,13 +1,10 @@
-"""Crops cut, mirrored and turned into numbers in one pass: kernels compiled by numba (extra: fast).
+"""Crops taken, mirrored and normalized in one pass: kernels compiled by numba (extra: fast).
 
-A row is mirrored in words: all its bytes backwards, then R and B of each pixel change places. Pixel
-by pixel it takes six times as long.
+Importing this module fails where numba is not installed: `images.crops` has another way, with the
+same bits.
 
-Importing this module fails where numba is not installed: `cutting` has another way, with the same
-bits.
-
-Legend: n pictures of a batch, m that lie in one place, S side of a picture, c side of a crop; 3 S
-and 3 c numbers a row.
+Legend: n images of a batch, m of one shard, S side of an image, c side of a crop; 3 S and 3 c
+numbers a row.
 """
 
 from __future__ import annotations
@@ -16,32 +13,35 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.kernels.numba import compiled
+from alexnet.kernels.numba import cached_njit
 
-__all__ = ["cut_bytes", "cut_numbers"]
+__all__ = ["crop_and_normalize", "crop_bytes"]
 
 _8, _16, _32 = np.uint64(8), np.uint64(16), np.uint64(32)
 _BYTES, _PAIRS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
 
 
-@compiled()
-def _thirds(length: int) -> Any:
-    """Return three rows of `length` bytes: row k has every bit of the numbers k, k + 3, ... set."""
-    found = np.zeros((3, length), dtype=np.uint8)
+@cached_njit()
+def _channel_masks(length: int) -> Any:
+    """Return three rows of `length` bytes: row k has every bit of the bytes k, k + 3, ... set."""
+    masks = np.zeros((3, length), dtype=np.uint8)
     for j in range(length):
-        found[j % 3, j] = 255
-    return found
+        masks[j % 3, j] = 255
+    return masks
 
 
-@compiled()
-def _mirror(source: Any, words: Any, turned: Any, thirds: Any, target: Any) -> None:
+# A row is mirrored in words of eight bytes: all its bytes are reversed, then R and B of each pixel
+# change places under masks. Both loops are vectorized; pixel by pixel, with its stride of three, it
+# takes six times as long.
+@cached_njit()
+def _mirror(source: Any, words: Any, reversed_words: Any, masks: Any, target: Any) -> None:
     """Write a row of pixels from the last to the first.
 
     Args:
         source: (3 c,) uint8.
         words: (w,) uint64, w words that hold 3 c bytes; written.
-        turned: (w + 2,) uint64, written.
-        thirds: of `_thirds`, for 3 c.
+        reversed_words: (w + 2,) uint64, written.
+        masks: of `_channel_masks`, for 3 c.
         target: (3 c,) uint8, written.
     """
     length, count = len(target), len(words)
@@ -52,48 +52,48 @@ def _mirror(source: Any, words: Any, turned: Any, thirds: Any, target: Any) -> N
         word = words[count - 1 - k]
         word = ((word >> _8) & _BYTES) | ((word & _BYTES) << _8)
         word = ((word >> _16) & _PAIRS) | ((word & _PAIRS) << _16)
-        turned[k + 1] = (word >> _32) | (word << _32)
-    backwards = turned.view(np.uint8)[6:]  # two bytes before the last pixel's B
-    first, second, third = thirds[0], thirds[1], thirds[2]
+        reversed_words[k + 1] = (word >> _32) | (word << _32)
+    backwards = reversed_words.view(np.uint8)[6:]  # two bytes before the last pixel's B
+    first, second, third = masks[0], masks[1], masks[2]
     for j in range(length):
         red, blue = backwards[j + 4] & first[j], backwards[j] & third[j]
         target[j] = red | (backwards[j + 2] & second[j]) | blue
 
 
-@compiled()
-def cut_bytes(
-    pictures: Any, places: Any, rows: Any, top: Any, left: Any, mirror: Any, crops: Any
+@cached_njit()
+def crop_bytes(
+    images: Any, positions: Any, rows: Any, top: Any, left: Any, mirror: Any, crops: Any
 ) -> None:
-    """Copy one window of some pictures, mirrored where that is asked for.
+    """Copy one crop of some images, mirrored where that is asked for.
 
     Args:
-        pictures: (m, S, 3 S) uint8.
-        places: int64, which of them.
-        rows: int64, for each of `places` its row in what follows.
+        images: (m, S, 3 S) uint8.
+        positions: int64, which of them.
+        rows: int64, for each of `positions` its row in what follows.
         top: (n,) int64.
         left: (n,) int64.
         mirror: (n,) bool.
         crops: (n, c, 3 c) uint8, written.
     """
     c = crops.shape[1]
-    words, thirds = np.empty((3 * c + 7) // 8, dtype=np.uint64), _thirds(3 * c)
-    turned = np.empty(len(words) + 2, dtype=np.uint64)
+    words, masks = np.empty((3 * c + 7) // 8, dtype=np.uint64), _channel_masks(3 * c)
+    reversed_words = np.empty(len(words) + 2, dtype=np.uint64)
     for r in range(len(rows)):
-        place, i = places[r], rows[r]
+        position, i = positions[r], rows[r]
         for y in range(c):
-            source = pictures[place, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
+            source = images[position, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
             target = crops[i, y]
             if mirror[i]:
-                _mirror(source, words, turned, thirds, target)
+                _mirror(source, words, reversed_words, masks, target)
             else:
                 for j in range(3 * c):  # four times as fast as target[:] = source
                     target[j] = source[j]
 
 
-@compiled()
-def cut_numbers(
-    pictures: Any,
-    places: Any,
+@cached_njit()
+def crop_and_normalize(
+    images: Any,
+    positions: Any,
     rows: Any,
     top: Any,
     left: Any,
@@ -105,14 +105,14 @@ def cut_numbers(
     shift: Any,
     divisor: Any,
     divided: bool,
-    numbers: Any,
+    normalized: Any,
 ) -> None:
-    """Give (crop - mean + shift) / divisor of some pictures.
+    """Write (crop - mean + shift) / divisor of some images.
 
     Args:
-        pictures: (m, S, 3 S) uint8.
-        places: int64, which of them.
-        rows: int64, for each of `places` its row in what follows.
+        images: (m, S, 3 S) uint8.
+        positions: int64, which of them.
+        rows: int64, for each of `positions` its row in what follows.
         top: (n,) int64.
         left: (n,) int64.
         mirror: (n,) bool.
@@ -123,32 +123,33 @@ def cut_numbers(
         shift: (n, 3) float32.
         divisor: (3,) float32.
         divided: whether it is not 1 throughout.
-        numbers: (n, c, 3 c) float32, written.
+        normalized: (n, c, 3 c) float32, written.
     """
-    c = numbers.shape[1]
-    words, thirds = np.empty((3 * c + 7) // 8, dtype=np.uint64), _thirds(3 * c)
-    turned = np.empty(len(words) + 2, dtype=np.uint64)
+    c = normalized.shape[1]
+    words, masks = np.empty((3 * c + 7) // 8, dtype=np.uint64), _channel_masks(3 * c)
+    reversed_words = np.empty(len(words) + 2, dtype=np.uint64)
     line = np.empty(3 * c, dtype=np.uint8)
+    # Written out for a row: a stride of three, or j % 3 in the loop, would not be vectorized.
     shifts = np.empty(3 * c, dtype=np.float32)
     divisors = np.empty(3 * c, dtype=np.float32)
     for j in range(3 * c):
         divisors[j] = divisor[j % 3]
     for r in range(len(rows)):
-        place, i = places[r], rows[r]
-        first, beneath = 3 * mean_left[i], mean[len(mean) - 1 if mirror[i] else 0]
+        position, i = positions[r], rows[r]
+        first, mean_image = 3 * mean_left[i], mean[len(mean) - 1 if mirror[i] else 0]
         for j in range(3 * c):
             shifts[j] = shift[i, j % 3]
         for y in range(c):
-            source = pictures[place, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
-            beside = beneath[mean_step * (mean_top[i] + y), first : first + 3 * c]
-            target = numbers[i, y]
+            source = images[position, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
+            mean_row = mean_image[mean_step * (mean_top[i] + y), first : first + 3 * c]
+            target = normalized[i, y]
             if mirror[i]:
-                _mirror(source, words, turned, thirds, line)
+                _mirror(source, words, reversed_words, masks, line)
                 for j in range(3 * c):
-                    target[j] = (np.float32(line[j]) - beside[j]) + shifts[j]
+                    target[j] = (np.float32(line[j]) - mean_row[j]) + shifts[j]
             else:
                 for j in range(3 * c):
-                    target[j] = (np.float32(source[j]) - beside[j]) + shifts[j]
+                    target[j] = (np.float32(source[j]) - mean_row[j]) + shifts[j]
             if divided:
                 for j in range(3 * c):
                     target[j] = target[j] / divisors[j]

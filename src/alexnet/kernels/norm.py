@@ -1,17 +1,15 @@
-"""Response normalisation in one pass over memory: kernels compiled by numba (extra: fast).
+"""Response normalization in one pass over memory: kernels compiled by numba (extra: fast).
 
 Torch's own operators write every intermediate to memory: squares, sums, powers, products. Here one
-row of channels is read, normalised in the processor's cache and written, and the backward pass
-makes the sums again instead of keeping them. bfloat16 is read and written as such; all arithmetic
-between is float32.
-
-s ** -0.75 is the third power of s ** -0.25, which comes from its bits and three steps of Newton's
-method: relative error 1.6e-7, and four times as fast as two square roots and a division.
+row of channels is read, normalized in the processor's cache and written. The backward pass makes
+the sums again: a few operations on what lies in the cache, where keeping them would write and read
+one more tensor of the input's size. bfloat16 is read and written as such; all arithmetic between is
+float32.
 
 Rows are independent of each other, so the bits do not depend on the number of threads.
 
 Legend: R rows, W channels of a row: all channels of a position that lie in one tower. For a spatial
-window: N pictures, H and W positions, C channels.
+window: N images, H and W positions, C channels.
 """
 
 from __future__ import annotations
@@ -22,45 +20,90 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.kernels.norm_settings import NormSettings
-from alexnet.kernels.numba import as_array, call, compiled, load, njit, prange, store, threads
+from alexnet.kernels.norm_reference import NormSettings
+from alexnet.kernels.numba import (
+    cached_njit,
+    channels_last_array,
+    launch,
+    load_row,
+    njit,
+    prange,
+    store_row,
+    thread_count,
+)
 
-__all__ = ["FAST", "find_roots", "run", "takes", "turn_back"]
+__all__ = [
+    "FASTMATH",
+    "backward",
+    "backward_row",
+    "forward",
+    "inverse_fourth_roots",
+    "supports",
+]
 
-FAST = {"contract", "nsz", "arcp", "reassoc"}  # not: that nothing is infinite or not a number
-_FIRST_GUESS = np.uint32(1331181520)  # bits of s ** -0.25 are about this less a quarter of s's
+# What LLVM may change in floating point: fuse a product and a sum, neglect the sign of zero, divide
+# by a reciprocal, reorder sums. Left out are "nnan" and "ninf" (a NaN must stay visible, and they
+# let comparisons with one be dropped) and "afn" (coarser functions).
+FASTMATH = {"contract", "nsz", "arcp", "reassoc"}
+
+# s ** -0.75 is the third power of q = s ** -0.25, and q is guessed from bits: read as an integer, a
+# float is about 2**23 * (127 + log2 s), so the bits of q are a constant less a quarter of those of
+# s. Three steps of Newton's method on q ** -4 = s bring the guess to a relative error of 1.6e-7. No
+# root and no division: four times as fast as two square roots and a division.
+_FIRST_GUESS = np.uint32(1331181520)
 _QUARTER = np.float32(0.25)
 _ONE_AND_A_QUARTER = np.float32(1.25)
 
 
-def takes(norm: NormSettings, x: Tensor) -> bool:
-    """Whether the kernels do this normalisation of (N, C, H, W), channels last."""
+def supports(norm: NormSettings, x: Tensor) -> bool:
+    """Whether the kernels do this normalization of (N, C, H, W), channels last."""
     return x.dtype in (torch.float32, torch.bfloat16) and norm.beta == 0.75
 
 
-def run(norm: NormSettings, tensors: list[Tensor], *, rectify: bool) -> None:
-    """Normalise, or turn gradients round; the last tensor is written.
+def forward(norm: NormSettings, x: Tensor, y: Tensor, *, relu: bool) -> None:
+    """Normalize x into y.
 
     Args:
         norm: the settings.
-        tensors: x and y for the forward pass; x, g and dx for the backward pass. All are
-            (N, C, H, W), channels last in memory, of a type that `takes` allows.
-        rectify: x goes through a ReLU first, and its gradient back through it.
+        x: (N, C, H, W), channels last in memory, of a type that `supports` allows.
+        y: the same, written.
+        relu: x goes through a ReLU first.
     """
-    settings: tuple[Any, ...] = (norm.size, np.float32(norm.scale), np.float32(norm.k), rectify)
+    kernel = _channels_forward if norm.region == "channels" else _spatial_forward
+    _launch(kernel, norm, [x, y], relu)
+
+
+def backward(norm: NormSettings, x: Tensor, g: Tensor, dx: Tensor, *, relu: bool) -> None:
+    """Write the gradient of the input.
+
+    Args:
+        norm: as in `forward`.
+        x: as in `forward`.
+        g: gradient of the output, like x.
+        dx: like x, written.
+        relu: as in `forward`.
+    """
+    kernel = _channels_backward if norm.region == "channels" else _spatial_backward
+    _launch(kernel, norm, [x, g, dx], relu)
+
+
+def _launch(kernel: Any, norm: NormSettings, tensors: list[Tensor], relu: bool) -> None:
+    arrays = [channels_last_array(tensor) for tensor in tensors]
+    settings: tuple[Any, ...] = (norm.size, np.float32(norm.scale), np.float32(norm.k), relu)
     if norm.region == "channels":
-        kernel = across_forward if len(tensors) == 2 else across_backward
-        arrays = [as_array(each).reshape(-1, each.shape[1] // norm.towers) for each in tensors]
-        settings = (*settings, threads())
-    else:
-        kernel = spatial_forward if len(tensors) == 2 else spatial_backward
-        arrays = [as_array(each) for each in tensors]
-    call(kernel, *arrays, *settings)
+        width = tensors[0].shape[1] // norm.towers
+        arrays = [array.reshape(-1, width) for array in arrays]
+        settings = (*settings, thread_count())
+    launch(kernel, *arrays, *settings)
 
 
 @njit(inline="always")
 def _window_sums(padded: Any, sums: Any, size: int) -> None:
-    """Add up `size` neighbours; the usual sizes are written out, so that they become vectors."""
+    """Add up `size` neighbors.
+
+    The usual sizes are written out: LLVM makes one vectorized loop of each, where the general form
+    goes over memory once for each neighbor.
+    """
     if size == 5:
         for c in range(len(sums)):
             sums[c] = padded[c] + padded[c + 1] + padded[c + 2] + padded[c + 3] + padded[c + 4]
@@ -76,9 +119,7 @@ def _window_sums(padded: Any, sums: Any, size: int) -> None:
 
 
 @njit(inline="always")
-def _inverse_fourth_roots(
-    sums: Any, bits: Any, roots: Any, root_bits: Any, scale: Any, k: Any
-) -> None:
+def _roots_of_sums(sums: Any, bits: Any, roots: Any, root_bits: Any, scale: Any, k: Any) -> None:
     """Turn plain sums into s = k + scale * sum, and write s ** -0.25."""
     for c in range(len(sums)):
         sums[c] = k + scale * sums[c]
@@ -94,19 +135,19 @@ def _inverse_fourth_roots(
 
 
 @njit(inline="always")
-def _take_away(gradients: Any, values: Any, sums: Any, slope: Any, rectify: bool) -> None:
-    """Take slope * value * sum from each gradient; zero where a ReLU gave zero."""
-    if rectify:
+def _subtract_shared(gradients: Any, values: Any, sums: Any, slope: Any, relu: bool) -> None:
+    """Subtract slope * value * sum from each gradient; zero where a ReLU gave zero."""
+    if relu:
         for c in range(len(values)):
-            found = gradients[c] - slope * values[c] * sums[c]
-            gradients[c] = np.float32(0) if values[c] <= 0 else found
+            gradient = gradients[c] - slope * values[c] * sums[c]
+            gradients[c] = np.float32(0) if values[c] <= 0 else gradient
     else:
         for c in range(len(values)):
             gradients[c] -= slope * values[c] * sums[c]
 
 
 @njit(inline="always")
-def find_roots(
+def inverse_fourth_roots(
     values: Any,
     squares: Any,
     sums: Any,
@@ -133,11 +174,11 @@ def find_roots(
     for c in range(len(values)):
         squares[c + size // 2] = values[c] * values[c]
     _window_sums(squares, sums, size)
-    _inverse_fourth_roots(sums, sum_bits, roots, root_bits, scale, k)
+    _roots_of_sums(sums, sum_bits, roots, root_bits, scale, k)
 
 
 @njit(inline="always")
-def turn_back(
+def backward_row(
     values: Any,
     gradients: Any,
     roots: Any,
@@ -145,19 +186,19 @@ def turn_back(
     sums: Any,
     size: int,
     scale: Any,
-    rectify: bool,
+    relu: bool,
 ) -> None:
     """Turn the gradients of a row's outputs into those of its inputs, in place.
 
     Args:
         values: (W,) float32, the row.
         gradients: (W,) float32, changed.
-        roots: as `find_roots` wrote them.
+        roots: as `inverse_fourth_roots` wrote them.
         shares: (W + size - 1,) float32, zeros at both ends; written between.
         sums: (W,) float32, written.
         size: of the window.
         scale: what the plain sum was multiplied by.
-        rectify: the row went through a ReLU first.
+        relu: the row went through a ReLU first.
     """
     after = size - size // 2 - 1
     slope = np.float32(1.5) * scale
@@ -166,42 +207,44 @@ def turn_back(
         gradients[c] *= square * roots[c]
         shares[c + after] = gradients[c] * values[c] * (square * square)
     _window_sums(shares, sums, size)
-    _take_away(gradients, values, sums, slope, rectify)
+    _subtract_shared(gradients, values, sums, slope, relu)
 
 
-@compiled(parallel=True, fastmath=FAST)
-def across_forward(
-    x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool, threads: int
+@cached_njit(parallel=True, fastmath=FASTMATH)
+def _channels_forward(
+    x: Any, y: Any, size: int, scale: Any, k: Any, relu: bool, threads: int
 ) -> None:
-    """Normalise each row across its channels.
+    """Normalize each row across its channels.
 
     Args:
         x: (R, W) float32, or uint16 that are the bits of bfloat16.
         y: (R, W) of the same kind, written.
-        size: of the window; an even one reaches one further towards the start.
+        size: of the window; an even one reaches one further toward the start.
         scale: float32, what the plain sum of squares is multiplied by.
         k: float32, added to it.
-        rectify: take max(x, 0) for x.
+        relu: take max(x, 0) for x.
         threads: parts that the rows are shared into.
     """
     R, W = x.shape
     for thread in prange(threads):
+        # Work arrays of a thread, made once and not once a row. Each is there as numbers and as
+        # bits: bfloat16 is widened by a shift, and the guess of a root is made from bits.
         x_bits = np.empty(W, dtype=np.uint32)
         s_bits = np.empty(W, dtype=np.uint32)
         q_bits = np.empty(W, dtype=np.uint32)
         values, s, q = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
         squares = np.zeros(W + size - 1, dtype=np.float32)
         for r in range(R * thread // threads, R * (thread + 1) // threads):
-            load(x[r], values, x_bits, rectify)
-            find_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
+            load_row(x[r], values, x_bits, relu)
+            inverse_fourth_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
             for c in range(W):
                 values[c] *= q[c] * q[c] * q[c]
-            store(values, x_bits, y[r], False)
+            store_row(values, x_bits, y[r], False)
 
 
-@compiled(parallel=True, fastmath=FAST)
-def across_backward(
-    x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rectify: bool, threads: int
+@cached_njit(parallel=True, fastmath=FASTMATH)
+def _channels_backward(
+    x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, relu: bool, threads: int
 ) -> None:
     """Turn the gradient of the output into that of the input; arguments as above.
 
@@ -218,16 +261,16 @@ def across_backward(
         squares = np.zeros(W + size - 1, dtype=np.float32)
         shares = np.zeros(W + size - 1, dtype=np.float32)
         for r in range(R * thread // threads, R * (thread + 1) // threads):
-            load(x[r], values, x_bits, rectify)
-            load(g[r], gradients, g_bits, False)
-            find_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
-            turn_back(values, gradients, q, shares, s, size, scale, rectify)
-            store(gradients, g_bits, dx[r], False)
+            load_row(x[r], values, x_bits, relu)
+            load_row(g[r], gradients, g_bits, False)
+            inverse_fourth_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
+            backward_row(values, gradients, q, shares, s, size, scale, relu)
+            store_row(gradients, g_bits, dx[r], False)
 
 
 @njit(inline="always")
 def _patch_sums(source: Any, rows: Any, sums: Any, before: int, size: int, y: int) -> None:
-    """Add up the rows of a patch that lie in the map, then neighbours in a row: sums (W, C)."""
+    """Add up the rows of a patch that lie in the map, then neighbors in a row: sums (W, C)."""
     H, W, C = source.shape
     rows[:] = 0
     for i in range(max(0, y - before), min(H, y - before + size)):
@@ -241,17 +284,17 @@ def _patch_sums(source: Any, rows: Any, sums: Any, before: int, size: int, y: in
                 sums[w, c] += rows[j, c]
 
 
-@compiled(parallel=True, fastmath=FAST)
-def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool) -> None:
-    """Normalise each number by a size x size patch of its own map.
+@cached_njit(parallel=True, fastmath=FASTMATH)
+def _spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, relu: bool) -> None:
+    """Normalize each number by a size x size patch of its own map.
 
     Args:
         x: (N, H, W, C) float32, or uint16 that are the bits of bfloat16.
         y: the same, written.
-        size: side of the patch; an even one reaches one further towards the start.
+        size: side of the patch; an even one reaches one further toward the start.
         scale: float32, what the plain sum of squares is multiplied by.
         k: float32, added to it.
-        rectify: take max(x, 0) for x.
+        relu: take max(x, 0) for x.
     """
     N, H, W, C = x.shape
     for n in prange(N):
@@ -263,20 +306,20 @@ def spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, rectify: bool
         q_bits = np.empty(W * C, dtype=np.uint32)
         s, q = s_bits.view(np.float32), q_bits.view(np.float32)
         for h in range(H):
-            load(x[n, h].reshape(-1), values[h], x_bits[h], rectify)
+            load_row(x[n, h].reshape(-1), values[h], x_bits[h], relu)
             flat = squares[h].reshape(-1)
             for i in range(W * C):
                 flat[i] = values[h, i] * values[h, i]
         for h in range(H):
             _patch_sums(squares, rows, s.reshape(W, C), size // 2, size, h)
-            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            _roots_of_sums(s, s_bits, q, q_bits, scale, k)
             for i in range(W * C):
                 values[h, i] *= q[i] * q[i] * q[i]
-            store(values[h], x_bits[h], y[n, h].reshape(-1), False)
+            store_row(values[h], x_bits[h], y[n, h].reshape(-1), False)
 
 
-@compiled(parallel=True, fastmath=FAST)
-def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rectify: bool) -> None:
+@cached_njit(parallel=True, fastmath=FASTMATH)
+def _spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, relu: bool) -> None:
     """Turn the gradient of the output into that of the input; arguments as above."""
     N, H, W, C = x.shape
     before = size // 2
@@ -293,14 +336,14 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
         q_bits = np.empty(W * C, dtype=np.uint32)
         s, q = s_bits.view(np.float32), q_bits.view(np.float32)
         for h in range(H):
-            load(x[n, h].reshape(-1), values[h], x_bits[h], rectify)
-            load(g[n, h].reshape(-1), gradients[h], g_bits[h], False)
+            load_row(x[n, h].reshape(-1), values[h], x_bits[h], relu)
+            load_row(g[n, h].reshape(-1), gradients[h], g_bits[h], False)
             flat = squares[h].reshape(-1)
             for i in range(W * C):
                 flat[i] = values[h, i] * values[h, i]
         for h in range(H):
             _patch_sums(squares, rows, s.reshape(W, C), before, size, h)
-            _inverse_fourth_roots(s, s_bits, q, q_bits, scale, k)
+            _roots_of_sums(s, s_bits, q, q_bits, scale, k)
             flat = shares[h].reshape(-1)
             for i in range(W * C):
                 square = q[i] * q[i]
@@ -308,5 +351,5 @@ def spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, rec
                 flat[i] = gradients[h, i] * values[h, i] * (square * square)
         for h in range(H):
             _patch_sums(shares, rows, s.reshape(W, C), after, size, h)
-            _take_away(gradients[h], values[h], s, slope, rectify)
-            store(gradients[h], g_bits[h], dx[n, h].reshape(-1), False)
+            _subtract_shared(gradients[h], values[h], s, slope, relu)
+            store_row(gradients[h], g_bits[h], dx[n, h].reshape(-1), False)

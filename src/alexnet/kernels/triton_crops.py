@@ -1,15 +1,15 @@
 # pyright: reportInvalidTypeForm=false, reportMissingParameterType=false, reportUntypedFunctionDecorator=false
 # pyright: reportMissingImports=false, reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-"""Pictures cut, mirrored and turned into numbers on a GPU, in one pass: a kernel for Triton.
+"""Images cropped, mirrored and normalized on a GPU, in one pass: a kernel for Triton.
 
 Each number of the batch is made from its byte by one thread, with the operations of
-`Preprocessing.to_tensor` in their order: the bits are the same.
+`Preprocessing.normalize` in their order: the bits are the same.
 
-Importing this module fails where Triton is not installed: `finishing` has another way. With
-TRITON_INTERPRET=1 in the environment, before Triton is imported, the kernel runs on a processor.
+Importing this module fails where Triton is not installed: `images.device_preprocessing` has another
+way. With TRITON_INTERPRET=1 in the environment, before Triton is imported, the kernel runs on a
+processor.
 
-Legend: N pictures that lie there, n pictures of a batch, S (SIDE) side of a picture, c (CROP) side
-of a crop.
+Legend: N stored images, n images of a batch, S side of an image, c side of a crop.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-__all__ = ["run"]
+__all__ = ["crop_and_normalize"]
 
 _BLOCK = 1024  # numbers of one program
 
 
-def run(
+def crop_and_normalize(
     pixels: Tensor,
     places: Tensor,
     *,
-    side: int,
-    crop: int,
-    central: bool,
-    reverse: bool,
+    image_px: int,
+    crop_px: int,
+    center_mean: bool,
+    bgr: bool,
     mean: Tensor | None,
     shift: Tensor | None,
     divisor: Tensor | None,
-    cut: bool,
+    crop: bool,
 ) -> Tensor:
     """Return (n, c, c, 3) float32: (crop - mean + shift) / divisor.
 
     Args:
-        pixels: (N, S, S, 3) uint8 pictures; or (n, c, c, 3) that are cut and mirrored already.
-        places: (4, n) int64: picture, first row, first column, whether it is mirrored.
-        side: S, of whole pictures.
-        crop: c.
-        central: a mean image is subtracted from every crop alike, not where the crop was taken.
-        reverse: write blue, green, red.
-        mean: (3,), or (c, c, 3) where `central`, else (S, S, 3); or nothing.
+        pixels: (N, S, S, 3) uint8 images; or (n, c, c, 3) that are cropped and mirrored already.
+        places: (4, n) int64: image, first row, first column, whether it is mirrored.
+        image_px: S, of whole images.
+        crop_px: c.
+        center_mean: a mean image is subtracted from every crop alike, not where the crop was taken.
+        bgr: write blue, green, red.
+        mean: (3,), or (c, c, 3) where `center_mean`, else (S, S, 3); or nothing.
         shift: (n, 3) float32, or nothing.
         divisor: (3,) float32, or nothing.
-        cut: whether `pixels` are whole pictures.
+        crop: whether `pixels` are whole images.
     """
-    n, c = places.shape[1], crop
+    n, c = places.shape[1], crop_px
     numbers = torch.empty((n, c, c, 3), dtype=torch.float32, device=pixels.device)
-    image = mean is not None and mean.ndim == 3
-    kernel: Any = _finish
+    mean_image = mean is not None and mean.ndim == 3
+    kernel: Any = _crop_and_normalize
     kernel[(n, triton.cdiv(3 * c * c, _BLOCK))](
         pixels,
         places,
@@ -65,23 +65,24 @@ def run(
         divisor,
         numbers,
         n,
-        SIDE=side,
-        CROP=c,
-        CUT=cut,
-        COLOUR=mean is not None and not image,
-        CENTRAL=image and central,
-        MOVING=image and not central,
+        IMAGE_PX=image_px,
+        CROP_PX=c,
+        WHOLE_IMAGES=crop,
+        MEAN_COLOR=mean is not None and not mean_image,
+        CENTER_MEAN=mean_image and center_mean,
+        MEAN_AT_CROP=mean_image and not center_mean,
         SHIFT=shift is not None,
         DIVIDE=divisor is not None,
-        REVERSED=reverse,
+        BGR=bgr,
         BLOCK=_BLOCK,
-        enable_fp_fusion=False,
+        enable_fp_fusion=False,  # numpy and torch round after each operation
     )
     return numbers
 
 
+# `n` is not specialized: the last batch of an epoch is smaller, and would compile anew.
 @triton.jit(do_not_specialize=["n"])
-def _finish(
+def _crop_and_normalize(
     pixels,
     places,
     mean,
@@ -89,46 +90,46 @@ def _finish(
     divisor,
     numbers,
     n,
-    SIDE: tl.constexpr,
-    CROP: tl.constexpr,
-    CUT: tl.constexpr,
-    COLOUR: tl.constexpr,
-    CENTRAL: tl.constexpr,
-    MOVING: tl.constexpr,
+    IMAGE_PX: tl.constexpr,
+    CROP_PX: tl.constexpr,
+    WHOLE_IMAGES: tl.constexpr,
+    MEAN_COLOR: tl.constexpr,
+    CENTER_MEAN: tl.constexpr,
+    MEAN_AT_CROP: tl.constexpr,
     SHIFT: tl.constexpr,
     DIVIDE: tl.constexpr,
-    REVERSED: tl.constexpr,
+    BGR: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Write numbers of picture `program_id(0)`; places count in int64, pictures are many."""
-    which = tl.program_id(0).to(tl.int64)
-    at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    there = at < 3 * CROP * CROP
-    pixel = at // 3
-    channel = at % 3
-    if REVERSED:
+    """Write a block of the numbers of image `program_id(0)`."""
+    batch_index = tl.program_id(0).to(tl.int64)  # offsets in all images pass 2**31
+    offset = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    mask = offset < 3 * CROP_PX * CROP_PX
+    pixel = offset // 3
+    channel = offset % 3
+    if BGR:
         channel = 2 - channel
-    row = pixel // CROP
-    column = pixel % CROP
-    picture = tl.load(places + which)
-    top = tl.load(places + n + which)
-    left = tl.load(places + 2 * n + which)
-    mirrored = tl.load(places + 3 * n + which)
-    turned = tl.where(mirrored != 0, CROP - 1 - column, column)
-    beneath = ((top + row) * SIDE + left + turned) * 3 + channel
-    if CUT:
-        source = picture * (3 * SIDE * SIDE) + beneath
+    row = pixel // CROP_PX
+    column = pixel % CROP_PX
+    image = tl.load(places + batch_index)
+    top = tl.load(places + n + batch_index)
+    left = tl.load(places + 2 * n + batch_index)
+    mirrored = tl.load(places + 3 * n + batch_index)
+    source_column = tl.where(mirrored != 0, CROP_PX - 1 - column, column)
+    in_image = ((top + row) * IMAGE_PX + left + source_column) * 3 + channel
+    if WHOLE_IMAGES:
+        source = image * (3 * IMAGE_PX * IMAGE_PX) + in_image
     else:
-        source = which * (3 * CROP * CROP) + pixel * 3 + channel
-    value = tl.load(pixels + source, mask=there, other=0).to(tl.float32)
-    if COLOUR:
+        source = batch_index * (3 * CROP_PX * CROP_PX) + pixel * 3 + channel
+    value = tl.load(pixels + source, mask=mask, other=0).to(tl.float32)
+    if MEAN_COLOR:
         value -= tl.load(mean + channel)
-    if CENTRAL:
-        value -= tl.load(mean + pixel * 3 + channel, mask=there, other=0.0)
-    if MOVING:
-        value -= tl.load(mean + beneath, mask=there, other=0.0)
+    if CENTER_MEAN:
+        value -= tl.load(mean + pixel * 3 + channel, mask=mask, other=0.0)
+    if MEAN_AT_CROP:
+        value -= tl.load(mean + in_image, mask=mask, other=0.0)
     if SHIFT:
-        value += tl.load(shift + which * 3 + channel)
+        value += tl.load(shift + batch_index * 3 + channel)
     if DIVIDE:
-        value = tl.div_rn(value, tl.load(divisor + channel))
-    tl.store(numbers + which * (3 * CROP * CROP) + at, value, mask=there)
+        value = tl.div_rn(value, tl.load(divisor + channel))  # "/" would be approximate
+    tl.store(numbers + batch_index * (3 * CROP_PX * CROP_PX) + offset, value, mask=mask)

@@ -1,9 +1,9 @@
-"""Kernels for a GPU are believed where they agree with torch's operators, on the card at hand.
+"""Kernels for a GPU are verified against torch's operators, on the card at hand, before use.
 
 They are compiled by Triton on the user's machine, for a card that no test of ours may have run on.
-So before the first one counts they do a small piece of work that torch's operators do as well,
-which takes a moment. What does not compile, or differs by more than rounding, is not used, and a
-warning says so: the work is then done by torch's operators.
+So before the first launch that counts they do a small piece of work that torch's operators do as
+well, which takes a moment. What does not compile, or differs by more than rounding, is not used,
+and a warning says so: torch's operators do the work.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["difference", "has_triton", "proven"]
+__all__ = ["has_triton", "mismatch", "verified_kernels"]
 
 _log = logging.getLogger(__name__)
-_found: dict[str, ModuleType | None] = {}
-_one_at_a_time = threading.Lock()
+_verified: dict[str, ModuleType | None] = {}
+_verifying = threading.Lock()
 
 
 def has_triton() -> bool:
@@ -30,55 +30,55 @@ def has_triton() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
-def proven(
-    work: str, load: Callable[[], ModuleType], wrong: Callable[[ModuleType], str | None]
+def verified_kernels(
+    work: str, load: Callable[[], ModuleType], find_mismatch: Callable[[ModuleType], str | None]
 ) -> ModuleType | None:
     """Return a module of kernels that passed; None where Triton is missing, or they did not pass.
 
-    It is asked once in a process.
+    They are verified once in a process.
 
     Args:
-        work: what they do, for the warning: "normalisation".
+        work: what they do, for the warning: "normalization".
         load: imports the module.
-        wrong: holds it against torch's operators; returns what is wrong, or None.
+        find_mismatch: compares it with torch's operators; returns what differs, or None.
     """
-    with _one_at_a_time:
-        if work not in _found:
-            _found[work] = _proven(work, load, wrong) if has_triton() else None
-        return _found[work]
+    with _verifying:
+        if work not in _verified:
+            _verified[work] = _verify(work, load, find_mismatch) if has_triton() else None
+        return _verified[work]
 
 
-def _proven(
-    work: str, load: Callable[[], ModuleType], wrong: Callable[[ModuleType], str | None]
+def _verify(
+    work: str, load: Callable[[], ModuleType], find_mismatch: Callable[[ModuleType], str | None]
 ) -> ModuleType | None:
     try:
         kernels = load()
-        trouble = wrong(kernels)
+        problem = find_mismatch(kernels)
     except Exception as error:  # whatever a compiler or a driver may raise, there is another way
         first_line = next(iter(str(error).splitlines()), "")
-        kernels, trouble = None, f"{type(error).__name__}: {first_line}".rstrip(": ")
-    if trouble is None:
+        kernels, problem = None, f"{type(error).__name__}: {first_line}".rstrip(": ")
+    if problem is None:
         return kernels
     _log.warning(
-        "The fused kernels for %s are left aside on this device: %s. Torch's operators do the same "
+        "The fused kernels for %s are not used on this device: %s. Torch's operators do the same "
         "work, more slowly.",
         work,
-        trouble,
+        problem,
     )
     return None
 
 
-def difference(what: str, found: Tensor, wanted: Tensor, tolerance: float) -> str | None:
-    """Say how far two tensors are apart, where that is more than it may be.
+def mismatch(what: str, result: Tensor, reference: Tensor, tolerance: float) -> str | None:
+    """Say how far a result is from its reference, where that is more than it may be.
 
     Args:
         what: is compared, for the sentence.
-        found: what kernels gave.
-        wanted: what is right, of the same shape.
-        tolerance: largest difference, as a share of the largest number in `wanted`.
+        result: of the kernels.
+        reference: of the same shape.
+        tolerance: largest difference, as a share of the largest number in `reference`.
     """
-    apart = float((found.double() - wanted.double()).abs().max())
-    largest = float(wanted.double().abs().max())
-    if apart <= tolerance * largest:  # what is not a number is never within
+    difference = float((result.double() - reference.double()).abs().max())
+    largest = float(reference.double().abs().max())
+    if difference <= tolerance * largest:  # False for a difference that is not a number
         return None
-    return f"{what} differs by {apart:.2g} where the largest number is {largest:.2g}"
+    return f"{what} differs by {difference:.2g} where the largest number is {largest:.2g}"

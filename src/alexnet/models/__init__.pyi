@@ -1,35 +1,30 @@
 from .cuda_convnet.files import read_layer_files
-from .cuda_convnet.rates import file_rates
-from .cuda_convnet.wiring import (
-    PICTURES,
-    Grouped,
-    Summed,
-    Wired,
+from .cuda_convnet.hyperparameters import layer_file_hyperparameters
+from .cuda_convnet.network import (
+    IMAGES,
+    GroupedLayers,
+    LayerFileNetwork,
+    SummedLayers,
 )
-from .external import ForeignNetwork, is_foreign, needs_trust
+from .external import ExternalNetwork, is_external, needs_trust
 from .graph.network import (
     GRAPH,
     INPUT,
     VERSION,
     GraphNetwork,
     add_layer,
-    free_name,
+    unused_name,
 )
 from .graph.operations import Node, Shape
-from .heads import (
-    HEADS,
-    Head,
-    HeadedNetwork,
-    bare,
-    make_head,
-)
-from .inference import Exactness, for_inference
+from .headed_network import HeadedNetwork, backbone_of
+from .heads import HEADS, Head, make_head
+from .inference import InferencePrecision, for_inference
 from .network import Network
 from .summary import (
-    geometry,
+    default_classes,
     model_list,
-    network_geometry,
-    usual_classes,
+    summarize_model,
+    summarize_network,
 )
 from .zoo.imagenet import TORCHVISION_NAMES
 from .zoo.registry import MODELS, build_model, is_layer_file
@@ -37,35 +32,35 @@ from .zoo.registry import MODELS, build_model, is_layer_file
 __all__ = [
     "GRAPH",
     "HEADS",
+    "IMAGES",
     "INPUT",
     "MODELS",
-    "PICTURES",
     "TORCHVISION_NAMES",
     "VERSION",
-    "Exactness",
-    "ForeignNetwork",
+    "ExternalNetwork",
     "GraphNetwork",
-    "Grouped",
+    "GroupedLayers",
     "Head",
     "HeadedNetwork",
+    "InferencePrecision",
+    "LayerFileNetwork",
     "Network",
     "Node",
     "Shape",
-    "Summed",
-    "Wired",
+    "SummedLayers",
     "add_layer",
-    "bare",
+    "backbone_of",
     "build_model",
-    "file_rates",
+    "default_classes",
     "for_inference",
-    "free_name",
-    "geometry",
-    "is_foreign",
+    "is_external",
     "is_layer_file",
+    "layer_file_hyperparameters",
     "make_head",
     "model_list",
     "needs_trust",
-    "network_geometry",
     "read_layer_files",
-    "usual_classes",
+    "summarize_model",
+    "summarize_network",
+    "unused_name",
 ]

@@ -1,8 +1,8 @@
-"""Putting a network together: layers one after another, shapes checked on the way.
+"""Building a network: layers one after another, shapes checked on the way.
 
-A model's file says its layers with the verbs below; the shape that each layer sees follows from the
-one before, so a geometry that cannot work is found with the layer's name, before anything is
-allocated.
+A model is one function that lists its layers with the methods below. The shape that each layer sees
+follows from the one before, so sizes that cannot work are found with the layer's name, before
+anything is allocated.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import nn
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.network import Network
 from alexnet.nn import (
+    AvgPool,
     Convolution,
     Dropout,
     FullyConnected,
     LocallyConnected,
     MaxPool,
-    MeanPool,
     ResponseNorm,
     Window,
     activation_layer,
@@ -31,27 +31,27 @@ from alexnet.nn import (
     he,
     uniform,
 )
-from alexnet.recipe import LARGEST_PX, Activation, Initialisation
+from alexnet.recipe import LARGEST_PX, Activation, Initialization
 
 __all__ = [
     "LARGEST_NETWORK",
-    "Assembly",
-    "Draw",
+    "Initializer",
+    "NetworkBuilder",
     "Options",
     "WindowTooLargeError",
-    "even",
-    "normal",
+    "normal_init",
     "sizes",
+    "uniform_init",
 ]
 
-Draw = Callable[[nn.Module, torch.Generator], None]
+Initializer = Callable[[nn.Module, torch.Generator], None]
 
 LARGEST_NETWORK = 2**31
 """Parameters of a whole network: 8 GiB in float32; more is a mistake in its arguments."""
 
 
 class WindowTooLargeError(RecipeError):
-    """A window is larger than its input: a larger picture would do."""
+    """A window is larger than its input: a larger image would do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,18 +63,18 @@ class Options:
     dropout: float | None = None
     image_px: int | None = None
     crop_px: int | None = None
-    initialisation: Initialisation = "model"
+    initialization: Initialization = "model"
     seed: int = 0
 
 
 def sizes(options: Options, image_px: int, crop_px: int) -> tuple[int, int]:
-    """Return the sides of stored picture and crop.
+    """Return the sides of stored image and crop.
 
-    A picture given alone keeps the model's proportion of crop to picture; a crop given alone is cut
-    from the model's own picture, or fills its picture where it is larger.
+    An image given alone keeps the model's proportion of crop to image; a crop given alone is cut
+    from the model's own image, or fills its image where it is larger.
 
     Raises:
-        RecipeError: a side out of range, or a crop larger than the picture that it is cut from.
+        RecipeError: a side out of range, or a crop larger than the image that it is cut from.
     """
     image, crop = options.image_px, options.crop_px
     for name, side in (("image_px", image), ("crop_px", crop)):
@@ -85,17 +85,17 @@ def sizes(options: Options, image_px: int, crop_px: int) -> tuple[int, int]:
     if crop is None:
         crop = max(1, round(image * crop_px / image_px))
     if crop > image:
-        raise RecipeError(f"A crop of {crop} pixels cannot be cut from a picture of {image}.")
+        raise RecipeError(f"A crop of {crop} pixels cannot be cut from an image of {image}.")
     return image, crop
 
 
-class Assembly:
-    """Collects the layers of one model. Verbs append a layer under a name.
+class NetworkBuilder:
+    """Collects the layers of one model; each method appends a layer under a name.
 
     Args:
         model: the model's name.
-        options: as asked.
-        image_px: the model's own side of the stored picture.
+        options: what it is built with.
+        image_px: the model's own side of the stored image.
         crop_px: the model's own side of the crop.
         activation: the model's own activation.
     """
@@ -112,19 +112,19 @@ class Assembly:
         self.model, self.options = model, options
         if options.classes < 1:
             raise RecipeError(f"{model} needs at least one class; got {options.classes}.")
-        known = get_args(Initialisation)
-        if options.initialisation not in known:
+        known = get_args(Initialization)
+        if options.initialization not in known:
             raise RecipeError(
-                f'There is no initialisation "{options.initialisation}".'
-                f"{did_you_mean(options.initialisation, known)} Known: {', '.join(known)}."
+                f'There is no initialization "{options.initialization}".'
+                f"{did_you_mean(options.initialization, known)} Known: {', '.join(known)}."
             )
         self.image_px, self.crop_px = sizes(options, image_px, crop_px)
-        self.activation: Activation = options.activation or activation
+        self.activation_name: Activation = options.activation or activation
         self.channels, self.positions = 3, self.crop_px
         self.parameters = 0
         self.layers: OrderedDict[str, nn.Module] = OrderedDict()
-        self.draws: dict[str, Draw] = {}
-        self.decay: dict[str, float] = {}
+        self.initializers: dict[str, Initializer] = {}
+        self.weight_decay: dict[str, float] = {}
 
     def conv(
         self,
@@ -137,11 +137,11 @@ class Assembly:
         towers: int = 1,
         ceiling: bool = False,
         bias: bool = True,
-        draw: Draw | None = None,
+        init: Initializer | None = None,
     ) -> None:
         """Append a convolution."""
-        self._fit(name, Window(kernel, stride, padding, ceiling))
-        self._afford(name, maps * (self.channels // towers * kernel**2 + bias))
+        self._slide(name, Window(kernel, stride, padding, ceiling))
+        self._require_affordable(name, maps * (self.channels // towers * kernel**2 + bias))
         layer = Convolution(
             self.channels,
             maps,
@@ -153,117 +153,125 @@ class Assembly:
             bias=bias,
         )
         self.channels = maps
-        self._append(name, layer, draw)
+        self._append(name, layer, init)
 
     def local(
-        self, name: str, maps: int, *, kernel: int, padding: int = 0, draw: Draw | None = None
+        self,
+        name: str,
+        maps: int,
+        *,
+        kernel: int,
+        padding: int = 0,
+        init: Initializer | None = None,
     ) -> None:
         """Append a locally connected layer of stride 1."""
         channels = self.channels
-        self._fit(name, Window(kernel, 1, padding))
-        self._afford(name, maps * (channels * kernel**2 + 1) * self.positions**2)
+        self._slide(name, Window(kernel, 1, padding))
+        self._require_affordable(name, maps * (channels * kernel**2 + 1) * self.positions**2)
         layer = LocallyConnected(
             channels, maps, positions=self.positions, kernel=kernel, padding=padding
         )
         self.channels = maps
-        self._append(name, layer, draw)
+        self._append(name, layer, init)
 
     def pool(self, name: str, kernel: int = 3, stride: int = 2, *, ceiling: bool = True) -> None:
         """Append max pooling."""
-        self._fit(name, Window(kernel, stride, 0, ceiling))
+        self._slide(name, Window(kernel, stride, 0, ceiling))
         self.layers[name] = MaxPool(kernel, stride=stride, ceiling=ceiling)
 
-    def mean_pool(self, name: str, kernel: int = 3, stride: int = 2) -> None:
-        """Append mean pooling."""
-        self._fit(name, Window(kernel, stride, 0, ceiling=True))
-        self.layers[name] = MeanPool(kernel, stride=stride)
+    def avg_pool(self, name: str, kernel: int = 3, stride: int = 2) -> None:
+        """Append average pooling."""
+        self._slide(name, Window(kernel, stride, 0, ceiling=True))
+        self.layers[name] = AvgPool(kernel, stride=stride)
 
-    def norm(self, name: str, **settings: Any) -> None:
-        """Append a response normalisation."""
+    def response_norm(self, name: str, **settings: Any) -> None:
+        """Append a response normalization."""
         self.layers[name] = ResponseNorm(**settings)
 
     def batch_norm(self, name: str) -> None:
-        """Append batch normalisation over the maps."""
+        """Append batch normalization over the maps."""
         self.layers[name] = nn.BatchNorm2d(self.channels)
 
-    def act(self, name: str) -> None:
+    def activation(self, name: str) -> None:
         """Append the activation."""
-        self.layers[name] = activation_layer(self.activation)
+        self.layers[name] = activation_layer(self.activation_name)
 
-    def drop(self, name: str, share: float = 0.5, *, inverted: bool = False) -> None:
-        """Append dropout, with the share that was asked for."""
-        asked = self.options.dropout
-        self.layers[name] = Dropout(share if asked is None else asked, inverted=inverted)
+    def dropout(self, name: str, p: float = 0.5, *, inverted: bool = False) -> None:
+        """Append dropout; the options' probability goes before the model's own."""
+        given = self.options.dropout
+        self.layers[name] = Dropout(p if given is None else given, inverted=inverted)
 
     def flatten(self) -> None:
-        """Append the step from maps to a row of numbers."""
+        """Append the flattening of maps into a row."""
         self.layers["flatten"] = nn.Flatten()
         self.channels, self.positions = self.channels * self.positions**2, 0
 
-    def linear(self, name: str, outputs: int, *, draw: Draw | None = None) -> None:
+    def linear(self, name: str, outputs: int, *, init: Initializer | None = None) -> None:
         """Append a fully connected layer."""
-        self._afford(name, outputs * (self.channels + 1))
+        self._require_affordable(name, outputs * (self.channels + 1))
         layer = FullyConnected(self.channels, outputs)
         self.channels = outputs
-        self._append(name, layer, draw)
+        self._append(name, layer, init)
 
-    def network(self) -> Network:
-        """Draw the first weights in the order of the layers and return the network."""
+    def build(self) -> Network:
+        """Draw the initial weights in the order of the layers and return the network."""
         generator = torch.Generator().manual_seed(self.options.seed)
-        for name, draw in self.draws.items():
-            if any(each.is_meta for each in self.layers[name].parameters()):
+        for name, init in self.initializers.items():
+            if any(parameter.is_meta for parameter in self.layers[name].parameters()):
                 continue
-            if self.options.initialisation == "he":
+            if self.options.initialization == "he":
                 he(self.layers[name], generator=generator)
             else:
-                draw(self.layers[name], generator)
+                init(self.layers[name], generator)
         arguments: dict[str, Any] = {
             "classes": self.options.classes,
-            "activation": self.activation,
+            "activation": self.activation_name,
             "dropout": self.options.dropout,
             "image_px": self.image_px,
             "crop_px": self.crop_px,
         }
-        return Network(self.layers, model=self.model, arguments=arguments, decay=self.decay)
+        return Network(
+            self.layers, model=self.model, arguments=arguments, weight_decay=self.weight_decay
+        )
 
-    def _append(self, name: str, layer: nn.Module, draw: Draw | None) -> None:
+    def _append(self, name: str, layer: nn.Module, init: Initializer | None) -> None:
         self.layers[name] = layer
-        self.draws[name] = draw or normal_he
+        self.initializers[name] = init or he_init
 
-    def _fit(self, name: str, window: Window) -> None:
+    def _slide(self, name: str, window: Window) -> None:
         """Work out the positions after a layer; raise where its window is larger than its input."""
-        found = window.outputs(self.positions)
-        if found < 1:
+        outputs = window.outputs(self.positions)
+        if outputs < 1:
             padded = f" (with {window.padding} of padding)" if window.padding else ""
             raise WindowTooLargeError(
-                f"{self.model} cannot take crops of {self.crop_px} pixels from pictures of "
+                f"{self.model} cannot take crops of {self.crop_px} pixels from images of "
                 f"{self.image_px}: {name} has a window of {window.kernel} x {window.kernel}, and "
                 f"its input is {self.positions} x {self.positions}{padded}."
             )
-        self.positions = found
+        self.positions = outputs
 
-    def _afford(self, name: str, parameters: int) -> None:
-        """Refuse a layer that no machine's memory holds, before it is allocated."""
+    def _require_affordable(self, name: str, parameters: int) -> None:
+        """Raise for a layer that no machine's memory holds, before it is allocated."""
         self.parameters += parameters
         if self.parameters > LARGEST_NETWORK:
             raise RecipeError(
                 f"{self.model} for {self.options.classes:,} classes and crops of {self.crop_px} "
                 f"pixels is too large: up to {name} it has {self.parameters:,} parameters, and "
-                f"{LARGEST_NETWORK:,} is the limit. Use smaller pictures (--image-px) or fewer "
+                f"{LARGEST_NETWORK:,} is the limit. Use smaller images (--image-px) or fewer "
                 "classes."
             )
 
 
-def normal_he(layer: nn.Module, generator: torch.Generator) -> None:
-    """Draw He's first weights."""
+def he_init(layer: nn.Module, generator: torch.Generator) -> None:
+    """Draw He's initial weights."""
     he(layer, generator=generator)
 
 
-def normal(std: float, bias: float = 0.0) -> Draw:
-    """Return a draw from N(0, std**2), biases constant."""
+def normal_init(std: float, bias: float = 0.0) -> Initializer:
+    """Return an initializer that draws from N(0, std**2), biases constant."""
     return lambda layer, generator: gaussian(layer, std, bias, generator=generator)
 
 
-def even(layer: nn.Module, generator: torch.Generator) -> None:
-    """Draw torch's own first weights."""
+def uniform_init(layer: nn.Module, generator: torch.Generator) -> None:
+    """Draw as torch does by default."""
     uniform(layer, generator=generator)

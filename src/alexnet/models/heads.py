@@ -1,15 +1,14 @@
-"""Classic classifiers on a layer's numbers, as layers: what scikit-learn learnt, computed by torch.
+"""Classifiers on a layer's output, as layers: fitted by scikit-learn, computed by torch.
 
-A head is described by plain settings, which say its kind and its sizes, and holds its numbers as
-buffers: so it travels in the weights file as any layer does, and nothing in it is code. Every head
-first brings each feature to the scale that it was taught on.
+A head is described by plain settings, its kind and sizes, and holds its numbers as buffers: so it
+travels in the weights file as any layer does, and nothing in it is code. Every head first scales
+each feature as it was scaled when the head was fitted.
 
-Legend: n pictures, D features, K classes.
+Legend: n images, D features, K classes.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
@@ -18,16 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.models.network import Network
 
-__all__ = ["HEADS", "Head", "HeadedNetwork", "bare", "make_head", "with_head"]
+__all__ = ["HEADS", "Head", "make_head"]
 
-_MOST = 2**27  # of any size, so that no product of two is absurd
-_ROWS_AT_ONCE = 1024  # neighbours whose numbers are doubled at once
+_LARGEST_SIZE = 2**27  # so that no product of two sizes is absurd
+_ROWS_AT_ONCE = 1024  # neighbors whose features are held in float64 at once
 
 
 class Head(nn.Module):
-    """From features (n, D) to the logarithms of probabilities (n, K).
+    """From features (n, D) to log probabilities (n, K).
 
     Args:
         settings: kind, layer, features, classes and the kind's own sizes; see `make_head`.
@@ -37,7 +35,7 @@ class Head(nn.Module):
     """
 
     sizes: ClassVar[tuple[str, ...]] = ()
-    """What settings must say beside the numbers of features and classes, whole numbers from 1."""
+    """Settings beside the numbers of features and classes, whole numbers from 1."""
 
     shift: Tensor
     scale: Tensor
@@ -47,24 +45,25 @@ class Head(nn.Module):
         self.settings = dict(settings)
         self.layer = str(settings["layer"])
         self.features, self.classes = int(settings["features"]), int(settings["classes"])
-        self.keep("shift", self.features)
-        self.keep("scale", self.features)
+        self.add_buffer("shift", self.features)
+        self.add_buffer("scale", self.features)
 
-    def keep(self, name: str, *shape: int, dtype: torch.dtype = torch.float32) -> None:
-        """Make room for a tensor of the head."""
+    def add_buffer(self, name: str, *shape: int, dtype: torch.dtype = torch.float32) -> None:
+        """Register a buffer of zeros."""
         self.register_buffer(name, torch.zeros(shape, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (n, K) float32 logarithms of probabilities for features (n, D) float32."""
+        """Return (n, K) float32 log probabilities for features (n, D) float32."""
+        # in float64, and rounded once
         scaled = (x.double() - self.shift.double()) / self.scale.double()
-        return self.answer(scaled.float()).float()
+        return self.log_probabilities(scaled.float()).float()
 
-    def answer(self, x: Tensor) -> Tensor:
-        """Return (n, K) logarithms for scaled features (n, D)."""
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        """Return (n, K) for scaled features (n, D)."""
         raise NotImplementedError
 
-    def flaw(self) -> str | None:
-        """Return what is wrong with the numbers of a head that somebody hands in; None: nothing."""
+    def find_problem(self) -> str | None:
+        """Return what is wrong with the numbers of a head out of a file; None: nothing."""
         for name, tensor in self.named_buffers():
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 return f'"{name}" holds numbers that are not finite'
@@ -73,36 +72,36 @@ class Head(nn.Module):
         )
 
 
-class Logistic(Head):
-    """Logistic regression: the softmax of a sum for each class."""
+class LogisticRegression(Head):
+    """Logistic regression: the softmax of a logit for each class."""
 
     weight: Tensor
     bias: Tensor
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
-        self.keep("weight", self.classes, self.features)
-        self.keep("bias", self.classes)
+        self.add_buffer("weight", self.classes, self.features)
+        self.add_buffer("bias", self.classes)
 
-    def answer(self, x: Tensor) -> Tensor:
-        return functional.log_softmax(self.sums(x), dim=1)
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return functional.log_softmax(self.logits(x), dim=1)
 
-    def sums(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         return x.double() @ self.weight.double().T + self.bias.double()
 
 
-class Margins(Logistic):
-    """Linear support vector machines, one against the rest: sigmoids that are divided by their sum.
+class LinearSVM(LogisticRegression):
+    """Linear support vector machines, one against the rest: sigmoids divided by their sum.
 
-    Sums are those of the machine, already brought to Platt's scale.
+    Weights and biases have Platt's scaling in them.
     """
 
-    def answer(self, x: Tensor) -> Tensor:
-        sure = functional.logsigmoid(self.sums(x))
-        return sure - sure.logsumexp(dim=1, keepdim=True)
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        log_sigmoids = functional.logsigmoid(self.logits(x))
+        return log_sigmoids - log_sigmoids.logsumexp(dim=1, keepdim=True)
 
 
-class Perceptron(Head):
+class MultilayerPerceptron(Head):
     """One hidden layer with ReLU, then a softmax."""
 
     sizes = ("hidden",)
@@ -114,69 +113,74 @@ class Perceptron(Head):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
         hidden = int(settings["hidden"])
-        self.keep("hidden_weight", hidden, self.features)
-        self.keep("hidden_bias", hidden)
-        self.keep("weight", self.classes, hidden)
-        self.keep("bias", self.classes)
+        self.add_buffer("hidden_weight", hidden, self.features)
+        self.add_buffer("hidden_bias", hidden)
+        self.add_buffer("weight", self.classes, hidden)
+        self.add_buffer("bias", self.classes)
 
-    def answer(self, x: Tensor) -> Tensor:
+    def log_probabilities(self, x: Tensor) -> Tensor:
         hidden = x.double() @ self.hidden_weight.double().T + self.hidden_bias.double()
-        sums = hidden.relu() @ self.weight.double().T + self.bias.double()
-        return functional.log_softmax(sums, dim=1)
+        logits = hidden.relu() @ self.weight.double().T + self.bias.double()
+        return functional.log_softmax(logits, dim=1)
 
 
-class Neighbours(Head):
-    """The classes of the nearest pictures that it was taught with, each with one voice.
+class NearestNeighbors(Head):
+    """The classes of the k nearest training images, each with one vote.
 
-    Or, where `by_distance` is 1 and not 2, with a voice that is one over its distance.
+    Or, where `by_distance` is 1 and not 2, with a vote of one over its distance.
     """
 
-    sizes = ("rows", "neighbours", "by_distance")
+    sizes = ("rows", "neighbors", "by_distance")
     rows: Tensor
     labels: Tensor
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
         count = int(settings["rows"])
-        self.neighbours, self.by_distance = int(settings["neighbours"]), settings["by_distance"]
-        if self.neighbours > count or self.by_distance > 2:
+        self.neighbors, self.by_distance = int(settings["neighbors"]), settings["by_distance"]
+        if self.neighbors > count or self.by_distance > 2:
             raise RecipeError(
-                f"The head asks {self.neighbours} neighbours out of {count} with by_distance "
-                f"{self.by_distance}: it has no more than its rows, and that is 1 or 2."
+                f"The head takes {self.neighbors} neighbors out of {count} rows with by_distance "
+                f"{self.by_distance}; it can take no more than its rows, and by_distance is 1 or 2."
             )
-        self.keep("rows", count, self.features)
-        self.keep("labels", count, dtype=torch.int64)
+        self.add_buffer("rows", count, self.features)
+        self.add_buffer("labels", count, dtype=torch.int64)
 
-    def answer(self, x: Tensor) -> Tensor:
+    def log_probabilities(self, x: Tensor) -> Tensor:
         x = x.double()
         starts = range(0, len(self.rows), _ROWS_AT_ONCE)
         parts = [torch.cdist(x, self.rows[i : i + _ROWS_AT_ONCE].double()) for i in starts]
-        nearest = torch.cat(parts, dim=1).topk(self.neighbours, largest=False).indices
-        voices = torch.ones_like(nearest, dtype=torch.float64)
+        nearest = torch.cat(parts, dim=1).topk(self.neighbors, largest=False).indices
+        weights = torch.ones_like(nearest, dtype=torch.float64)
         if self.by_distance == 1:
-            # Once more, without the rounding of many products: a distance of 0 must be 0.
-            apart = torch.stack([(x - self.rows[each].double()).norm(dim=1) for each in nearest.T])
-            same = apart.T == 0
-            voices = torch.where(same.any(dim=1, keepdim=True), same.double(), 1 / apart.T)
-        votes = x.new_zeros((x.shape[0], self.classes)).scatter_add(1, self.labels[nearest], voices)
+            # Once more, because cdist (torch 2.13) may compute distances by a matrix product, whose
+            # rounding leaves a distance of 0 above 0.
+            distances = torch.stack(
+                [(x - self.rows[rank].double()).norm(dim=1) for rank in nearest.T]
+            ).T
+            same = distances == 0
+            weights = torch.where(same.any(dim=1, keepdim=True), same.double(), 1 / distances)
+        votes = x.new_zeros((x.shape[0], self.classes))
+        votes = votes.scatter_add(1, self.labels[nearest], weights)
         return (votes / votes.sum(dim=1, keepdim=True)).log()
 
-    def flaw(self) -> str | None:
+    def find_problem(self) -> str | None:
         inside = (self.labels >= 0) & (self.labels < self.classes)
-        return super().flaw() or (None if bool(inside.all()) else '"labels" names no class of it')
+        problem = None if bool(inside.all()) else '"labels" holds numbers that are no class'
+        return super().find_problem() or problem
 
 
-class Tree(Head):
-    """Questions "is this feature at most so much?", one after the other, to a leaf.
+class DecisionTree(Head):
+    """A decision tree: left where the split feature is at most the threshold, else right.
 
-    A node comes before those below it; a leaf asks for the feature -1.
+    A node comes before its children; a leaf has the split feature -1.
     """
 
     sizes = ("nodes", "depth")
-    asks: Tensor
-    limit: Tensor
-    at_most: Tensor
-    above: Tensor
+    split_feature: Tensor
+    threshold: Tensor
+    left_child: Tensor
+    right_child: Tensor
     value: Tensor
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -184,59 +188,63 @@ class Tree(Head):
         nodes, self.depth = int(settings["nodes"]), int(settings["depth"])
         if self.depth > nodes:
             raise RecipeError(f"A tree of {nodes} nodes is not {self.depth} levels deep.")
-        self.keep("asks", nodes, dtype=torch.int64)
-        self.keep("limit", nodes)
-        self.keep("at_most", nodes, dtype=torch.int64)
-        self.keep("above", nodes, dtype=torch.int64)
-        self.keep("value", nodes, self.classes)
+        self.add_buffer("split_feature", nodes, dtype=torch.int64)
+        self.add_buffer("threshold", nodes)
+        self.add_buffer("left_child", nodes, dtype=torch.int64)
+        self.add_buffer("right_child", nodes, dtype=torch.int64)
+        self.add_buffer("value", nodes, self.classes)
 
-    def answer(self, x: Tensor) -> Tensor:
+    def log_probabilities(self, x: Tensor) -> Tensor:
         node = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
         for _ in range(self.depth):
-            asked = self.asks[node]
-            number = x.gather(1, asked.clamp(min=0)[:, None])[:, 0]
-            below = torch.where(number <= self.limit[node], self.at_most[node], self.above[node])
-            node = torch.where(asked < 0, node, below)
+            feature = self.split_feature[node]
+            value = x.gather(1, feature.clamp(min=0)[:, None])[:, 0]
+            is_left = value <= self.threshold[node]
+            child = torch.where(is_left, self.left_child[node], self.right_child[node])
+            node = torch.where(feature < 0, node, child)
         return self.value[node].double().log()
 
-    def flaw(self) -> str | None:
-        inner = self.asks >= 0
-        here = torch.arange(len(self.asks))[inner]
-        for name, below in (("at_most", self.at_most[inner]), ("above", self.above[inner])):
-            if not bool(((below > here) & (below < len(self.asks))).all()):
-                return f'"{name}" leads out of the tree or back'
-        if bool((self.asks >= self.features).any()):
-            return '"asks" names a feature that there is not'
+    def find_problem(self) -> str | None:
+        inner = self.split_feature >= 0
+        parents = torch.arange(len(self.split_feature))[inner]
+        for name in ("left_child", "right_child"):
+            children = cast("Tensor", getattr(self, name))[inner]
+            if not bool(((children > parents) & (children < len(self.split_feature))).all()):
+                return f'"{name}" leads out of the tree or backward'
+        if bool((self.split_feature >= self.features).any()):
+            return '"split_feature" names a feature that does not exist'
         sums = self.value.double().sum(dim=1)
         if bool((self.value < 0).any()) or not bool((sums - 1).abs().max() < 1e-3):
             return '"value" holds no probabilities'
-        return super().flaw() or self._too_deep()
+        return super().find_problem() or self._depth_problem()
 
-    def _too_deep(self) -> str | None:
+    def _depth_problem(self) -> str | None:
         level = torch.zeros(1, dtype=torch.int64)
         for _ in range(self.depth):
-            inner = level[self.asks[level] >= 0]
-            level = cast("Tensor", torch.cat([self.at_most[inner], self.above[inner]]).unique())
-        deeper = bool((self.asks[level] >= 0).any())
+            inner = level[self.split_feature[level] >= 0]
+            level = cast(
+                "Tensor", torch.cat([self.left_child[inner], self.right_child[inner]]).unique()
+            )
+        deeper = bool((self.split_feature[level] >= 0).any())
         return f"its tree is deeper than its {self.depth} levels" if deeper else None
 
 
 HEADS: Mapping[str, type[Head]] = {
-    "logistic": Logistic,
-    "svm": Margins,
-    "knn": Neighbours,
-    "mlp": Perceptron,
-    "tree": Tree,
+    "logistic": LogisticRegression,
+    "svm": LinearSVM,
+    "knn": NearestNeighbors,
+    "mlp": MultilayerPerceptron,
+    "tree": DecisionTree,
 }
 """Each kind of head by its name."""
 
 
 def make_head(settings: Mapping[str, Any]) -> Head:
-    """Make a head of a description, its numbers still missing: they lie on torch's meta device.
+    """Make a head of its settings, without its numbers: buffers lie on torch's meta device.
 
     Args:
-        settings: kind, one of `HEADS`; layer, the name of the layer that it looks at; features D;
-            classes K; the sizes of its kind; and, for people, what was chosen for it.
+        settings: kind, one of `HEADS`; layer, the name of the layer whose output it takes;
+            features D; classes K; the sizes of its kind; and, for people, what was chosen for it.
 
     Raises:
         RecipeError: a setting is missing, is not known, or makes no sense.
@@ -245,97 +253,21 @@ def make_head(settings: Mapping[str, Any]) -> Head:
         raise RecipeError(f"A head is described by an object; got {settings!r:.60}.")
     kind = settings.get("kind")
     if not isinstance(kind, str) or kind not in HEADS:
-        near = did_you_mean(kind, HEADS) if isinstance(kind, str) else ""
-        raise RecipeError(f"There is no head {kind!r:.60}.{near} Heads: {', '.join(HEADS)}.")
+        suggestion = did_you_mean(kind, HEADS) if isinstance(kind, str) else ""
+        raise RecipeError(f"There is no head {kind!r:.60}.{suggestion} Heads: {', '.join(HEADS)}.")
     if not isinstance(settings.get("layer"), str):
-        raise RecipeError(f'The {kind} head has no text as "layer": the layer that it looks at.')
+        raise RecipeError(
+            f'The {kind} head has no text as "layer": the layer whose output it takes.'
+        )
     sizes = ("features", "classes", *HEADS[kind].sizes)
     for name in sizes:
         value = settings.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < _MOST:
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < _LARGEST_SIZE:
             raise RecipeError(
                 f'The {kind} head has {value!r:.60} as "{name}", not a whole number from 1.'
             )
     unknown = sorted(set(settings) - {"kind", "layer", "chosen", *sizes})
     if unknown:
         raise RecipeError(f'The {kind} head has a setting "{unknown[0]}", which it does not know.')
-    with torch.device("meta"):  # sizes that somebody else wrote take no memory
+    with torch.device("meta"):  # sizes out of an untrusted file take no memory
         return HEADS[kind](settings)
-
-
-class HeadedNetwork(Network):
-    """A trained network, whole, and a head that answers for other classes from one of its layers.
-
-    Its answers are logarithms of probabilities: their softmax is the probabilities themselves, so
-    that it is asked as any network is. Layers behind the one that the head looks at are not run.
-
-    Args:
-        body: the network, for the classes that it was trained on.
-        classifier: the head.
-
-    Attributes:
-        body: the network.
-        classifier: the head.
-    """
-
-    def __init__(self, body: Network, classifier: Head) -> None:
-        super().__init__(
-            OrderedDict(body=body, classifier=classifier),
-            model=body.model,
-            arguments={**body.arguments, "head": classifier.settings},
-            decay={},
-        )
-        self.body, self.classifier = body, classifier
-        self.classes = classifier.classes
-
-    @property
-    def features_layer(self) -> str:
-        """Name of the layer that the head looks at."""
-        return self.classifier.layer
-
-    @property
-    def head(self) -> str:
-        """No layer that a training could teach."""
-        return ""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return logarithms of probabilities (N, K) for pictures (N, 3, c, c).
-
-        Raises:
-            RecipeError: pictures of another shape, or a layer that makes other features than the
-                head was taught on.
-        """
-        features = self.body.stage(input, self.classifier.layer).float().flatten(1)
-        if features.shape[1] != self.classifier.features:
-            raise RecipeError(
-                f'The head was taught on {self.classifier.features} numbers, and "'
-                f'{self.classifier.layer}" makes {features.shape[1]}. The file was put together '
-                "wrongly: teach the head again."
-            )
-        return self.classifier(features)
-
-    def stages(self, x: Tensor) -> dict[str, Tensor]:
-        """Return every layer's output by name, the head's as "classifier"."""
-        return {**self.body.stages(x), "classifier": self(x)}
-
-    def stage(self, x: Tensor, name: str) -> Tensor:
-        """Return the output of one layer, or of the head: "classifier".
-
-        Raises:
-            RecipeError: no such layer (the nearest names are given), or pictures of another shape.
-        """
-        return self(x) if name == "classifier" else self.body.stage(x, name)
-
-
-def bare(network: Network) -> Network:
-    """Return a network without the head that it may have."""
-    return network.body if isinstance(network, HeadedNetwork) else network
-
-
-def with_head(body: Network, settings: Mapping[str, Any]) -> HeadedNetwork:
-    """Put a head, its numbers still missing, on a network.
-
-    Raises:
-        RecipeError: settings that make no head.
-    """
-    return HeadedNetwork(body, make_head(settings))

@@ -1,4 +1,4 @@
-"""A network as a flat sequence of named layers, each stage readable by its name."""
+"""A network as a flat sequence of named layers, each output readable by its layer's name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Network"]
 
 
 class Network(nn.Sequential):
-    """Named layers in a row, from pictures (N, 3, c, c) to logits (N, K).
+    """Named layers in a row, from images (N, 3, c, c) to logits (N, K).
 
     Layer names are Caffe's: conv1, relu1, norm1, pool1, ..., fc6, relu6, drop6, ..., fc8.
 
     Attributes:
         model: its name in `MODELS`.
         arguments: plain values; `build_model(network.model, **network.arguments)` makes it again,
-            with the same first weights where seed and initialisation are given as then.
+            with the same initial weights where seed and initialization are given as then.
         classes: K.
-        image_px: side of the stored picture.
+        image_px: side of the stored image.
         crop_px: c, side of the crop that it takes.
-        decay: weight decay by layer as its authors published it; empty where there is one for all.
+        weight_decay: by layer, as its authors published it; empty where there is one for all.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Network(nn.Sequential):
         *,
         model: str,
         arguments: dict[str, Any],
-        decay: dict[str, float],
+        weight_decay: dict[str, float],
     ) -> None:
         super().__init__(layers)
         self.model = model
@@ -44,11 +44,11 @@ class Network(nn.Sequential):
         self.classes: int = arguments["classes"]
         self.image_px: int = arguments["image_px"]
         self.crop_px: int = arguments["crop_px"]
-        self.decay = decay
+        self.weight_decay = weight_decay
 
     @property
     def features_layer(self) -> str:
-        """Name of the last hidden layer after its activation: what the classifier looks at.
+        """Name of the last hidden layer after its activation: the input of the classifier.
 
         "relu7" for the paper's network. Dropout and the flattening of maps change no feature, so
         the layer before them is named (the program, too, reads features before dropout's scale).
@@ -67,10 +67,10 @@ class Network(nn.Sequential):
         return next((n for n in reversed(layers) if any(True for _ in layers[n].parameters())), "")
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return logits (N, K) for pictures (N, 3, c, c).
+        """Return logits (N, K) for images (N, 3, c, c).
 
         Raises:
-            RecipeError: pictures of another shape.
+            RecipeError: images of another shape.
         """
         self._check(input)
         return self._logits(input)
@@ -88,25 +88,25 @@ class Network(nn.Sequential):
             name: of a layer; "fc7" is the sum before its activation, "relu7" what comes after.
 
         Raises:
-            RecipeError: no such layer (the nearest names are given), or pictures of another shape.
+            RecipeError: no such layer (the nearest names are given), or images of another shape.
         """
         self._check(x)
-        names = [each for each, _ in self.named_children()]
+        names = [layer for layer, _ in self.named_children()]
         if name not in names:
             raise RecipeError(
                 f'{self.model} has no layer "{name}".{did_you_mean(name, names)} '
                 f"Layers: {', '.join(names)}."
             )
-        return next(made for each, made in self._outputs(x) if each == name)
+        return next(output for layer, output in self._outputs(x) if layer == name)
 
     def _logits(self, x: Tensor) -> Tensor:
-        """Return what the last layer makes, in as few passes over memory as can be."""
+        """Return the last layer's output, in as few passes over memory as possible."""
         for step in fused_steps(list(self)):
             x = step(x)
         return x
 
     def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield what each layer makes, by name and in order."""
+        """Yield each layer's name and output, in order."""
         for name, layer in self.named_children():
             x = layer(x)
             yield name, x
@@ -115,6 +115,6 @@ class Network(nn.Sequential):
         side = self.crop_px
         if tuple(x.shape[1:]) != (3, side, side):
             raise RecipeError(
-                f"{self.model} takes pictures of shape (N, 3, {side}, {side}); got "
-                f"{tuple(x.shape)}. Cut them to {side} pixels, or build it with another crop_px."
+                f"{self.model} takes images of shape (N, 3, {side}, {side}); got "
+                f"{tuple(x.shape)}. Crop them to {side} pixels, or build it with another crop_px."
             )

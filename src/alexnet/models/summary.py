@@ -1,7 +1,7 @@
-"""What a network is, in numbers: windows, shapes, neurons, parameters, multiply-adds, coverings.
+"""Summaries of networks: windows, output shapes, neurons, parameters, multiply-adds, coverage.
 
-Everything follows from the layers' own settings. Nothing is allocated and nothing is run: the
-networks are built on torch's meta device.
+Everything follows from the layers' settings. Nothing is allocated and nothing is run: the networks
+are built on torch's meta device.
 
 Legend: C channels, S side of a square map, D units of a row.
 """
@@ -17,114 +17,119 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.models import cuda_convnet
-from alexnet.models.cuda_convnet.wiring import PICTURES, Grouped, Summed, Wired
-from alexnet.models.external import ForeignNetwork, is_foreign
+from alexnet.models.cuda_convnet.network import (
+    IMAGES,
+    GroupedLayers,
+    LayerFileNetwork,
+    SummedLayers,
+)
+from alexnet.models.external import ExternalNetwork, is_external
 from alexnet.models.graph.network import GraphNetwork
 from alexnet.models.graph.summary import graph_activation, graph_layers, graph_notes
-from alexnet.models.heads import HeadedNetwork
+from alexnet.models.headed_network import HeadedNetwork
 from alexnet.models.network import Network
-from alexnet.models.zoo.notes import line_on, notes_on
+from alexnet.models.zoo.notes import describe_model, model_notes
 from alexnet.models.zoo.registry import MODELS, build_model, is_layer_file
 from alexnet.nn import (
-    Combine,
+    AvgPool,
     Concat,
     ContrastNorm,
     Convolution,
     Dropout,
+    Eltwise,
     FullyConnected,
     LocallyConnected,
     MaxPool,
-    MeanPool,
-    Neuron,
     OffsetPool,
+    ProgramActivation,
     ResponseNorm,
     Window,
 )
-from alexnet.nn.windows import covering
+from alexnet.nn.windows import describe_coverage
 from alexnet.recipe import Activation
-from alexnet.records import Geometry, LayerGeometry, ModelList, ModelSummary
+from alexnet.records import LayerSummary, ModelEntry, ModelList, NetworkSummary
 
-__all__ = ["geometry", "model_list", "network_geometry", "usual_classes"]
+__all__ = ["default_classes", "model_list", "summarize_model", "summarize_network"]
 
-_CLASSES = {"alexnet_small": 200, "mlp": 10}  # Tiny ImageNet; digits and CIFAR-10
+_DEFAULT_CLASSES = {"alexnet_small": 200, "mlp": 10}  # Tiny ImageNet; digits and CIFAR-10
 
 _KINDS: dict[type[nn.Module], str] = {
     Convolution: "convolution",
     LocallyConnected: "locally connected",
     MaxPool: "max pooling",
-    MeanPool: "mean pooling",
+    AvgPool: "average pooling",
     ResponseNorm: "response norm",
     ContrastNorm: "contrast norm",
     nn.BatchNorm2d: "batch norm",
     nn.Linear: "fully connected",
     FullyConnected: "fully connected",
-    Combine: "combination",
-    Concat: "side by side",
+    Eltwise: "element-wise",
+    Concat: "concatenation",
     OffsetPool: "pooling",
     nn.Flatten: "flatten",
     Dropout: "dropout",
 }
 
 
-def usual_classes(model: str) -> int:
-    """Return the number of classes of the pictures that a model was made for."""
+def default_classes(model: str) -> int:
+    """Return the number of classes of the images that a model was made for."""
     if is_layer_file(model):
         return cuda_convnet.classes_of(cuda_convnet.read_layer_files(model))
-    return _CLASSES.get(model, 10 if model.startswith("cifar") else 1000)
+    return _DEFAULT_CLASSES.get(model, 10 if model.startswith("cifar") else 1000)
 
 
-def geometry(
+def summarize_model(
     model: str,
     *,
     classes: int | None = None,
     image_px: int | None = None,
     crop_px: int | None = None,
     activation: Activation | None = None,
-) -> Geometry:
-    """Return a model layer by layer.
+) -> NetworkSummary:
+    """Return the summary of a model, layer by layer.
 
     Multiply-adds are those of convolutions and fully connected layers for one crop; a window that
     hangs over the edge counts whole.
 
     Args:
         model: one of `MODELS`, or another name that `build_model` takes.
-        classes: K; None: those of the pictures that the model was made for.
-        image_px: side of the stored picture; None: the model's own.
+        classes: K; None: those of the images that the model was made for.
+        image_px: side of the stored image; None: the model's own.
         crop_px: side of the crop; None: in proportion to `image_px`.
         activation: of the hidden layers; None: the model's own.
 
     Raises:
-        RecipeError: no such model, or a geometry that cannot work.
+        RecipeError: no such model, or sizes that cannot work.
     """
-    # Code of other people may not be able to run without numbers.
-    with contextlib.nullcontext() if is_foreign(model) else torch.device("meta"):
+    # External code may not run on tensors without data.
+    with contextlib.nullcontext() if is_external(model) else torch.device("meta"):
         network = build_model(
             model,
-            classes=usual_classes(model) if classes is None else classes,
+            classes=default_classes(model) if classes is None else classes,
             image_px=image_px,
             crop_px=crop_px,
             activation=activation,
         )
-    return network_geometry(network)
+    return summarize_network(network)
 
 
-def network_geometry(network: Network) -> Geometry:
-    """Return a network that is built already, layer by layer; see `geometry`."""
+def summarize_network(network: Network) -> NetworkSummary:
+    """Return the summary of a network that is built already; see `summarize_model`."""
     if isinstance(network, HeadedNetwork):
-        return _headed_geometry(network)
-    graph = isinstance(network, GraphNetwork)
-    layers = list(graph_layers(network) if graph else _layers(network))
+        return _summarize_headed(network)
+    is_graph = isinstance(network, GraphNetwork)
+    layers = list(graph_layers(network) if is_graph else _layers(network))
     neurons, weights, biases, multiply_adds = (
-        sum(getattr(each, name) for each in layers)
+        sum(getattr(layer, name) for layer in layers)
         for name in ("neurons", "weights", "biases", "multiply_adds")
     )
-    return Geometry(
+    return NetworkSummary(
         model=network.model,
-        summary=network.arguments["graph"]["name"] if graph else line_on(network),
+        summary=network.arguments["graph"]["name"] if is_graph else describe_model(network),
         image_px=network.image_px,
         crop_px=network.crop_px,
         classes=network.classes,
-        activation=graph_activation(network) if graph else _activation(network),
+        activation=graph_activation(network) if is_graph else _activation(network),
         inputs=3 * network.crop_px**2,
         layers=layers,
         neurons=neurons,
@@ -133,18 +138,18 @@ def network_geometry(network: Network) -> Geometry:
         parameters=weights + biases,
         multiply_adds=multiply_adds,
         features_layer=network.features_layer,
-        notes=graph_notes(network) if graph else notes_on(network, neurons),
+        notes=graph_notes(network) if is_graph else model_notes(network, neurons),
     )
 
 
-def _headed_geometry(network: HeadedNetwork) -> Geometry:
-    """Describe the network below the head, and say what answers in its place."""
-    below, head = network_geometry(network.body), network.classifier.settings
+def _summarize_headed(network: HeadedNetwork) -> NetworkSummary:
+    """Summarize the network below the head, with a note on the head."""
+    backbone, head = summarize_network(network.backbone), network.classifier.settings
     note = (
-        f"The answer comes from a {head['kind']} head on {head['layer']}, whose "
-        f"{head['features']:,} numbers it looks at; what lies behind {head['layer']} is not used."
+        f"Predictions come from a {head['kind']} head on {head['layer']}, whose "
+        f"{head['features']:,} features it takes; layers after {head['layer']} are not used."
     )
-    return dataclasses.replace(below, classes=network.classes, notes=[note, *below.notes])
+    return dataclasses.replace(backbone, classes=network.classes, notes=[note, *backbone.notes])
 
 
 def _activation(network: Network) -> str:
@@ -152,38 +157,38 @@ def _activation(network: Network) -> str:
 
 
 def model_list() -> ModelList:
-    """Return a line for every model, as it is built by itself."""
-    return ModelList(models=[_line(geometry(name)) for name in MODELS])
+    """Return an entry for every model, with its default sizes and classes."""
+    return ModelList(models=[_entry(summarize_model(name)) for name in MODELS])
 
 
-def _line(found: Geometry) -> ModelSummary:
-    return ModelSummary(
-        name=found.model,
-        summary=found.summary,
-        image_px=found.image_px,
-        crop_px=found.crop_px,
-        classes=found.classes,
-        parameters=found.parameters,
-        multiply_adds=found.multiply_adds,
+def _entry(network: NetworkSummary) -> ModelEntry:
+    return ModelEntry(
+        name=network.model,
+        summary=network.summary,
+        image_px=network.image_px,
+        crop_px=network.crop_px,
+        classes=network.classes,
+        parameters=network.parameters,
+        multiply_adds=network.multiply_adds,
     )
 
 
-def _layers(network: Network) -> Iterator[LayerGeometry]:
-    """Yield each layer; the shapes that it reads are those that others left."""
+def _layers(network: Network) -> Iterator[LayerSummary]:
+    """Yield each layer; its input shapes are the output shapes of others."""
     crop = [3, network.crop_px, network.crop_px]
-    if isinstance(network, ForeignNetwork):
-        yield from _foreign_layers(network)
+    if isinstance(network, ExternalNetwork):
+        yield from _external_layers(network)
         return
-    shapes, before = {PICTURES: crop}, PICTURES
+    shapes, before = {IMAGES: crop}, IMAGES
     for name, layer in network.named_children():
-        names = network.inputs[name] if isinstance(network, Wired) else (before,)
-        found = _layer(name, layer, [shapes[each] for each in names])
-        shapes[name], before = found.output, name
-        yield found
+        names = network.inputs[name] if isinstance(network, LayerFileNetwork) else (before,)
+        summary = _layer(name, layer, [shapes[source] for source in names])
+        shapes[name], before = summary.output, name
+        yield summary
 
 
-def _foreign_layers(network: ForeignNetwork) -> Iterator[LayerGeometry]:
-    """Yield the layers of a torch module with the shapes that a run of it gives."""
+def _external_layers(network: ExternalNetwork) -> Iterator[LayerSummary]:
+    """Yield the layers of a torch module with the shapes of a forward pass."""
     with torch.no_grad():
         outputs = network.eval().stages(torch.zeros(1, 3, network.crop_px, network.crop_px))
     for name, output in outputs.items():
@@ -191,14 +196,16 @@ def _foreign_layers(network: ForeignNetwork) -> Iterator[LayerGeometry]:
         yield _row(name, layer, list(output.shape[1:]), None, None)
 
 
-def _layer(name: str, layer: nn.Module, shapes: list[list[int]]) -> LayerGeometry:
+def _layer(name: str, layer: nn.Module, shapes: list[list[int]]) -> LayerSummary:
     parts = _parts(layer)
-    windows: set[Window | None] = {getattr(each, "window", None) for each in parts}
+    windows: set[Window | None] = {getattr(part, "window", None) for part in parts}
     window = windows.pop() if len(windows) == 1 else None
-    said = None
+    coverage = None
     if window is not None:
-        said = covering(name, window, shapes[0][1], zeros=isinstance(parts[0], Convolution))
-    return _row(name, layer, _output(layer, shapes), window, said, side=shapes[0][-1])
+        coverage = describe_coverage(
+            name, window, shapes[0][1], zeros=isinstance(parts[0], Convolution)
+        )
+    return _row(name, layer, _output(layer, shapes), window, coverage, side=shapes[0][-1])
 
 
 def _row(
@@ -206,17 +213,17 @@ def _row(
     layer: nn.Module,
     output: list[int],
     window: Window | None,
-    said: str | None,
+    coverage: str | None,
     side: int = 0,
-) -> LayerGeometry:
+) -> LayerSummary:
     parts = _parts(layer)
-    weights = sum(_numbers(getattr(each, "weight", None)) for each in parts)
-    parameters = sum(each.numel() for each in layer.parameters())
+    weights = sum(_count(getattr(part, "weight", None)) for part in parts)
+    parameters = sum(tensor.numel() for tensor in layer.parameters())
     neurons = 0
-    if any(isinstance(each, _WITH_NEURONS) for each in parts):
+    if any(isinstance(part, _WITH_NEURONS) for part in parts):
         neurons = math.prod(output)
-    inputs = list(layer) if isinstance(layer, Summed) else [layer]
-    return LayerGeometry(
+    inputs = list(layer) if isinstance(layer, SummedLayers) else [layer]
+    return LayerSummary(
         name=name,
         kind=_kind(parts[0]),
         details=_details(layer),
@@ -229,10 +236,10 @@ def _row(
         weights=weights,
         biases=parameters - weights,
         parameters=parameters,
-        multiply_adds=neurons * sum(_terms(_parts(each)[0]) for each in inputs),
+        multiply_adds=neurons * sum(_products(_parts(source)[0]) for source in inputs),
         overhang=window.overhang(side) if window else 0,
-        unseen=window.unseen(side) if window else 0,
-        covering=said,
+        uncovered=window.uncovered(side) if window else 0,
+        coverage=coverage,
     )
 
 
@@ -241,8 +248,8 @@ _WITH_NEURONS = (nn.Conv2d, LocallyConnected, nn.Linear)
 
 def _parts(layer: nn.Module) -> list[nn.Module]:
     """Return the layers that a sum, or groups, are made of; of any other layer itself."""
-    if isinstance(layer, Summed | Grouped):
-        return [each for part in layer for each in _parts(part)]
+    if isinstance(layer, SummedLayers | GroupedLayers):
+        return [leaf for part in layer for leaf in _parts(part)]
     return [layer]
 
 
@@ -251,22 +258,22 @@ def _kind(layer: nn.Module) -> str:
 
 
 def _output(layer: nn.Module, shapes: list[list[int]]) -> list[int]:
-    """Return (C, S, S) or (D,) behind a layer."""
+    """Return the output shape of a layer, (C, S, S) or (D,)."""
     shape = shapes[0]
-    if isinstance(layer, Summed):
+    if isinstance(layer, SummedLayers):
         return _output(layer[0], shapes[:1])
-    if isinstance(layer, Grouped):
-        inside = _output(layer[0], [[shape[0] // len(layer), *shape[1:]]])
-        return [inside[0] * len(layer), *inside[1:]]
+    if isinstance(layer, GroupedLayers):
+        group = _output(layer[0], [[shape[0] // len(layer), *shape[1:]]])
+        return [group[0] * len(layer), *group[1:]]
     if isinstance(layer, nn.Linear):
         return [layer.out_features]
     if isinstance(layer, nn.Flatten):
         return [math.prod(shape)]
     if isinstance(layer, Concat):
-        return [sum(each[0] for each in shapes), *shape[1:]]
+        return [sum(channels for channels, *_ in shapes), *shape[1:]]
     if isinstance(layer, OffsetPool):
         return [shape[0], layer.outputs, layer.outputs]
-    if isinstance(layer, Convolution | LocallyConnected | MaxPool | MeanPool):
+    if isinstance(layer, Convolution | LocallyConnected | MaxPool | AvgPool):
         side = layer.window.outputs(shape[1])
         return [_maps(layer, shape[0]), side, side]
     return shape
@@ -278,7 +285,7 @@ def _maps(layer: nn.Module, before: int) -> int:
     return layer.outputs if isinstance(layer, LocallyConnected) else before
 
 
-def _terms(layer: nn.Module) -> int:
+def _products(layer: nn.Module) -> int:
     """Return how many products one neuron of the layer sums."""
     if isinstance(layer, nn.Linear):
         return layer.in_features
@@ -293,18 +300,18 @@ def _towers(layer: nn.Module) -> int:
     return layer.towers if isinstance(layer, ResponseNorm) else 1
 
 
-def _numbers(parameter: Tensor | None) -> int:
+def _count(parameter: Tensor | None) -> int:
     return 0 if parameter is None else parameter.numel()
 
 
 def _details(layer: nn.Module) -> str | None:
-    """Say the settings of normalisations and dropout, and what is joined how."""
-    if isinstance(layer, Summed):
-        return f"what it makes of {len(layer)} inputs is added" if len(layer) > 1 else None
-    if isinstance(layer, Neuron | OffsetPool):
+    """Return the settings of normalizations, dropout, sums and activations, for people."""
+    if isinstance(layer, SummedLayers):
+        return f"its outputs for {len(layer)} inputs are added" if len(layer) > 1 else None
+    if isinstance(layer, ProgramActivation | OffsetPool):
         return layer.extra_repr()
-    if isinstance(layer, Combine):
-        return f"{layer.how} of its inputs"
+    if isinstance(layer, Eltwise):
+        return f"{layer.operation} of its inputs"
     if isinstance(layer, ResponseNorm):
         spatial = layer.region == "spatial"
         where = f"{layer.size} x {layer.size} positions of a map" if spatial else _reach(layer)
@@ -314,11 +321,11 @@ def _details(layer: nn.Module) -> str | None:
             f"over {where}"
         )
     if isinstance(layer, Dropout):
-        when = "what is kept is scaled up in training" if layer.inverted else "scaled when testing"
-        return f"{layer.share:g} of the units in training; {when}"
+        when = "the others are scaled up in training" if layer.inverted else "scaled when testing"
+        return f"{layer.p:g} of the units in training; {when}"
     return None
 
 
 def _reach(layer: ResponseNorm) -> str:
     inside = f" inside each of {layer.towers} towers" if layer.towers > 1 else ""
-    return f"{layer.size} neighbouring maps{inside}"
+    return f"{layer.size} neighboring maps{inside}"

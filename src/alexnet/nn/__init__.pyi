@@ -1,8 +1,8 @@
 from .activation import (
-    NEURONS,
-    Neuron,
+    PROGRAM_ACTIVATIONS,
+    ProgramActivation,
     activation_layer,
-    neuron_layer,
+    program_activation_layer,
 )
 from .contrast_norm import ContrastNorm
 from .convolution import Convolution, FullyConnected
@@ -11,64 +11,64 @@ from .initialization import gaussian, he, uniform
 from .local import LocallyConnected
 from .norm_and_pool import norm_and_pool
 from .pooling import (
+    AvgPool,
     CaffePool,
+    CaffePoolKind,
     MaxPool,
-    MeanPool,
     OffsetPool,
-    Pooling,
-    PoolKind,
+    OffsetPoolKind,
 )
-from .portable import PlainLocal, PlainNorm, plain_layers
+from .portable import PortableLocallyConnected, PortableResponseNorm, replace_with_portable
 from .response_norm import (
     Region,
     ResponseNorm,
-    normalisation_form,
-    normalisation_in,
+    describe_normalization,
+    norm_backend,
 )
 from .shape import (
     ChannelScale,
-    Combine,
-    Combining,
     Concat,
-    Grey,
-    Part,
+    Eltwise,
+    EltwiseOperation,
+    Grayscale,
     Reshape,
+    Slice,
 )
 from .windows import Window
 
 __all__ = [
-    "NEURONS",
+    "PROGRAM_ACTIVATIONS",
+    "AvgPool",
     "CaffePool",
+    "CaffePoolKind",
     "ChannelScale",
-    "Combine",
-    "Combining",
     "Concat",
     "ContrastNorm",
     "Convolution",
     "Dropout",
+    "Eltwise",
+    "EltwiseOperation",
     "FullyConnected",
-    "Grey",
+    "Grayscale",
     "LocallyConnected",
     "MaxPool",
-    "MeanPool",
-    "Neuron",
     "OffsetPool",
-    "Part",
-    "PlainLocal",
-    "PlainNorm",
-    "PoolKind",
-    "Pooling",
+    "OffsetPoolKind",
+    "PortableLocallyConnected",
+    "PortableResponseNorm",
+    "ProgramActivation",
     "Region",
     "Reshape",
     "ResponseNorm",
+    "Slice",
     "Window",
     "activation_layer",
+    "describe_normalization",
     "gaussian",
     "he",
-    "neuron_layer",
     "norm_and_pool",
-    "normalisation_form",
-    "normalisation_in",
-    "plain_layers",
+    "norm_backend",
+    "program_activation_layer",
+    "replace_with_portable",
     "uniform",
 ]

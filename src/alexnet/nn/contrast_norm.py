@@ -1,4 +1,4 @@
-"""Contrast normalisation, the program's `cnorm`: divides by the energy about the local mean."""
+"""Contrast normalization, the program's `cnorm`: divides by the energy about the local mean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ContrastNorm(nn.Module):
     patch that lies inside the map, and nothing outside is summed (`src/layer.cu`).
 
     Args:
-        size: side of the patch, in positions; an even patch reaches one further towards the start.
+        size: side of the patch, in positions; an even patch reaches one further toward the start.
         alpha: multiplies the mean of squares (the program divides its `scale` by size**2).
         beta: exponent.
         k: what is added; the program's is 1.
@@ -46,7 +46,7 @@ class ContrastNorm(nn.Module):
             RecipeError: `x` is not 4-D.
         """
         if x.dim() != 4:
-            raise RecipeError(f"Normalisation takes (N, C, H, W); got {tuple(x.shape)}.")
+            raise RecipeError(f"Normalization takes (N, C, H, W); got {tuple(x.shape)}.")
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         inside = self._patch_mean(torch.ones_like(wide[:1, :1]))  # share of each patch in the map
         squares = (wide - self._patch_mean(wide) / inside).square()

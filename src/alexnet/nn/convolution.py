@@ -15,8 +15,8 @@ from alexnet.nn.windows import Window
 __all__ = ["Convolution", "FullyConnected"]
 
 _FEW_CHANNELS = 4
-_LONG_WINDOW = 256  # numbers; torch's own kernel is better for shorter ones, such as 5 x 5 x 3
-_CACHED = 1 << 20  # numbers of windows written out at a time: 4 MB
+_LONG_WINDOW = 256  # numbers; torch's own kernel is faster for shorter ones, such as 5 x 5 x 3
+_CACHED = 1 << 20  # numbers of unfolded windows at a time: 4 MB, which stay in the cache
 
 
 class Convolution(nn.Conv2d):
@@ -56,7 +56,7 @@ class Convolution(nn.Conv2d):
         self.window = window
 
     def reset_parameters(self) -> None:
-        """Leave first weights to `alexnet.nn.initialization`, and the global generator alone."""
+        """Leave the initial weights to `nn.initialization`, and the global generator alone."""
         with torch.no_grad():
             self.weight.zero_()
             if self.bias is not None:
@@ -65,13 +65,13 @@ class Convolution(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return (N, outputs, H', W') for (N, inputs, H, W)."""
         down, right = (self.window.overhang(int(size)) for size in input.shape[2:])
-        whole = functional.pad(input, (0, right, 0, down)) if down or right else input
-        if self._looks_at_pictures(whole):
-            return _FirstConvolution.apply(whole, self.weight, self.bias, self.window)  # type: ignore[no-any-return]
-        return super().forward(whole)
+        padded = functional.pad(input, (0, right, 0, down)) if down or right else input
+        if self._is_first_in_training(padded):
+            return _FirstConvolution.apply(padded, self.weight, self.bias, self.window)  # type: ignore[no-any-return]
+        return super().forward(padded)
 
-    def _looks_at_pictures(self, x: Tensor) -> bool:
-        """Whether this is a first layer in training, in float32 on a processor."""
+    def _is_first_in_training(self, x: Tensor) -> bool:
+        """Whether this layer reads images, in training, in float32 on a processor."""
         return (
             self.in_channels <= _FEW_CHANNELS
             and self.weight[0].numel() >= _LONG_WINDOW
@@ -86,11 +86,11 @@ class Convolution(nn.Conv2d):
 
 
 class _FirstConvolution(torch.autograd.Function):
-    """A convolution over the picture itself, whose weights' gradient is made as matrix products.
+    """A convolution over images, whose weights' gradient is made as matrix products (im2col).
 
-    Torch's kernel for that gradient is made for many channels and reaches a third of the
-    processor's peak with three. Windows written out as rows, some pictures at a time so that they
-    stay in the cache, make it a plain product.
+    oneDNN's kernel for that gradient is made for many channels and reaches a third of the
+    processor's peak with three. Windows unfolded into rows, some images at a time so that they stay
+    in the cache, make it a plain product. Images need no gradient, so none is made for them.
     """
 
     @staticmethod
@@ -107,32 +107,33 @@ class _FirstConvolution(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         window: Window = ctx.window
         outputs, channels, kernel, _ = ctx.shape
-        pictures = functional.pad(x, (window.padding,) * 4).permute(0, 2, 3, 1).contiguous()
+        images = functional.pad(x, (window.padding,) * 4).permute(0, 2, 3, 1).contiguous()
         g = gradients[0].permute(0, 2, 3, 1).contiguous()
         count, height, width = g.shape[:3]
-        row, line = pictures.stride(1), pictures.stride(2)
-        steps = (pictures.stride(0), window.stride * row, window.stride * line, row, 1)
+        row, column = images.stride(1), images.stride(2)
+        # A row of a window is one run of kernel * channels numbers, channels last.
+        strides = (images.stride(0), window.stride * row, window.stride * column, row, 1)
         numbers = kernel * kernel * channels
-        together = max(1, _CACHED // (height * width * numbers))
+        chunk = max(1, _CACHED // (height * width * numbers))
         total = torch.zeros(outputs, numbers)
-        for start in range(0, count, together):
-            some = g[start : start + together]
-            shape = (len(some), height, width, kernel, kernel * channels)
-            windows = pictures.as_strided(shape, steps, start * steps[0]).reshape(-1, numbers)
-            total.addmm_(some.reshape(-1, outputs).t(), windows)
-        weights = total.view(outputs, kernel, kernel, channels).permute(0, 3, 1, 2)
-        return None, weights, g.sum((0, 1, 2)) if ctx.has_bias else None, None
+        for start in range(0, count, chunk):
+            g_chunk = g[start : start + chunk]
+            shape = (len(g_chunk), height, width, kernel, kernel * channels)
+            windows = images.as_strided(shape, strides, start * strides[0]).reshape(-1, numbers)
+            total.addmm_(g_chunk.reshape(-1, outputs).t(), windows)
+        weight_gradient = total.view(outputs, kernel, kernel, channels).permute(0, 3, 1, 2)
+        return None, weight_gradient, g.sum((0, 1, 2)) if ctx.has_bias else None, None
 
 
 class FullyConnected(nn.Linear):
     """torch's layer, which reads maps as a row, channel by channel.
 
-    Its first weights are left to `alexnet.nn.initialization`. torch would draw them first, and on
-    the device "meta" load a symbolic algebra for it, which takes longer than reading a picture.
+    Its initial weights are left to `nn.initialization`. torch would draw some first, and on the
+    device "meta" import sympy for it (2.13), which takes longer than reading an image.
     """
 
     def reset_parameters(self) -> None:
-        """Leave the numbers as they are: nothing in particular until they are drawn or loaded."""
+        """Leave the memory uninitialized: weights are drawn or loaded later."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return (N, outputs) for (N, ...)."""

@@ -1,4 +1,4 @@
-"""Dropout as printed: units are dropped while training, and all are scaled down afterwards."""
+"""Dropout as printed: units are dropped while training, and all are scaled down afterward."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ __all__ = ["Dropout"]
 
 
 class Dropout(nn.Module):
-    """Set each unit to zero with probability `share`; in evaluation multiply by what was kept.
+    """Set each unit to zero with probability `p`; in evaluation multiply by 1 - p.
 
     Section 4.2 of the paper and the program's `hs` layer. Nothing is scaled while training, where
-    torch, Caffe and most others divide by the share kept; in expectation both are the same up to
-    that factor, which the weights behind the layer take up.
+    torch, Caffe and most others divide by 1 - p; in expectation both are the same up to that
+    factor, which the weights behind the layer take up.
 
     Args:
-        share: of the units that are dropped, at least 0 and under 1.
-        inverted: divide by the share kept while training, and do nothing afterwards.
+        p: probability that a unit is dropped, at least 0 and under 1.
+        inverted: divide by 1 - p while training, and do nothing afterward, as torch does.
 
     Raises:
-        RecipeError: `share` is out of range.
+        RecipeError: `p` is out of range.
     """
 
-    def __init__(self, share: float = 0.5, *, inverted: bool = False) -> None:
+    def __init__(self, p: float = 0.5, *, inverted: bool = False) -> None:
         super().__init__()
-        if not 0 <= share < 1:
-            raise RecipeError(f"dropout must be at least 0 and under 1; got {share}.")
-        self.share, self.inverted = share, inverted
+        if not 0 <= p < 1:
+            raise RecipeError(f"dropout must be at least 0 and under 1; got {p}.")
+        self.p, self.inverted = p, inverted
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the shape of `x`; the masks come from torch's generator."""
-        keep = 1 - self.share
+        keep = 1 - self.p
         if not self.training:
             return x if self.inverted else x * keep
         scale = 1 / keep if self.inverted else 1.0
@@ -42,4 +42,4 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
-        return f"{self.share:g}, inverted={self.inverted}"
+        return f"{self.p:g}, inverted={self.inverted}"

@@ -1,4 +1,4 @@
-"""First weights: Gaussian with a layer's own width, and a constant bias."""
+"""Initial weights: Gaussian with a layer's own deviation and a constant bias, He's, or torch's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def he(layer: nn.Module, *, generator: torch.Generator) -> None:
 
 
 def uniform(layer: nn.Module, *, generator: torch.Generator) -> None:
-    """Draw weights and biases evenly from -1/sqrt(fan-in) to 1/sqrt(fan-in): torch's own way."""
+    """Draw weights and biases evenly from -1/sqrt(fan-in) to 1/sqrt(fan-in): torch's default."""
     weight, offset = _tensors(layer)
     bound = 1 / math.sqrt(fan_in(layer))
     with torch.no_grad():
@@ -39,7 +39,7 @@ def uniform(layer: nn.Module, *, generator: torch.Generator) -> None:
 
 
 def fan_in(layer: nn.Module) -> int:
-    """Return how many numbers one unit of the layer sums over."""
+    """Return how many inputs one unit of the layer sums over."""
     weight, _ = _tensors(layer)
     return weight.shape[1] if isinstance(layer, LocallyConnected) else weight[0].numel()
 

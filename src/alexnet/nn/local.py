@@ -62,19 +62,19 @@ class LocallyConnected(nn.Module):
             RecipeError: an input with other than P x P windows.
         """
         window = self.window
-        found = tuple(window.outputs(size) for size in x.shape[2:])
-        if found != (self.positions, self.positions):
+        sides = tuple(window.outputs(size) for size in x.shape[2:])
+        if sides != (self.positions, self.positions):
             raise RecipeError(
                 f"A locally connected layer has weights for {self.positions} x {self.positions} "
-                f"positions; an input of {tuple(x.shape)} has {' x '.join(map(str, found))}."
+                f"positions; an input of {tuple(x.shape)} has {' x '.join(map(str, sides))}."
             )
         down, right = (window.padding + window.overhang(size) for size in x.shape[2:])
         padded = functional.pad(x, (window.padding, right, window.padding, down))
         patches = _patches(padded, window, self.positions)
         by_map = cast("Tensor", self.weight.unflatten(1, (self.inputs, -1)))  # (P * P, C, k * k, O)
         weight = by_map.transpose(1, 2).flatten(1, 2)
-        answers = torch.bmm(patches, weight.to(patches.dtype))
-        maps = answers.transpose(0, 1).reshape(len(x), *found, self.outputs).permute(0, 3, 1, 2)
+        products = torch.bmm(patches, weight.to(patches.dtype))
+        maps = products.transpose(0, 1).reshape(len(x), *sides, self.outputs).permute(0, 3, 1, 2)
         return maps if self.bias is None else maps + self.bias.to(maps.dtype)
 
     def extra_repr(self) -> str:
@@ -94,7 +94,8 @@ def _patches(x: Tensor, window: Window, positions: int) -> Tensor:
 class _Patches(torch.autograd.Function):
     """Gather the windows of (N, C, H, W) as (P * P, N, k * k * C), channels innermost.
 
-    With channels last that copies whole runs of channels; torch's unfold goes number by number.
+    With channels last that copies whole runs of channels, where torch's unfold (2.13) goes number
+    by number.
     """
 
     @staticmethod
@@ -104,8 +105,8 @@ class _Patches(torch.autograd.Function):
         patches = rows.new_empty(
             positions, positions, len(x), window.kernel, window.kernel, x.shape[1]
         )
-        for i, j, part in _parts(rows, window, positions):
-            patches[:, :, :, i, j] = part.permute(1, 2, 0, 3)
+        for i, j, shifted in _shifted(rows, window, positions):
+            patches[:, :, :, i, j] = shifted.permute(1, 2, 0, 3)
         return patches.reshape(positions**2, len(x), -1)
 
     @staticmethod
@@ -115,14 +116,14 @@ class _Patches(torch.autograd.Function):
         kernel, positions = ctx.window.kernel, ctx.positions
         patches = gradients[0].view(positions, positions, n, kernel, kernel, channels)
         rows = patches.new_zeros(n, height, width, channels)
-        for i, j, part in _parts(rows, ctx.window, positions):
-            part += patches[:, :, :, i, j].permute(2, 0, 1, 3)
+        for i, j, shifted in _shifted(rows, ctx.window, positions):
+            shifted += patches[:, :, :, i, j].permute(2, 0, 1, 3)
         return rows.permute(0, 3, 1, 2), None, None
 
 
-def _parts(rows: Tensor, window: Window, positions: int) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield each place in a window with the (N, P, P, C) numbers that lie there."""
-    reach = (positions - 1) * window.stride + 1
+def _shifted(rows: Tensor, window: Window, positions: int) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield each row and column of a window with a view of the (N, P, P, C) inputs there."""
+    span = (positions - 1) * window.stride + 1
     for i in range(window.kernel):
         for j in range(window.kernel):
-            yield i, j, rows[:, i : i + reach : window.stride, j : j + reach : window.stride]
+            yield i, j, rows[:, i : i + span : window.stride, j : j + span : window.stride]

@@ -1,4 +1,4 @@
-"""The paper's first stages behind a convolution: ReLU, normalisation and pooling, as one."""
+"""The paper's first stages after a convolution: ReLU, normalization and pooling, as one."""
 
 from __future__ import annotations
 
@@ -19,41 +19,46 @@ def norm_and_pool(
     norm: ResponseNorm,
     pool: MaxPool,
     *,
-    rectify_before: bool = False,
-    rectify_behind: bool = False,
+    relu_before: bool = False,
+    relu_after: bool = False,
 ) -> Tensor:
-    """Return what the layers give one after the other, in one pass over memory where that is had.
+    """Return what the layers give one after the other, in one pass over memory where possible.
 
     Args:
         x: (N, C, H, W).
-        norm: the normalisation.
-        pool: the pooling behind it.
-        rectify_before: a ReLU stands before the normalisation.
-        rectify_behind: a ReLU stands behind the pooling.
+        norm: the normalization.
+        pool: the pooling after it.
+        relu_before: a ReLU stands before the normalization.
+        relu_after: a ReLU stands after the pooling.
     """
-    if norm.region == "channels" and norm.fuses(x) and pool.fuses(x):
-        return _Fused.apply(x, norm, pool, rectify_before, rectify_behind)  # type: ignore[no-any-return]
-    return pool(norm(x, rectify=rectify_before), rectify=rectify_behind)
+    if norm.region == "channels" and norm.can_fuse(x) and pool.can_fuse(x):
+        return _Fused.apply(x, norm, pool, relu_before, relu_after)  # type: ignore[no-any-return]
+    return pool(norm(x, relu=relu_before), relu=relu_after)
 
 
 class _Fused(torch.autograd.Function):
-    """Keeps the input and one byte for each number of the output."""
+    """Saves the input and one byte for each number of the output."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, norm: ResponseNorm, pool: MaxPool, before: bool, behind: bool
+        ctx: Any,
+        x: Tensor,
+        norm: ResponseNorm,
+        pool: MaxPool,
+        relu_before: bool,
+        relu_after: bool,
     ) -> Tensor:
-        from alexnet.kernels import norm_pool as fused_norm_pool
+        from alexnet.kernels import norm_pool
 
         rows, columns = (pool.window.outputs(size) for size in x.shape[2:])
         shape = (*x.shape[:2], rows, columns)
         y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
-        place = torch.empty_like(y, dtype=torch.uint8)
-        ctx.norm = (norm.size, norm.scale, norm.k, norm.towers)
+        argmax = torch.empty_like(y, dtype=torch.uint8)
+        ctx.norm = norm.settings
         ctx.window = (pool.window.kernel, pool.window.stride)
-        ctx.before = before
-        fused_norm_pool.forward(x, y, place, ctx.norm, ctx.window, (before, behind))
-        ctx.save_for_backward(x, place)
+        ctx.relu_before = relu_before
+        norm_pool.forward(x, y, argmax, ctx.norm, ctx.window, (relu_before, relu_after))
+        ctx.save_for_backward(x, argmax)
         return y
 
     @staticmethod
@@ -61,10 +66,10 @@ class _Fused(torch.autograd.Function):
     def backward(  # type: ignore[override]
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor, None, None, None, None]:
-        from alexnet.kernels import norm_pool as fused_norm_pool
+        from alexnet.kernels import norm_pool
 
-        x, place = ctx.saved_tensors
+        x, argmax = ctx.saved_tensors
         g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.empty_like(x)
-        fused_norm_pool.back(x, g, place, dx, ctx.norm, ctx.window, ctx.before)
+        norm_pool.backward(x, g, argmax, dx, ctx.norm, ctx.window, ctx.relu_before)
         return dx, None, None, None, None

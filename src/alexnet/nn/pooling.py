@@ -1,4 +1,8 @@
-"""Pooling whose windows may overlap and hang over the edge: the part inside the map counts."""
+"""Pooling whose windows may overlap and hang over the edge: the part inside the map counts.
+
+`MaxPool` and `AvgPool` are the paper's and its program's, `CaffePool` counts windows and padding as
+Caffe does, `OffsetPool` has what else the program's layer files can say.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,14 @@ from torch.nn import functional
 from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
-__all__ = ["CaffePool", "MaxPool", "MeanPool", "OffsetPool", "PoolKind", "Pooling"]
+__all__ = ["AvgPool", "CaffePool", "CaffePoolKind", "MaxPool", "OffsetPool", "OffsetPoolKind"]
 
 
 class _Pool(nn.Module):
     """Kernel and stride of a pooling layer; `ceiling` rounds the number of windows up.
 
     Raises:
-        RecipeError: a stride larger than the kernel, which leaves gaps (so does the program).
+        RecipeError: a stride larger than the kernel, which leaves gaps (the program's rule).
     """
 
     def __init__(self, kernel: int = 3, *, stride: int = 2, ceiling: bool = True) -> None:
@@ -43,35 +47,35 @@ class MaxPool(_Pool):
     Among equal activations the gradient goes to one of them (in the program to each).
     """
 
-    def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
+    def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
         """Return (N, C, H', W').
 
         Args:
             x: (N, C, H, W).
-            rectify: set outputs below zero to zero; the same as a ReLU before or behind, in one
-                pass over memory.
+            relu: set outputs below zero to zero; the same as a ReLU before or after, in one pass
+                over memory.
         """
         window = self.window
-        if self.fuses(x):
-            return _Fused.apply(x, window, rectify)  # type: ignore[no-any-return]
+        if self.can_fuse(x):
+            return _Fused.apply(x, window, relu)  # type: ignore[no-any-return]
         y = functional.max_pool2d(x, window.kernel, window.stride, ceil_mode=window.ceiling)
-        return y.relu() if rectify else y
+        return y.relu() if relu else y
 
-    def fuses(self, x: Tensor) -> bool:
+    def can_fuse(self, x: Tensor) -> bool:
         """Whether the compiled kernels take this input."""
         return (
             x.device.type == "cpu"
             and x.dtype in (torch.float32, torch.bfloat16)
-            and x.requires_grad  # without a gradient torch's own pooling is as good
+            and x.requires_grad  # without a gradient torch's own pooling is as fast
             and x.dim() == 4
             and x.numel() > 0
             and self.window.kernel <= min(15, *x.shape[2:])
             and x.is_contiguous(memory_format=torch.channels_last)
-            and fused_kernels() is not None
+            and pool_kernels() is not None
         )
 
 
-class MeanPool(_Pool):
+class AvgPool(_Pool):
     """The mean over the part of each window that lies inside the map (the program's `avg`)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,52 +90,52 @@ class MeanPool(_Pool):
 
 
 @functools.cache
-def fused_kernels() -> Any:
+def pool_kernels() -> Any:
     """Return the module of compiled kernels, or None where numba is not installed."""
     try:
-        from alexnet.kernels import pool as fused_pool
+        from alexnet.kernels import pool
     except ImportError:
         return None
-    return fused_pool
+    return pool
 
 
 class _Fused(torch.autograd.Function):
-    """Max pooling that keeps one byte a number for the way back."""
+    """Max pooling that saves one byte a number for the backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, window: Window, rectify: bool) -> Tensor:
+    def forward(ctx: Any, x: Tensor, window: Window, relu: bool) -> Tensor:
         rows, columns = (window.outputs(size) for size in x.shape[2:])
         shape = (*x.shape[:2], rows, columns)
         y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
-        place = torch.empty_like(y, dtype=torch.uint8)
-        fused_kernels().pool(x, y, place, window.kernel, window.stride, rectify)
-        ctx.save_for_backward(place)
+        argmax = torch.empty_like(y, dtype=torch.uint8)
+        pool_kernels().forward(x, y, argmax, window.kernel, window.stride, relu)
+        ctx.save_for_backward(argmax)
         ctx.settings, ctx.shape, ctx.dtype = (window.kernel, window.stride), x.shape, x.dtype
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        (place,) = ctx.saved_tensors
+        (argmax,) = ctx.saved_tensors
         g = gradients[0].to(ctx.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.empty(ctx.shape, dtype=ctx.dtype, memory_format=torch.channels_last)
-        fused_kernels().pool_back(g, place, dx, *ctx.settings)
+        pool_kernels().backward(g, argmax, dx, *ctx.settings)
         return dx, None, None
 
 
-PoolKind = Literal["max", "mean"]
+CaffePoolKind = Literal["max", "avg"]
 
-_FILL = {"max": float("-inf"), "mean": 0.0}
+_FILL = {"max": float("-inf"), "avg": 0.0}
 
 
 class CaffePool(nn.Module):
-    """The largest or the mean activation of each window.
+    """The largest or the mean activation of each window, as Caffe lays and counts them.
 
-    The number of windows is rounded up; a last window that would begin behind the map and its
-    padding is left out.
+    The number of windows is rounded up; a last window that would begin beyond the map and its
+    padding is left out. A mean is over the window's part inside the padding, zeros included.
 
     Args:
-        kind: "max" or "mean".
+        kind: "max" or "avg".
         kernel, stride, padding: height and width, in positions; the padding is under the kernel.
         ceiling: round the number of windows up, as Caffe does unless it is told otherwise.
 
@@ -141,7 +145,7 @@ class CaffePool(nn.Module):
 
     def __init__(
         self,
-        kind: PoolKind,
+        kind: CaffePoolKind,
         kernel: tuple[int, int],
         *,
         stride: tuple[int, int] = (1, 1),
@@ -159,13 +163,13 @@ class CaffePool(nn.Module):
                 f"A pooling padding of {padding} is not under its kernel of {kernel}: a window "
                 "would see nothing but padding."
             )
-        self.kind: PoolKind = kind
+        self.kind: CaffePoolKind = kind
         self.kernel, self.stride, self.padding = kernel, stride, padding
         self.ceiling = ceiling
 
     def outputs(self, height: int, width: int) -> tuple[int, int]:
         """Return how many windows lie on a map of H x W, down and across; 0 where none fits."""
-        down, across = (self._along(axis, size) for axis, size in enumerate((height, width)))
+        down, across = (self._count(axis, size) for axis, size in enumerate((height, width)))
         return down, across
 
     def forward(self, x: Tensor) -> Tensor:
@@ -177,14 +181,14 @@ class CaffePool(nn.Module):
             x = functional.pad(x, (across, across, down, down), value=_FILL[self.kind])
             padding = (0, 0)
         pool = functional.max_pool2d if self.kind == "max" else functional.avg_pool2d
-        found = pool(x, self.kernel, self.stride, padding, ceil_mode=self.ceiling)
-        return found[:, :, :rows, :columns]
+        y = pool(x, self.kernel, self.stride, padding, ceil_mode=self.ceiling)
+        return y[:, :, :rows, :columns]
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
         return f"{self.kind}, {self.kernel}, stride={self.stride}, padding={self.padding}"
 
-    def _along(self, axis: int, size: int) -> int:
+    def _count(self, axis: int, size: int) -> int:
         stride, padding = self.stride[axis], self.padding[axis]
         free = size + 2 * padding - self.kernel[axis]
         if free < 0:
@@ -193,16 +197,16 @@ class CaffePool(nn.Module):
         return windows - 1 if (windows - 1) * stride >= size + padding else windows
 
 
-Pooling = Literal["max", "maxabs", "avg"]
+OffsetPoolKind = Literal["max", "maxabs", "avg"]
 
 
 class OffsetPool(nn.Module):
     """Windows from `start` on; of each the part inside the map counts, nothing else.
 
-    Beside `MaxPool` and `MeanPool`, which begin at the first position and cover the map.
+    `MaxPool` and `AvgPool` begin at the first position and cover the map.
 
     Args:
-        kind: "max", "maxabs" (the number that is farthest from zero), or "avg".
+        kind: "max", "maxabs" (the number farthest from zero), or "avg".
         kernel: side of a window, in positions.
         stride: from one window to the next; at most the kernel.
         start: first position of the first window; below 0 it reaches over the top and left edge.
@@ -213,19 +217,19 @@ class OffsetPool(nn.Module):
     """
 
     def __init__(
-        self, kind: Pooling, kernel: int, *, stride: int, start: int = 0, outputs: int
+        self, kind: OffsetPoolKind, kernel: int, *, stride: int, start: int = 0, outputs: int
     ) -> None:
         super().__init__()
-        if kind not in get_args(Pooling) or not 1 <= stride <= kernel or outputs < 1:
+        if kind not in get_args(OffsetPoolKind) or not 1 <= stride <= kernel or outputs < 1:
             raise RecipeError(
                 'Pooling is "max", "maxabs" or "avg", with a stride between 1 and the kernel and '
                 f'at least one output; got "{kind}", kernel {kernel}, stride {stride}, outputs '
                 f"{outputs}."
             )
-        self.kind: Pooling = kind
+        self.kind: OffsetPoolKind = kind
         self.kernel, self.stride, self.start, self.outputs = kernel, stride, start, outputs
 
-    def misses(self, size: int) -> bool:
+    def has_empty_window(self, size: int) -> bool:
         """Say whether the first or the last window lies outside a map of this side."""
         last = self.start + (self.outputs - 1) * self.stride
         return self.start + self.kernel <= 0 or last >= size
@@ -234,10 +238,10 @@ class OffsetPool(nn.Module):
         """Return (N, C, outputs, outputs) for (N, C, H, W)."""
         if self.kind == "avg":
             return self._sums(x) / self._sums(torch.ones_like(x[:1, :1]))
-        highest = functional.max_pool2d(self._spread(x, -torch.inf), self.kernel, self.stride)
+        highest = functional.max_pool2d(self._window_span(x, -torch.inf), self.kernel, self.stride)
         if self.kind == "max":
             return highest
-        lowest = -functional.max_pool2d(self._spread(-x, -torch.inf), self.kernel, self.stride)
+        lowest = -functional.max_pool2d(self._window_span(-x, -torch.inf), self.kernel, self.stride)
         return torch.where(highest >= -lowest, highest, lowest)
 
     def extra_repr(self) -> str:
@@ -249,10 +253,10 @@ class OffsetPool(nn.Module):
 
     def _sums(self, x: Tensor) -> Tensor:
         return functional.avg_pool2d(
-            self._spread(x, 0.0), self.kernel, self.stride, divisor_override=1
+            self._window_span(x, 0.0), self.kernel, self.stride, divisor_override=1
         )
 
-    def _spread(self, x: Tensor, fill: float) -> Tensor:
+    def _window_span(self, x: Tensor, fill: float) -> Tensor:
         """Return the positions from the first window's beginning to the last one's end."""
         span = (self.outputs - 1) * self.stride + self.kernel
         ends = [span + self.start - int(size) for size in x.shape[2:]]  # negative: cut off

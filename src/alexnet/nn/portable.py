@@ -1,6 +1,6 @@
-"""Layers in torch's own operators alone, for programs that have torch and not this package.
+"""Layers in torch's operators alone, for programs that have torch and not this package.
 
-They answer as the layers that they stand for, more slowly, and are not made to be trained.
+They compute what the layers do that they replace, more slowly, and are for inference only.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch.nn import functional
 from alexnet.nn.local import LocallyConnected
 from alexnet.nn.response_norm import ResponseNorm
 
-__all__ = ["PlainLocal", "PlainNorm", "plain_layers"]
+__all__ = ["PortableLocallyConnected", "PortableResponseNorm", "replace_with_portable"]
 
 
-class PlainNorm(nn.Module):
-    """A response normalisation; its sums across channels are a convolution with a band of ones.
+class PortableResponseNorm(nn.Module):
+    """A response normalization; its sums across channels are a convolution with a band of ones.
 
     Args:
-        norm: what it stands for.
+        norm: the layer that it replaces.
         channels: C.
     """
 
@@ -40,19 +40,18 @@ class PlainNorm(nn.Module):
         wide = x.float()
         squares = wide * wide
         if self.spatial:
-            around = (self.before, self.after, self.before, self.after)
-            padded = functional.pad(squares, around)
+            padded = functional.pad(squares, (self.before, self.after) * 2)
             sums = functional.avg_pool2d(padded, self.size, 1) * float(self.size**2)
         else:
             sums = functional.conv2d(squares, cast("Tensor", self.band).float(), groups=self.towers)
         return (wide * (sums * self.scale + self.k).pow(-self.beta)).to(x.dtype)
 
 
-class PlainLocal(nn.Module):
+class PortableLocallyConnected(nn.Module):
     """A locally connected layer: shifted inputs side by side, and a product at each place.
 
     Args:
-        layer: what it stands for; the numbers are shared with it.
+        layer: the one that it replaces; weights are shared with it.
     """
 
     def __init__(self, layer: LocallyConnected) -> None:
@@ -65,43 +64,43 @@ class PlainLocal(nn.Module):
         window, side = self.window, self.positions
         down, right = (window.padding + window.overhang(int(size)) for size in x.shape[2:])
         padded = functional.pad(x, (window.padding, right, window.padding, down))
-        reach, step = (side - 1) * window.stride + 1, window.stride
+        span, step = (side - 1) * window.stride + 1, window.stride
         shifted = [
-            padded[:, :, row : row + reach : step, column : column + reach : step]
+            padded[:, :, row : row + span : step, column : column + span : step]
             for row in range(window.kernel)
             for column in range(window.kernel)
         ]
         rows = torch.cat(shifted, 1).flatten(2)
         by_map = cast("Tensor", self.weight.unflatten(1, (self.inputs, -1)))
         weight = by_map.transpose(1, 2).flatten(1, 2)
-        answers = torch.einsum("npl,lpo->nol", rows, weight)
-        maps = answers.reshape(-1, weight.shape[2], side, side)
+        products = torch.einsum("npl,lpo->nol", rows, weight)
+        maps = products.reshape(-1, weight.shape[2], side, side)
         return maps if self.bias is None else maps + self.bias
 
 
-def plain_layers(network: nn.Module, x: Tensor) -> None:
-    """Put plain layers in the place of those of a network that compute in ways of our own.
+def replace_with_portable(network: nn.Module, x: Tensor) -> None:
+    """Replace the layers of a network that use autograd functions or kernels of this package.
 
     Args:
-        network: is changed; set to answer.
-        x: an input; the network is asked about it once, to see how many channels come where.
+        network: is changed; in evaluation mode.
+        x: an input; the network runs on it once, to find how many channels each layer sees.
     """
     channels: dict[nn.Module, int] = {}
 
-    def see(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+    def count_channels(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
         channels[layer] = inputs[0].shape[1]
 
     norms = [layer for layer in network.modules() if isinstance(layer, ResponseNorm)]
-    handles = [layer.register_forward_hook(see) for layer in norms]
+    handles = [layer.register_forward_hook(count_channels) for layer in norms]
     try:
         with torch.no_grad():
             network(x)
     finally:
-        for each in handles:
-            each.remove()
+        for handle in handles:
+            handle.remove()
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, ResponseNorm) and layer in channels:
-                parent._modules[name] = PlainNorm(layer, channels[layer])  # pyright: ignore[reportPrivateUsage]
+                parent._modules[name] = PortableResponseNorm(layer, channels[layer])  # pyright: ignore[reportPrivateUsage]
             elif isinstance(layer, LocallyConnected):
-                parent._modules[name] = PlainLocal(layer)  # pyright: ignore[reportPrivateUsage]
+                parent._modules[name] = PortableLocallyConnected(layer)  # pyright: ignore[reportPrivateUsage]

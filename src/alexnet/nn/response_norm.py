@@ -1,13 +1,13 @@
-"""Response normalisation in every reading of the paper, of its program and of its successors.
+"""Local response normalization in every reading of the paper, its program and its successors.
 
     y = x * (k + alpha * sum of x**2 over a window) ** -beta
 
-Section 3.3 of the paper takes the plain sum over `size` neighbouring maps; the authors' program,
+Section 3.3 of the paper takes the plain sum over `size` neighboring maps; the authors' program,
 Caffe and torch divide it by the size of the window. The window may be kept inside each of several
 towers (the program) or run over the whole layer (Caffe), and it may lie within one map instead of
-across the maps (the program's second normalisation in configuration 145, and its 18 % net).
+across the maps (the program's second normalization in configuration 145, and its 18 % net).
 
-Legend: N pictures, C channels, H and W positions.
+Legend: N images, C channels, H and W positions.
 """
 
 from __future__ import annotations
@@ -22,23 +22,26 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.kernels.norm_settings import NormSettings
-from alexnet.kernels.verify import has_triton, proven
+from alexnet.kernels.norm_reference import NormSettings
+from alexnet.kernels.verify import has_triton, verified_kernels
 
-__all__ = ["Region", "ResponseNorm", "normalisation_form", "normalisation_in"]
+__all__ = ["Region", "ResponseNorm", "describe_normalization", "norm_backend"]
 
 Region = Literal["channels", "spatial"]
 
 
 class ResponseNorm(nn.Module):
-    """Divide each activation by the energy of its neighbours.
+    """Divide each activation by the energy of its neighbors (paper section 3.3).
+
+    Not torch's `LocalResponseNorm`, which the same numbers would promise: `alpha` weighs the plain
+    sum here, as printed, and k is 2. `divide=True, k=1.0` is torch's layer.
 
     Sums are made in float32 for narrower types, also under autocast; the backward pass is written
     out and keeps only the input and the sums.
 
     Args:
         size: maps in a window, or its side in positions for "spatial"; an even window reaches one
-            further towards the start, as in the program and in torch.
+            further toward the start, as in the program and in torch.
         alpha, beta, k: as in the formula above.
         divide: whether the sum is divided by the window's size (size * size for "spatial").
         towers: groups of channels that do not see each other; 1: the whole layer.
@@ -64,7 +67,7 @@ class ResponseNorm(nn.Module):
         if size < 1 or towers < 1:
             raise RecipeError(f"size and towers must be at least 1; got {size} and {towers}.")
         if k <= 0:
-            raise RecipeError(f"k must be above 0, or silent neighbours divide by zero; got {k}.")
+            raise RecipeError(f"k must be above 0, or neighbors of zero divide by zero; got {k}.")
         if region not in ("channels", "spatial"):
             raise RecipeError(
                 f'There is no region "{region}".{did_you_mean(region, ("channels", "spatial"))} '
@@ -87,42 +90,42 @@ class ResponseNorm(nn.Module):
         """The numbers of the formula, for kernels."""
         return NormSettings(self.size, self.scale, self.beta, self.k, self.towers, self.region)
 
-    def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
+    def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
         """Return (N, C, H, W), dtype and memory format of `x`.
 
         Args:
             x: (N, C, H, W).
-            rectify: take max(x, 0) for x; the same as a ReLU before, in one pass over memory.
+            relu: take max(x, 0) for x; the same as a ReLU before, in one pass over memory.
 
         Raises:
             RecipeError: `x` is not 4-D, or its channels do not divide into the towers.
         """
         self._check(x)
-        if self.fuses(x):
-            return _Fused.apply(x, self, rectify)  # type: ignore[no-any-return]
-        return self.uncompiled(x, rectify=rectify)
+        if self.can_fuse(x):
+            return _Fused.apply(x, self, relu)  # type: ignore[no-any-return]
+        return self.torch_forward(x, relu=relu)
 
-    def uncompiled(self, x: Tensor, *, rectify: bool = False) -> Tensor:
+    def torch_forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
         """Return the same by torch's operators alone, equal within the rounding of float32.
 
-        For a few pictures: the compiled kernels take half a second to load.
+        For a few images, as the compiled kernels take half a second to load.
         """
         self._check(x)
-        return _Normalise.apply(x.relu() if rectify else x, self)  # type: ignore[no-any-return]
+        return _Normalize.apply(x.relu() if relu else x, self)  # type: ignore[no-any-return]
 
     def _check(self, x: Tensor) -> None:
         if x.dim() != 4 or x.shape[1] % self.towers:
             raise RecipeError(
-                f"Normalisation takes (N, C, H, W) with C divisible by {self.towers} towers; got "
+                f"Normalization takes (N, C, H, W) with C divisible by {self.towers} towers; got "
                 f"{tuple(x.shape)}."
             )
 
-    def fuses(self, x: Tensor) -> bool:
+    def can_fuse(self, x: Tensor) -> bool:
         """Whether compiled kernels take this input."""
         if not x.numel() or not x.is_contiguous(memory_format=torch.channels_last):
             return False
-        kernels = kernels_of(x.device.type)
-        return kernels is not None and kernels.takes(self.settings, x)
+        kernels = norm_kernels(x.device.type)
+        return kernels is not None and kernels.supports(self.settings, x)
 
     def window_sum(self, x: Tensor, *, transposed: bool = False) -> Tensor:
         """Return the sum of (N, C, H, W) float32 over each window, or over those that hold it."""
@@ -143,29 +146,29 @@ class ResponseNorm(nn.Module):
 
 
 @functools.cache
-def kernels_of(device_kind: str) -> Any:
+def norm_kernels(device_kind: str) -> Any:
     """Return the module of compiled kernels for "cpu" or "cuda"; None where there is none.
 
-    numba's are for a processor, Triton's for a GPU, where they have passed on it.
+    numba's are for a processor, Triton's for a GPU, where they were verified on it.
     """
     if device_kind == "cpu":
         try:
-            from alexnet.kernels import norm as fused_norm
+            from alexnet.kernels import norm
         except ImportError:
             return None
-        return fused_norm
+        return norm
     if device_kind != "cuda":
         return None
-    return proven(
-        "normalisation",
+    return verified_kernels(
+        "normalization",
         lambda: importlib.import_module("alexnet.kernels.triton_norm"),
-        lambda kernels: kernels.wrong(device_kind),
+        lambda kernels: kernels.find_mismatch(device_kind),
     )
 
 
-def normalisation_form(device_kind: str) -> str:
-    """Say which form of the normalisation across maps runs on "cpu" or "cuda"."""
-    banded, fused = "as a product with a banded matrix", kernels_of(device_kind) is not None
+def norm_backend(device_kind: str) -> str:
+    """Say what computes the normalization across maps on "cpu" or "cuda"."""
+    banded, fused = "as a product with a banded matrix", norm_kernels(device_kind) is not None
     if device_kind == "cpu":
         install = ' (pip install "alexnet[fast]" fuses it)'
         return "fused, compiled by numba" if fused else banded + install
@@ -174,24 +177,24 @@ def normalisation_form(device_kind: str) -> str:
     return banded if has_triton() else f"{banded} (pip install triton fuses it)"
 
 
-def normalisation_in(network: nn.Module, device_kind: str) -> str | None:
-    """Say which form runs in a network; None where it has no such layer."""
-    regions = {each.region for each in network.modules() if isinstance(each, ResponseNorm)}
+def describe_normalization(network: nn.Module, device_kind: str) -> str | None:
+    """Say what computes the normalizations of a network; None where it has none."""
+    regions = {layer.region for layer in network.modules() if isinstance(layer, ResponseNorm)}
     if device_kind == "cpu" or "spatial" not in regions:
-        return normalisation_form(device_kind) if regions else None
+        return norm_backend(device_kind) if regions else None
     inside = "inside maps by torch's pooling"
-    return inside if len(regions) == 1 else f"{normalisation_form(device_kind)}; {inside}"
+    return inside if len(regions) == 1 else f"{norm_backend(device_kind)}; {inside}"
 
 
 class _Fused(torch.autograd.Function):
-    """The same in one pass over memory each way; keeps only the input."""
+    """The normalization in one pass over memory each way; saves only the input."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, norm: ResponseNorm, rectify: bool) -> Tensor:
+    def forward(ctx: Any, x: Tensor, norm: ResponseNorm, relu: bool) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.settings, ctx.rectify = norm.settings, rectify
+        ctx.settings, ctx.relu = norm.settings, relu
         y = torch.empty_like(x)
-        kernels_of(x.device.type).run(ctx.settings, [x, y], rectify=rectify)
+        norm_kernels(x.device.type).forward(ctx.settings, x, y, relu=relu)
         return y
 
     @staticmethod
@@ -200,12 +203,15 @@ class _Fused(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         g = gradients[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.empty_like(x)
-        kernels_of(x.device.type).run(ctx.settings, [x, g, dx], rectify=ctx.rectify)
+        norm_kernels(x.device.type).backward(ctx.settings, x, g, dx, relu=ctx.relu)
         return dx, None, None
 
 
-class _Normalise(torch.autograd.Function):
-    """With p = s**-beta: y = x p, and dx = g p - 2 scale beta x * sum over windows (g x p / s)."""
+class _Normalize(torch.autograd.Function):
+    """The same by torch's operators.
+
+    With p = s**-beta: y = x p, and dx = g p - 2 scale beta x * sum over windows (g x p / s).
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, norm: ResponseNorm) -> Tensor:
@@ -217,7 +223,7 @@ class _Normalise(torch.autograd.Function):
         return (wide * _power(s, norm.beta)).to(x.dtype)
 
     @staticmethod
-    @once_differentiable  # the sums are kept without their own history
+    @once_differentiable  # the sums are saved without their own graph
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         x, s = ctx.saved_tensors
         norm: ResponseNorm = ctx.norm
@@ -231,15 +237,15 @@ class _Normalise(torch.autograd.Function):
 
 
 def _power(s: Tensor, beta: float) -> Tensor:
-    """Return s ** -beta; three quarters by two square roots, which are much faster than a power."""
-    if beta == 0.75:
+    """Return s ** -beta."""
+    if beta == 0.75:  # two square roots are much faster than a power
         q = s.rsqrt()
         return q * q.sqrt()
     return s.pow(-beta)
 
 
 def _channel_sum(x: Tensor, before: int, after: int, towers: int) -> Tensor:
-    """Sum over neighbouring channels as one product with a banded matrix, channels last."""
+    """Sum over neighboring channels as one product with a banded matrix, channels last."""
     channels = x.shape[1]
     source = torch.arange(channels, device=x.device)[:, None]
     target = torch.arange(channels, device=x.device)[None, :]

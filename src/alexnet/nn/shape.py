@@ -1,4 +1,4 @@
-"""A part of an input, another shape, one grey channel of three."""
+"""Slices, other shapes, one gray channel of three, and inputs joined or combined."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal
 import torch
 from torch import Tensor, nn, tensor
 
-__all__ = ["ChannelScale", "Combine", "Combining", "Concat", "Grey", "Part", "Reshape"]
+__all__ = ["ChannelScale", "Concat", "Eltwise", "EltwiseOperation", "Grayscale", "Reshape", "Slice"]
 
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, as JPEG and OpenCV weigh them
 
 
-class Part(nn.Module):
-    """Take a part of the input.
+class Slice(nn.Module):
+    """Take a slice of the input (torch's narrow).
 
     Args:
         axis: along which; 1 is the channels.
         start: the first that is taken, from 0.
-        length: how many are.
+        length: how many are taken.
     """
 
     def __init__(self, axis: int, start: int, length: int) -> None:
@@ -27,7 +27,7 @@ class Part(nn.Module):
         self.axis, self.start, self.length = axis, start, length
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the part."""
+        """Return the slice."""
         return x.narrow(self.axis, self.start, self.length)
 
     def extra_repr(self) -> str:
@@ -36,7 +36,7 @@ class Part(nn.Module):
 
 
 class Reshape(nn.Module):
-    """Read the numbers of each picture in another shape.
+    """Read the numbers of each image in another shape.
 
     Args:
         shape: without the batch, every size in full.
@@ -48,15 +48,15 @@ class Reshape(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, *shape)."""
-        return x.reshape(-1, *self.shape)  # not by len: a trace would keep that number
+        return x.reshape(-1, *self.shape)  # not len(x): a trace would keep that number
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
         return str(self.shape)
 
 
-class Grey(nn.Module):
-    """Make one channel of three, for networks that take grey pictures.
+class Grayscale(nn.Module):
+    """Make one channel of three, for networks that take gray images.
 
     Args:
         order: of the channels that come in.
@@ -109,11 +109,11 @@ class ChannelScale(nn.Module):
         return f"{tuple(self.weight.shape)}, axis={self.axis}, bias={self.bias is not None}"
 
 
-Combining = Literal["sum", "product", "max"]
+EltwiseOperation = Literal["sum", "product", "max"]
 
 
 class Concat(nn.Module):
-    """Lay inputs side by side.
+    """Concatenate inputs.
 
     Args:
         axis: along which; 1 is the channels.
@@ -124,35 +124,41 @@ class Concat(nn.Module):
         self.axis = axis
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Return one tensor of inputs that are of equal shape but for the axis."""
+        """Return one tensor; the inputs have equal shapes but for the axis."""
         return torch.cat(inputs, self.axis)
 
 
-class Combine(nn.Module):
-    """Combine inputs of one shape number by number.
+class Eltwise(nn.Module):
+    """Combine inputs of one shape element by element (Caffe's Eltwise).
 
     Args:
-        how: "sum", "product" or "max".
+        operation: "sum", "product" or "max".
         coefficients: of a sum, one for each input; None: all 1.
     """
 
-    def __init__(self, how: Combining, coefficients: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, operation: EltwiseOperation, coefficients: Sequence[float] | None = None
+    ) -> None:
         super().__init__()
-        self.how: Combining = how
+        self.operation: EltwiseOperation = operation
         self.coefficients = None if coefficients is None else tuple(coefficients)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return one tensor of the inputs' shape."""
         if self.coefficients is not None:
-            inputs = tuple(c * each for c, each in zip(self.coefficients, inputs, strict=True))
+            inputs = tuple(c * x for c, x in zip(self.coefficients, inputs, strict=True))
         total = inputs[0]
-        for each in inputs[1:]:
-            if self.how == "max":
-                total = torch.maximum(total, each)
+        for x in inputs[1:]:
+            if self.operation == "max":
+                total = torch.maximum(total, x)
             else:
-                total = total * each if self.how == "product" else total + each
+                total = total * x if self.operation == "product" else total + x
         return total
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
-        return self.how if self.coefficients is None else f"{self.how}, {self.coefficients}"
+        return (
+            self.operation
+            if self.coefficients is None
+            else f"{self.operation}, {self.coefficients}"
+        )

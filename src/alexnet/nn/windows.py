@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from alexnet.errors import RecipeError
 
-__all__ = ["Window", "covering"]
+__all__ = ["Window", "describe_coverage"]
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ class Window:
         """Return by how much the last window passes the padded edge (rounding up), 0 if exact."""
         return max(0, self._end(size) - self._padded(size))
 
-    def unseen(self, size: int) -> int:
-        """Return how many positions at the end no window reaches (rounding down), 0 if exact.
+    def uncovered(self, size: int) -> int:
+        """Return how many positions at the end no window covers (rounding down), 0 if exact.
 
         They are counted on the padded input, so the first of them may be zeros of the padding.
         """
         return max(0, self._padded(size) - self._end(size))
 
-    def lacking(self, size: int) -> int:
-        """Return how many positions more would make the covering exact; 0 where it is."""
+    def missing(self, size: int) -> int:
+        """Return how many positions more would be covered exactly; 0 where these are."""
         return -(self._padded(size) - self.kernel) % self.stride
 
     def exact_padding(self, size: int) -> int | None:
@@ -70,11 +70,11 @@ class Window:
 
     def _end(self, size: int) -> int:
         """Return where the last window ends, counted from the beginning of the padding."""
-        found = self.outputs(size)
-        return (found - 1) * self.stride + self.kernel if found else 0
+        count = self.outputs(size)
+        return (count - 1) * self.stride + self.kernel if count else 0
 
 
-def covering(name: str, window: Window, size: int, *, zeros: bool) -> str | None:
+def describe_coverage(name: str, window: Window, size: int, *, zeros: bool) -> str | None:
     """Say how a layer's windows miss their input; None where they cover it exactly.
 
     Args:
@@ -89,8 +89,8 @@ def covering(name: str, window: Window, size: int, *, zeros: bool) -> str | None
         miss = (
             f"the last one hangs {window.overhang(size)} over the right and bottom edge, {beyond}"
         )
-    elif window.unseen(size):
-        miss = _left_out(window, window.unseen(size))
+    elif window.uncovered(size):
+        miss = _left_out(window, window.uncovered(size))
     else:
         return None
     padded = f" with a padding of {window.padding}" if window.padding else ""
@@ -112,14 +112,14 @@ def _left_out(window: Window, left: int) -> str:
 
 
 def _remedy(window: Window, size: int) -> str:
-    lacking = window.lacking(size)
-    sizes = f"an input of {size + lacking - window.stride} or {size + lacking}"
+    missing = window.missing(size)
+    sizes = f"an input of {size + missing - window.stride} or {size + missing}"
     exact = window.exact_padding(size)
     if exact is not None:
         return f"A padding of {exact} on every side is exact, and so is {sizes}."
-    before, after = window.padding, window.padding + lacking
-    if 0 < window.unseen(size) <= window.padding:
-        after = window.padding - window.unseen(size)
+    before, after = window.padding, window.padding + missing
+    if 0 < window.uncovered(size) <= window.padding:
+        after = window.padding - window.uncovered(size)
     return (
         f"No equal padding on all sides is exact; {before + after} in all is ({before} before, "
         f"{after} after), and so is {sizes}."

@@ -1,14 +1,14 @@
-"""Result records of searching: a study with its trials, and the learning-rate range test."""
+"""What a hyperparameter search and a learning-rate range test return."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alexnet.records.results import Record
+from alexnet.records.record import Record
 
 __all__ = [
-    "Retraining",
+    "RetrainedRun",
     "SearchReport",
     "SearchedField",
     "TrialCost",
@@ -19,42 +19,42 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedField(Record):
-    """One field of the recipe that moves: a range with its scale, or choices."""
+    """One field of the recipe in the search space: a range with its scale, or choices."""
 
     field: str
     low: float | None  # None: choices
     high: float | None
     scale: str | None  # "linear" or "log"; None: choices
-    whole: bool  # whole numbers only
+    integer: bool  # whole numbers only
     choices: list[Any] | None
-    only_with: str | None  # when it moves at all, in words
-    usual: Any  # what the recipe has
+    condition: str | None  # in which trials it is sampled, as a phrase; None: in all
+    default: Any  # the recipe's value
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(Record):
-    """One trial: what was tried, and how far it came. Errors are shares in 0..1."""
+    """One trial: its hyperparameters and how far it came. Errors are fractions in 0..1."""
 
     number: int
     state: Literal["complete", "pruned", "failed", "running"]
-    values: dict[str, Any]  # of the fields that moved
-    error: float | None  # the best validation error; None: none was measured
-    loss: float | None  # validation loss of that epoch, in nats
+    params: dict[str, Any]  # by field of the recipe
+    val_error: float | None  # the lowest validation error; None: none was measured
+    val_loss: float | None  # of that epoch, in nats
     curve: list[tuple[int, float]]  # epoch and validation error, as reported
-    seconds: float | None  # from the draw of its values to its end, in the last worker
+    seconds: float | None  # from sampling to the end, in the last worker
     training_seconds: float | None  # of that: training and validation
     reason: str | None  # why it failed
-    run: str | None  # its run folder, inside the study's
-    retry_of: int | None  # the trial of a worker that died, or was stopped, which this one goes on
+    run_dir: str | None  # its run folder, inside the study's
+    retry_of: int | None  # the interrupted trial that this one continues
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retraining(Record):
+class RetrainedRun(Record):
     """The best recipe, trained once more with another seed."""
 
     seed: int
-    run: str
-    split: str | None  # what it was measured on
+    run_dir: str
+    split: str | None  # what it was evaluated on
     images: int
     error: float | None
 
@@ -73,14 +73,14 @@ class TrialCost(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchReport(Record):
-    """A study: what may move, what was tried, what was found."""
+    """A study: the search space, every trial, the best one."""
 
     folder: str
     source: str
     storage: str
     sampler: str
     pruner: str
-    wanted: int  # trials that were asked for
+    n_trials: int  # how many are to finish
     space: list[SearchedField]
     model: str
     epochs: int
@@ -91,14 +91,14 @@ class SearchReport(Record):
     best_recipe: str | None = None  # the file that `train --recipe` takes
     report: str | None = None  # the page for people
     importance: dict[str, float] = field(default_factory=dict[str, float])  # sums to 1
-    retrained: list[Retraining] = field(default_factory=list[Retraining])
-    done: bool = False  # whether every trial that was asked for came to an end
+    retrained: list[RetrainedRun] = field(default_factory=list[RetrainedRun])
+    done: bool = False  # whether `n_trials` have finished
     seconds: float = 0.0  # of this call
 
     @property
-    def ended(self) -> list[TrialRecord]:
-        """The trials that came to an end of their own."""
-        return [each for each in self.trials if each.state != "running"]
+    def finished(self) -> list[TrialRecord]:
+        """The trials that are complete, pruned or failed."""
+        return [trial for trial in self.trials if trial.state != "running"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +107,13 @@ class TuneReport(Record):
 
     lr: float  # the suggestion
     reason: str
-    rates: list[float]  # of each step
+    lrs: list[float]  # of each step
     losses: list[float]  # of each step, nats
-    smoothed: list[float]
-    falls_from: float  # rate at which the smoothed loss leaves its start
-    falls_to: float  # rate at which it is lowest
-    exploded: float | None  # rate at which the test was stopped; None: it never exploded
+    smoothed_losses: list[float]
+    fall_start_lr: float  # where the smoothed loss starts to fall
+    fall_end_lr: float  # where it is lowest
+    diverged_at_lr: float | None  # where the test was stopped; None: it never diverged
     model: str
-    batch: int
+    batch_size: int
     seconds: float
-    page: str | None = None  # the picture
+    page: str | None = None  # with the chart

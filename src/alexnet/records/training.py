@@ -1,60 +1,116 @@
-"""Records of what was made of trained weights: heads on features, and what they are held against.
-
-Apart from `alexnet.records.results` so that neither grows out of hand.
-"""
+"""What training, fine-tuning and fitting a head return."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from alexnet.records.results import Record, Results, TrainReport
+from alexnet.records.evaluation import Predictions, Results
+from alexnet.records.record import Record
 
-__all__ = ["Compared", "FinetuneReport", "HeadCandidate", "HeadReport"]
+__all__ = [
+    "Baseline",
+    "DemoReport",
+    "Epoch",
+    "FinetuneReport",
+    "HeadCandidate",
+    "HeadReport",
+    "TrainReport",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch(Record):
+    """One pass over the training images; errors are fractions in 0..1, losses in nats."""
+
+    epoch: int  # counted from 1
+    step: int  # steps since the beginning of the run
+    lr: float
+    train_loss: float  # mean over the epoch's batches, as augmented, dropout on
+    train_error: float
+    val_loss: float | None
+    val_error: float | None  # top-1, center crop
+    val_top5_error: float | None
+    images_per_s: float  # of training alone
+    seconds: float  # of training and validation
+    best: bool  # the best validation error so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport(Record):
+    """What `train` returns."""
+
+    run_dir: str  # the run folder
+    weights: str  # the best weights
+    report: str | None  # the page for people, where it could be drawn
+    continued: bool  # whether this call resumed an earlier one
+    already_finished: bool  # whether there was nothing left to do
+    stop_reason: str
+    split: str | None  # that `results` are of
+    results: Results | None
+    epochs: int
+    best_epoch: int
+    seconds: float  # training and validation, over all calls
+    images_per_s: float  # of training, median over the epochs
+    peak_memory_mb: float | None
+    skipped: int  # images that could not be read
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoReport(Record):
+    """What `demo` returns: the three verbs' reports and where everything lies."""
+
+    images: str  # the folder with the digits
+    splits: dict[str, int]  # images in its train and test folders
+    model: str
+    train: TrainReport
+    results: Results  # of `evaluate` on the test split
+    predictions: Predictions  # of `predict` for one image of each digit
+    seconds: float  # of this call
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadCandidate(Record):
-    """One choice of a head's parameters, and its share of right answers over the folds, in 0..1."""
+    """One choice of a head's parameters, and its cross-validated accuracy, in 0..1."""
 
     parameters: dict[str, Any]
-    top1: float
-    deviation: float  # standard, over the folds
+    top1: float  # mean over the folds
+    top1_std: float  # over the folds
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadReport(Record):
-    """A classic classifier on a layer's numbers, in a weights file of its own."""
+    """A classic classifier on a layer's features, in a weights file."""
 
     out: str  # the weights file
     kind: str
     layer: str
-    numbers: int  # features of each picture
-    images: int  # that it was taught with
+    feature_dim: int  # features of each image
+    images: int  # that it was fitted on
     classes: list[str]
-    chosen: dict[str, Any]  # parameters
-    cross_validation: HeadCandidate  # how the chosen parameters fared in the search
+    best_parameters: dict[str, Any]
+    cross_validation: HeadCandidate  # of the best parameters
     candidates: list[HeadCandidate]  # all that were tried
     folds: int
-    searched_on: int  # pictures that took part in the search
-    split: str | None  # what `results` were measured on
+    search_images: int  # images that took part in the search
+    split: str | None  # that `results` are of
     results: Results | None
     seconds: float  # of features, search and fit
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared(Record):
-    """One way to a classifier, measured on the same pictures and crops as the others."""
+class Baseline(Record):
+    """A classifier for the same classes, measured on the same images and crops as the others."""
 
-    name: str  # in words, such as "fine-tuned"
-    weights: str | None  # its file; None: it came to none
+    name: str  # such as "fine-tuned"
+    weights: str | None  # its file; None: training it failed
     results: Results | None
-    seconds: float  # of teaching it
-    remark: str | None = None  # a sentence where it went wrong
+    seconds: float  # of training it
+    remark: str | None = None  # why it failed
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Compared:
+    def from_json(cls, values: dict[str, Any]) -> Baseline:
         """Read what `to_json` gave."""
         results = values["results"]
         fields: dict[str, Any] = {
@@ -66,6 +122,6 @@ class Compared(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneReport(TrainReport):
-    """What a fine-tuning came to, beside other ways to a classifier where that was asked for."""
+    """What `finetune` returns: the training, and its baselines with `--compare`."""
 
-    compared: list[Compared] = field(default_factory=list[Compared])
+    baselines: list[Baseline] = field(default_factory=list[Baseline])

@@ -1,19 +1,18 @@
-from .check import refuse_other, write_check
-from .lr_finder import write_range_page
-from .run.evidence import PictureOf, ReportEvidence
-from .run.sections import preprocessing_in_words
-from .run.write import add_comparison, redraw_report, write_report
+from .check import require_check_folder, write_check_report
+from .lr_finder import write_lr_finder_report
+from .run.data import ReadImage, ReportData, describe_preprocessing
+from .run.write import add_baselines, redraw_report, write_report
 from .study import write_study_report
 
 __all__ = [
-    "PictureOf",
-    "ReportEvidence",
-    "add_comparison",
-    "preprocessing_in_words",
+    "ReadImage",
+    "ReportData",
+    "add_baselines",
+    "describe_preprocessing",
     "redraw_report",
-    "refuse_other",
-    "write_check",
-    "write_range_page",
+    "require_check_folder",
+    "write_check_report",
+    "write_lr_finder_report",
     "write_report",
     "write_study_report",
 ]

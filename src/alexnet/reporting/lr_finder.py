@@ -1,80 +1,65 @@
-"""The picture of a learning-rate range test, as a page that opens from disk."""
+"""The page of a learning-rate range test, which opens from disk."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alexnet.files import replace_file
 from alexnet.records import TuneReport
-from alexnet.reporting.charts.plot import Axis, Plot, Trace, Upright, axis_over, draw_plot
-from alexnet.reporting.html.markup import Markup, bdi, element, number
-from alexnet.reporting.html.page import Section, document
+from alexnet.reporting.charts.painter import (
+    CORRECT,
+    SOFT,
+    chart_style,
+    name_upright_axis,
+    new_chart,
+    number_ticks,
+    to_svg,
+)
+from alexnet.reporting.html.render import render, write_page
+from alexnet.text import format_number
 
-__all__ = ["write_range_page"]
+__all__ = ["write_lr_finder_report"]
 
 
-def write_range_page(page: Path, report: TuneReport, source: str, command: str) -> Path:
-    """Write the page: loss against rate, the suggestion and its reason.
+def write_lr_finder_report(page: Path, report: TuneReport, source: str, command: str) -> Path:
+    """Write the page: loss over learning rate, the suggestion and its reason.
 
     Args:
         page: the file to write.
-        report: what the test saw.
-        source: name of the pictures.
+        report: what the test measured.
+        source: name of the images.
         command: what trains with this rate.
 
     Raises:
         RunError: the disk refuses.
     """
-    sections = [
-        Section(
-            "picture",
-            "Loss against rate",
-            "Grey: each step. Dark: smoothed. The rate rises from left to right.",
-            draw_plot(_plot(report)),
-        ),
-        Section("reason", "Why this rate", "", element("p", report.reason)),
-        Section(
-            "next",
-            "Train with it",
-            "",
-            element("pre", element("code", command), class_="command"),
-        ),
-    ]
-    text = document(f"{source} · learning rate", _headline(report, source), sections)
-    replace_file(page, lambda file: file.write(text.encode()))
-    return page
+    svg = _draw(report)
+    text = render("lr_finder.html", report=report, source=source, words=command, svg=svg)
+    return write_page(page, text)
 
 
-def _headline(report: TuneReport, source: str) -> Markup:
-    words = element("p", "is the learning rate that the range test suggests.")
-    return element(
-        "header",
-        element("p", f"alexnet tune lr · {report.model}", class_="eyebrow"),
-        element("h1", bdi(source)),
-        element(
-            "div",
-            element("p", element("span", f"{report.lr:g}"), class_="figure"),
-            words,
-            class_="result",
-        ),
-    )
-
-
-def _plot(report: TuneReport) -> Plot:
-    top = 1.15 * max(report.smoothed[0], min(report.smoothed))
-    losses = [(r, min(v, top)) for r, v in zip(report.rates, report.losses, strict=True)]
-    smoothed = [(r, min(v, top)) for r, v in zip(report.rates, report.smoothed, strict=True)]
-    return Plot(
-        title="The rate rises, step by step",
-        sentence=report.reason,
-        x=Axis("learning rate", report.rates[0], report.rates[-1], "log"),
-        y=axis_over("training loss, nats", [value for _, value in (*losses, *smoothed)]),
-        traces=[Trace(losses, "thin"), Trace(smoothed, "val")],
-        uprights=[
-            Upright(report.falls_from),
-            Upright(report.lr, number(report.lr)),
-            Upright(report.falls_to),
-        ],
-        width=840,
-        height=340,
-    )
+def _draw(report: TuneReport) -> str:
+    """Draw the losses; those above the start are cut off, since they only explode from there."""
+    top = 1.15 * max(report.smoothed_losses[0], min(report.smoothed_losses))
+    with chart_style(seed="range test"):
+        axes = new_chart(840, 340)
+        axes.set_xscale("log")
+        axes.plot(report.lrs, report.losses, color=SOFT, linewidth=1, alpha=0.55)
+        axes.plot(report.lrs, report.smoothed_losses, color=CORRECT)
+        for rate in (report.fall_start_lr, report.lr, report.fall_end_lr):
+            axes.axvline(rate, color=SOFT, linestyle=(0, (1, 3)), linewidth=1)
+        axes.set_xlim(report.lrs[0], report.lrs[-1])
+        low = min(*report.losses, *report.smoothed_losses)
+        axes.set_ylim(max(0, low - 0.06 * (top - low)), top + 0.06 * (top - low))
+        axes.annotate(
+            format_number(report.lr),
+            (report.lr, 1),
+            (5, -10),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=SOFT,
+        )
+        axes.set_xlabel("learning rate")
+        name_upright_axis(axes, "training loss, nats")
+        number_ticks(axes.xaxis)
+        number_ticks(axes.yaxis)
+        return to_svg(axes, f"Loss over learning rate. {report.reason}")

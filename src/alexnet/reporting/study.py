@@ -1,4 +1,4 @@
-"""The page of a study: what was searched, what was found, and the argument for random search."""
+"""The report of a study: the best trial, every trial, which fields matter, the best recipe."""
 
 from __future__ import annotations
 
@@ -8,214 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alexnet.files import replace_file, write_csv
-from alexnet.records import SearchedField, SearchReport, TrialRecord
-from alexnet.reporting.charts.study import (
-    draw_argument,
-    draw_best_so_far,
-    draw_curves_of_trials,
-    draw_importance,
-    draw_pairs,
-)
-from alexnet.reporting.html.markup import NARROW, Markup, bdi, element, join, number, percent
-from alexnet.reporting.html.page import Section, document
-from alexnet.text import counted
+from alexnet.files import write_csv
+from alexnet.records import SearchReport
+from alexnet.reporting.charts.trials import StudyCharts
+from alexnet.reporting.html.format import percent
+from alexnet.reporting.html.render import render, write_page
+from alexnet.text import format_count
 
-__all__ = ["draw_study_page", "write_study_report"]
+__all__ = ["draw_study", "write_study_report"]
 
-_ROWS = 400  # trials in the table; trials.csv has them all
+Layouts = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Under "random" and "grid" the values that each would try in as many trials."""
 
 
-def draw_study_page(
-    report: SearchReport, layouts: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> str:
-    """Draw the whole page.
-
-    Args:
-        report: the study.
-        layouts: under "random" and "grid" the values that each would try in as many trials.
-    """
-    sections = [
-        Section(
-            "best",
-            "Best so far",
-            (
-                "How much another trial brought. Dots are trials, in the order in which they "
-                "began; crosses failed."
-            ),
-            draw_best_so_far(report),
-        ),
-        Section(
-            "trials",
-            "Every trial",
-            "Lines that end early were given up, since they had fallen behind.",
-            draw_curves_of_trials(report),
-        ),
-        Section(
-            "decides",
-            "What decides",
-            (
-                "How much of the way to a good trial each field decides (PED-ANOVA). Few "
-                "trials say little: look at the pairs, too."
-            ),
-            draw_importance(report),
-        ),
-        Section(
-            "argument",
-            "Random against grid",
-            (
-                "Bergstra and Bengio 2012: where one field matters more than the others, random "
-                "search tries more values of it in the same number of trials."
-            ),
-            draw_argument(report, layouts),
-        ),
-        Section("pairs", "Pairs", "The fields that decide most, two by two.", draw_pairs(report)),
-        Section("space", "What moved", "", _space(report)),
-        Section("table", "All trials", "A click on a heading sorts.", _trials(report)),
-        Section("next", "The answer", "", _answer(report)),
-    ]
-    title = report.source.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return document(f"{title} · alexnet search", _headline(report, title), sections)
-
-
-def _headline(report: SearchReport, title: str) -> Markup:
-    best = report.best
-    if best is None or best.error is None:
-        result = element("p", "No trial has come to its end yet.")
-    else:
-        digits = element("span", f"{100 * best.error:.1f}", element("small", f"{NARROW}%"))
-        words = element(
-            "p",
-            f"validation error at best, trial {best.number}.",
-            element("br"),
-            ", ".join(f"{name} {_shown(value)}" for name, value in best.values.items()),
-        )
-        result = join(element("p", digits, class_="figure"), words)
-    states = [each.state for each in report.trials]
-    facts = {
-        "trials": f"{len(report.trials)} of {report.wanted}",
-        **{state: str(states.count(state)) for state in dict.fromkeys(states)},
-        "sampler": report.sampler,
-        "pruner": report.pruner,
-        "epochs of a trial": str(report.epochs),
-    }
-    rows = [element("div", element("dt", n), element("dd", v)) for n, v in facts.items()]
-    return element(
-        "header",
-        element("p", f"alexnet search · {report.model}", class_="eyebrow"),
-        element("h1", bdi(title)),
-        element("div", result, class_="result"),
-        element("dl", *rows, class_="facts"),
-        *[element("p", note, class_="note") for note in _notes(report)],
-    )
-
-
-def _notes(report: SearchReport) -> list[str]:
-    flatters = (
-        "The validation pictures chose among the trials, so the lowest error flatters: a test "
-        "split that no trial has seen gives a fair figure (--retrain)."
-    )
-    notes = [flatters]
-    if report.retrained:
-        notes = [_retrained_in_words(report)]
-    if not report.done:
-        notes.append("The study is not done; the same command goes on with it.")
-    return notes
-
-
-def _retrained_in_words(report: SearchReport) -> str:
-    errors = [each.error for each in report.retrained if each.error is not None]
-    spread = f" ± {percent(statistics.stdev(errors), 2)}" if len(errors) > 1 else ""
-    first = report.retrained[0]
-    return (
-        f"Trained again with {counted(len(errors), 'other seed')}, the best recipe has "
-        f"{percent(statistics.mean(errors), 2)}{spread} error on "
-        f"{counted(first.images, f'{first.split} picture')}."
-    )
-
-
-def _space(report: SearchReport) -> Markup:
-    head = element("tr", *[element("th", each) for each in ("field", "values", "scale", "recipe")])
-    rows = [
-        element(
-            "tr",
-            element("th", each.field, scope="row"),
-            element("td", _values(each)),
-            element("td", each.scale or "choices"),
-            element("td", _shown(each.usual)),
-        )
-        for each in report.space
-    ]
-    return element("table", element("thead", head), element("tbody", *rows), class_="figures")
-
-
-def _trials(report: SearchReport) -> Markup:
-    fields = [each.field for each in report.space]
-    columns = ("trial", "val. error", *fields, "epochs")
-    head = [element("th", name, scope="col", data_sort=name) for name in columns]
-    head.append(element("th", "ended", scope="col", class_="reason"))
-    rows = [_row(report, each, fields) for each in report.trials[:_ROWS]]
-    table = element(
-        "table",
-        element("thead", element("tr", *head)),
-        element("tbody", *rows),
-        class_="figures sortable",
-    )
-    return element(
-        "div", table, class_="scroll long", tabindex=0, role="group", aria_label="Trials"
-    )
-
-
-def _row(report: SearchReport, trial: TrialRecord, fields: Sequence[str]) -> Markup:
-    best = report.best is not None and report.best.number == trial.number
-    cells = [element("td", percent(trial.error, 2), data_v=trial.error)]
-    for name in fields:
-        value = trial.values.get(name)
-        numeric = value if isinstance(value, int | float) else None
-        cells.append(element("td", _shown(value), data_v=numeric))
-    cells.append(element("td", len(trial.curve), data_v=len(trial.curve)))
-    cells.append(element("td", trial.reason or trial.state, class_="reason"))
-    first = element("th", trial.number, scope="row")
-    return element("tr", first, *cells, class_="best" if best else None)
-
-
-def _answer(report: SearchReport) -> Markup:
-    if report.best_recipe is None:
-        return element("p", "There is no best recipe yet.", class_="empty")
-    source, recipe = shlex.quote(report.source), shlex.quote(report.best_recipe)
-    rows = [
-        element("li", f"seed {each.seed}: {percent(each.error, 2)} on {each.split}, {each.run}")
-        for each in report.retrained
-    ]
-    return join(
-        element("p", "Train with what was found:"),
-        element(
-            "pre", element("code", f"alexnet train {source} --recipe {recipe}"), class_="command"
-        ),
-        join(element("h3", "Trained again"), element("ul", *rows)) if rows else None,
-        element("p", "Beside this page, every trial as a table:"),
-        element("ul", element("li", element("a", "trials.csv", href="trials.csv")), class_="files"),
-    )
-
-
-def _values(field: SearchedField) -> str:
-    condition = f", with {field.only_with}" if field.only_with else ""
-    if field.choices is not None:
-        return ", ".join(map(_shown, field.choices)) + condition
-    return f"{_shown(field.low)} to {_shown(field.high)}{condition}"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def write_study_report(
-    folder: Path, report: SearchReport, layouts: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> Path:
+def write_study_report(folder: Path, report: SearchReport, layouts: Layouts) -> Path:
     """Write `report/index.html`, that opens from disk, and `report/trials.csv`.
 
     Args:
@@ -229,17 +35,78 @@ def write_study_report(
     Raises:
         RunError: the disk refuses.
     """
-    page = folder / "report" / "index.html"
-    text = draw_study_page(report, layouts)
-    replace_file(page, lambda file: file.write(text.encode()))
-    write_csv(folder / "report" / "trials.csv", _rows(report), odd="backslashreplace")
+    page = write_page(folder / "report" / "index.html", draw_study(report, layouts))
+    write_csv(folder / "report" / "trials.csv", _rows(report), name_errors="backslashreplace")
     return page
 
 
+def draw_study(report: SearchReport, layouts: Layouts) -> str:
+    """Draw the whole page; arguments as for `write_study_report`."""
+    charts = StudyCharts(report, layouts)
+    best = report.best
+    return render(
+        "study.html",
+        report=report,
+        title=report.source.replace("\\", "/").rstrip("/").rpartition("/")[2],
+        best=None if best is None or best.val_error is None else best,
+        headline=_headline(report),
+        remarks=_remarks(report),
+        charts={
+            "best_so_far": charts.best_so_far(),
+            "curves": charts.curves(),
+            "error_over_fields": charts.error_over_fields(),
+            "samplers": charts.samplers(),
+            "pairs": charts.pairs(),
+        },
+        first_field=charts.fields[0].field if charts.fields else "",
+        tried=charts.values_tried(),
+        train_command=_train_command(report),
+    )
+
+
+def _headline(report: SearchReport) -> dict[str, str]:
+    states = [trial.state for trial in report.trials]
+    return {
+        "trials": f"{len(report.trials)} of {report.n_trials}",
+        **{state: str(states.count(state)) for state in dict.fromkeys(states)},
+        "sampler": report.sampler,
+        "pruner": report.pruner,
+        "epochs of a trial": str(report.epochs),
+    }
+
+
+def _remarks(report: SearchReport) -> list[str]:
+    flatters = (
+        "The validation images chose among the trials, so the lowest error flatters: a test "
+        "split that no trial has seen gives a fair figure (--retrain)."
+    )
+    notes = [_describe_retrained(report) if report.retrained else flatters]
+    if not report.done:
+        notes.append("The study is not done; the same command goes on with it.")
+    return notes
+
+
+def _describe_retrained(report: SearchReport) -> str:
+    errors = [run.error for run in report.retrained if run.error is not None]
+    deviation = f" ± {percent(statistics.stdev(errors), 2)}" if len(errors) > 1 else ""
+    first = report.retrained[0]
+    return (
+        f"Trained again with {format_count(len(errors), 'other seed')}, the best recipe has "
+        f"{percent(statistics.mean(errors), 2)}{deviation} error on "
+        f"{format_count(first.images, f'{first.split} image')}."
+    )
+
+
+def _train_command(report: SearchReport) -> str | None:
+    if report.best_recipe is None:
+        return None
+    return f"alexnet train {shlex.quote(report.source)} --recipe {shlex.quote(report.best_recipe)}"
+
+
 def _rows(report: SearchReport) -> Iterable[Sequence[object]]:
-    fields = [each.field for each in report.space]
+    fields = [field.field for field in report.space]
     yield ["trial", "state", "val_error", "val_loss", *fields, "epochs", "seconds", "reason", "run"]
-    for each in report.trials:
-        values = [each.values.get(name) for name in fields]
-        beside = [len(each.curve), each.seconds, each.reason, each.run]
-        yield [each.number, each.state, each.error, each.loss, *values, *beside]
+    for trial in report.trials:
+        values = [trial.params.get(name) for name in fields]
+        beside = [len(trial.curve), trial.seconds, trial.reason, trial.run_dir]
+        yield [trial.number, trial.state, trial.val_error, trial.val_loss, *values, *beside]

@@ -1,4 +1,4 @@
-"""One training from what was asked to its report: job, run folder, session, fine-tuning."""
+"""One training from its recipe to its report: job, run folder, session, fine-tuning."""
 
 import lazy_loader
 

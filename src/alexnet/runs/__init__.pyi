@@ -1,3 +1,4 @@
+from .config import run_config
 from .finetune import (
     finetuning_recipe,
     last_layer,
@@ -11,17 +12,28 @@ from .folder import (
     is_free,
     open_run,
 )
-from .saver import SaveEvery
+from .job import Job, Packing, Start, prepare
+from .results import train_report
+from .session import FitOptions, fit, format_epoch, preparing
 
 __all__ = [
+    "FitOptions",
+    "Job",
+    "Packing",
     "Run",
-    "SaveEvery",
+    "Start",
     "find_run",
     "finetuning_recipe",
+    "fit",
+    "format_epoch",
     "is_free",
     "last_layer",
     "open_run",
+    "prepare",
+    "preparing",
+    "run_config",
     "scratch_recipe",
+    "train_report",
     "with_first_weights",
     "with_new_head",
 ]

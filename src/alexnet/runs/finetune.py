@@ -1,4 +1,4 @@
-"""From trained weights to a network for other classes: all layers but the last are kept."""
+"""Fine-tuning: a network for other classes out of trained weights, and its recipe."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.errors import RecipeError, WeightsError, did_you_mean
-from alexnet.models import Network, bare, build_model
+from alexnet.models import Network, backbone_of, build_model
 from alexnet.recipe import Mean, Recipe, RecipeChanges, changed
 from alexnet.recipes import choose_recipe, finetuning
 from alexnet.runs.job import Start
-from alexnet.text import counted
+from alexnet.text import format_count
 from alexnet.weights import Weights
 
 __all__ = [
@@ -24,11 +24,11 @@ __all__ = [
 
 
 def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
-    """Build the weights' network for `classes` classes; the last layer starts anew.
+    """Build the weights' network for `classes` classes; the last layer is a new one.
 
     Args:
         weights: trained weights.
-        classes: how many classes the new last layer answers for.
+        classes: of the new last layer.
         seed: of the new layer's first weights.
 
     Returns:
@@ -37,16 +37,16 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
     Raises:
         WeightsError: the weights do not fit their own network.
     """
-    trained = bare(weights.network())
+    trained = backbone_of(weights.network())
     arguments: dict[str, Any] = {**trained.arguments, "classes": classes}
     network = build_model(trained.model, **arguments, seed=seed)
     head = last_layer(network)
-    kept = {
+    backbone = {
         name: tensor
         for name, tensor in trained.state_dict().items()
         if not name.startswith(f"{head}.")
     }
-    network.load_state_dict({**network.state_dict(), **kept})
+    network.load_state_dict({**network.state_dict(), **backbone})
     return Start(network, weights.preprocessing, weights.digest)
 
 
@@ -62,12 +62,12 @@ def with_first_weights(weights: Weights, recipe: Recipe, classes: int) -> Start:
 
     Args:
         weights: name the network and its preprocessing; their tensors are not used.
-        recipe: of the training from scratch: its seed and initialisation.
+        recipe: of the training from scratch: its seed and initialization.
         classes: of the last layer.
     """
     arguments: dict[str, Any] = {**weights.arguments, "classes": classes, "head": None}
     network = build_model(
-        weights.model, **arguments, initialisation=recipe.initialisation, seed=recipe.seed
+        weights.model, **arguments, initialization=recipe.initialization, seed=recipe.seed
     )
     return Start(network, weights.preprocessing, None)
 
@@ -75,50 +75,50 @@ def with_first_weights(weights: Weights, recipe: Recipe, classes: int) -> Start:
 def finetuning_recipe(
     start: Start,
     *,
-    lr_new: float,
-    lr_old: float,
+    head_lr: float,
+    backbone_lr: float,
     changes: RecipeChanges,
     freeze: Sequence[str] = (),
     head_epochs: int | None = None,
 ) -> Recipe:
-    """Return the recipe: the last layer learns at `lr_new`, all others at `lr_old`.
+    """Return the recipe: the last layer is trained at `head_lr`, all others at `backbone_lr`.
 
-    As in the program's fine-tuning (`layer-params-146-2012-2011.cfg`), where the new layer learns
-    ten times as fast as the old ones. Network and preprocessing are those of the weights.
+    As in the program's fine-tuning (`layer-params-146-2012-2011.cfg`), where the rate of the
+    new layer is ten times that of the old ones. Network and preprocessing are those of the weights.
 
     Args:
-        start: what is gone on from.
-        lr_new: rate of the last layer.
-        lr_old: rate of the others; 0 freezes them.
+        start: the network that training starts from.
+        head_lr: rate of the last layer.
+        backbone_lr: rate of the others; 0 freezes them.
         changes: fields of the recipe.
         freeze: layers that keep their weights: names, or ranges such as "conv1..conv3".
-        head_epochs: epochs in which the last layer learns alone; None: a tenth of all.
+        head_epochs: epochs in which the last layer alone is trained; None: a tenth of all.
 
     Raises:
         RecipeError: a change of what comes with the weights, a field or a layer that there is not,
             or no epoch left for the old layers.
     """
-    kept = _kept(start)
-    for name in (*kept, "initialisation"):
+    fields = _fields_of(start)
+    for name in (*fields, "initialization"):
         if name in changes:
             raise RecipeError(
                 f"{name} cannot be chosen here: fine-tuning keeps the network and the "
                 "preprocessing of its weights. Leave it out, or train from the beginning: alexnet "
                 "train."
             )
-    recipe = changed(finetuning(), {**kept, **_boxes(finetuning(), kept), "lr": lr_new})
+    recipe = changed(finetuning(), {**fields, **_crop_fields(finetuning(), fields), "lr": head_lr})
     recipe = changed(recipe, {name: each for name, each in changes.items() if name != "layer_lr"})
     alone = recipe.epochs // 10 if head_epochs is None else head_epochs
-    if alone < 0 or (alone >= recipe.epochs and lr_old > 0):
+    if alone < 0 or (alone >= recipe.epochs and backbone_lr > 0):
         raise RecipeError(
-            f"head_epochs must be at least 0 and leave some of {counted(recipe.epochs, 'epoch')} "
-            f"for the other layers; got {alone}. Ask for more --epochs, or freeze the other layers "
-            "with --lr-old 0."
+            "head_epochs must be at least 0 and leave some of "
+            f"{format_count(recipe.epochs, 'epoch')} for the other layers; got {alone}. Ask for "
+            "more --epochs, or freeze the other layers with --backbone-lr 0."
         )
     frozen = frozen_layers(start.network, freeze)
     rates: list[str] = []
-    for name in _old_layers(start.network):
-        ratio = 0.0 if name in frozen else lr_old / lr_new
+    for name in _backbone_layers(start.network):
+        ratio = 0.0 if name in frozen else backbone_lr / head_lr
         rates += (
             [f"{name}=0", f"{name}@{alone}={ratio:g}"] if alone and ratio else [f"{name}={ratio:g}"]
         )
@@ -136,19 +136,19 @@ def scratch_recipe(start: Start, tuned: Recipe) -> Recipe:
         tuned: the fine-tuning that it is compared with.
     """
     own = choose_recipe(None, {"model": start.network.model})
-    kept = _kept(start)
-    batch = min(own.batch, tuned.batch)
+    fields = _fields_of(start)
+    batch = min(own.batch_size, tuned.batch_size)
     same = {
         name: getattr(tuned, name) for name in ("seed", "val_fraction", "class_weights", "flip")
     }
     return changed(
         own,
         {
-            **kept,
-            **_boxes(own, kept),
+            **fields,
+            **_crop_fields(own, fields),
             **same,
-            "batch": batch,
-            "lr": own.lr * batch / own.batch,
+            "batch_size": batch,
+            "lr": own.lr * batch / own.batch_size,
             "epochs": max(own.epochs, 2 * tuned.epochs),
         },
     )
@@ -157,7 +157,7 @@ def scratch_recipe(start: Start, tuned: Recipe) -> Recipe:
 def frozen_layers(network: Network, freeze: Sequence[str]) -> set[str]:
     """Return the layers with weights that names and ranges stand for.
 
-    A batch normalisation right behind a layer belongs to it.
+    A batch normalization right behind a layer belongs to it.
 
     Args:
         network: its layers, in order.
@@ -166,7 +166,7 @@ def frozen_layers(network: Network, freeze: Sequence[str]) -> set[str]:
     Raises:
         RecipeError: no such layer, the new last one, or a range that leads back.
     """
-    layers, last = _old_layers(network), last_layer(network)
+    layers, last = _backbone_layers(network), last_layer(network)
     frozen: set[str] = set()
     for text in freeze:
         first, dots, end = text.partition("..")
@@ -192,28 +192,28 @@ def frozen_layers(network: Network, freeze: Sequence[str]) -> set[str]:
 
 
 def _scales_alone(network: Network, layer: str) -> bool:
-    """Whether a layer has a number for each channel alone, as a batch normalisation has."""
+    """Whether a layer has a number for each channel alone, as a batch normalization has."""
     return all(each.dim() <= 1 for each in network.get_submodule(layer).parameters(recurse=False))
 
 
-def _old_layers(network: Network) -> list[str]:
+def _backbone_layers(network: Network) -> list[str]:
     """Return the layers with weights but for the last, in order."""
     head = last_layer(network)
     names = (name for name, _ in network.named_parameters() if not name.startswith(f"{head}."))
     return list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
 
 
-def _boxes(recipe: Recipe, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe's boxes, or none: a mean image cannot follow what is resized."""
-    return {"crop_area": 1.0 if kept["mean"] == "image" else recipe.crop_area}
+def _crop_fields(recipe: Recipe, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether crops are resized: a mean image cannot follow, so crops keep their size."""
+    return {"random_resized_crop": 1.0 if fields["mean"] == "image" else recipe.random_resized_crop}
 
 
-def _kept(start: Start) -> dict[str, Any]:
-    """Return the fields of a recipe that are settled by the weights, as the weights have them."""
+def _fields_of(start: Start) -> dict[str, Any]:
+    """Return the recipe's fields that come with the weights: network and preprocessing."""
     rule, arguments = start.preprocessing, start.network.arguments
     mean: Mean = "none"
     if rule.mean is not None:
-        whole = "central" if rule.mean_at == "centre" else "image"
+        whole = "central" if rule.mean_at == "center" else "image"
         mean = whole if rule.mean.ndim == 3 else "channel"
     return {
         "model": start.network.model,
@@ -221,7 +221,7 @@ def _kept(start: Start) -> dict[str, Any]:
         "dropout": arguments.get("dropout"),
         "image_px": rule.image_px,
         "crop_px": rule.crop_px,
-        "fit": rule.fit,
+        "resize_mode": rule.resize_mode,
         "mean": mean,
-        "standardise": rule.scale is not None,
+        "normalize": rule.std is not None,
     }

@@ -1,4 +1,4 @@
-"""The run folder: what was asked, the journal, checkpoints, best weights, results.
+"""The run folder: its config, the journal, checkpoints, best weights, results.
 
 run.json  journal.jsonl  weights.safetensors  checkpoints/  split.csv  skipped.csv
 results.json  report/
@@ -16,8 +16,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,20 +35,29 @@ from alexnet.files import (
     write_json,
 )
 from alexnet.locks import locked
-from alexnet.runs.identity import differences, refuse_other
+from alexnet.records import Epoch
+from alexnet.runs.config import (
+    RUNS,
+    config_differences,
+    dated_name,
+    new_folder,
+    require_same_config,
+)
 from alexnet.runs.saver import Saver
-from alexnet.text import some
-from alexnet.training.checkpoint import Checkpoint, read_checkpoint, read_state, write_checkpoint
-from alexnet.weights import load_weights
-from alexnet.weights.prefetch import FILE_NAME
+from alexnet.text import quote_names
+from alexnet.training.checkpoint import (
+    Checkpoint,
+    network_tensors,
+    read_checkpoint,
+    read_state,
+    write_checkpoint,
+)
+from alexnet.weights import RUN_WEIGHTS, Weights, load_weights, save_weights
 
-__all__ = ["Run", "WriteWeights", "find_run", "is_free", "open_run"]
-
-WriteWeights = Callable[[Path, Mapping[str, Tensor]], None]
-"""`write(path, tensors)`: writes weights out of the tensors of a checkpoint; in a thread."""
+__all__ = ["Run", "find_run", "is_free", "open_run"]
 
 _LOCK = "lock"
-_KEPT = 2  # checkpoints
+_NEWEST = 2  # checkpoints that are kept
 _CHECKPOINT = re.compile(r"step-\d{9}\.checkpoint")
 _log = logging.getLogger(__name__)
 
@@ -57,13 +67,20 @@ class Run:
 
     Args:
         folder: of the run.
-        asked: what `run.json` holds.
+        config: what `run.json` holds.
+
+    Attributes:
+        already_finished: whether the run had come to its end before this call.
+        continued: whether this call goes on from a checkpoint.
+        checkpoint_bytes: size of the last one that was written.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
-        self.folder, self.asked = folder, asked
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        self.folder, self.config = folder, config
         self.saver = Saver()
-        self.checkpoint_bytes: int | None = None  # of the last one that was written
+        self.already_finished = self.finished
+        self.continued = self.already_finished
+        self.checkpoint_bytes: int | None = None
         self._checkpoints = folder / "checkpoints"
         self._journal = folder / "journal.jsonl"
         self._best: str | None = None  # name of the best weights among the checkpoints
@@ -71,7 +88,7 @@ class Run:
     @property
     def weights(self) -> Path:
         """The best weights so far."""
-        return self.folder / FILE_NAME
+        return self.folder / RUN_WEIGHTS
 
     @property
     def finished(self) -> bool:
@@ -93,6 +110,7 @@ class Run:
             if self._journal.exists():
                 self._cut_journal(0)
             return None
+        self.continued = True
         self._cut_journal(int(checkpoint.state["journal_bytes"]))
         self._best = checkpoint.state["best"]
         if self._best is None:
@@ -102,32 +120,32 @@ class Run:
         self._prune()
         return checkpoint
 
-    def save(
-        self, step: int, checkpoint: Checkpoint, write_weights: WriteWeights | None = None
-    ) -> None:
+    def save(self, step: int, checkpoint: Checkpoint, best: Weights | None = None) -> None:
         """Write a checkpoint in the background, from a copy; it remembers the journal's length.
 
         Args:
             step: of the run.
             checkpoint: its tensors may change as soon as this returns.
-            write_weights: where the network is the best so far: writes its weights.
+            best: where the network is the best so far: all of its weights file but the tensors,
+                which are those of the checkpoint.
 
         Raises:
             RunError: the disk refused the save before; what was saved earlier is whole.
         """
-        if write_weights is not None:
+        if best is not None:
             self._best = f"best-{step:09d}.safetensors"
-        best = self._best
+        name = self._best
         size = self._journal.stat().st_size if self._journal.exists() else 0
-        state = checkpoint.state | {"journal_bytes": size, "best": best}
+        state = checkpoint.state | {"journal_bytes": size, "best": name}
         path = self._checkpoints / f"step-{step:09d}.checkpoint"
 
         def write(tensors: Mapping[str, Tensor]) -> None:
-            if best is not None and write_weights is not None:
-                write_weights(self._checkpoints / best, tensors)
+            if name is not None and best is not None:
+                weights = replace(best, state=network_tensors(tensors))
+                save_weights(self._checkpoints / name, weights)
             write_checkpoint(path, Checkpoint(tensors, state))
-            if best is not None:
-                link_file(self._checkpoints / best, self.weights)
+            if name is not None:
+                link_file(self._checkpoints / name, self.weights)
             self.checkpoint_bytes = path.stat().st_size
             self._prune()
 
@@ -147,10 +165,15 @@ class Run:
         lines = self._journal.read_text(encoding="utf-8").splitlines()
         return [each for each in map(json.loads, lines) if each["event"] == kind]
 
+    def epochs(self) -> list[Epoch]:
+        """Return the epochs that the journal has."""
+        names = [field.name for field in fields(Epoch)]
+        return [Epoch(**{name: line[name] for name in names}) for line in self.events("epoch")]
+
     def _newest(self) -> Checkpoint | None:
-        found = sorted(self._found(), reverse=True)
+        paths = sorted(self._checkpoint_files(), reverse=True)
         damaged: list[tuple[Path, RunError]] = []
-        for path in found:
+        for path in paths:
             try:
                 checkpoint = self._usable(path)
             except RunError as error:
@@ -162,9 +185,9 @@ class Run:
             return checkpoint
         if damaged:
             raise RunError(
-                f"None of the {len(found)} checkpoints in {self._checkpoints} is whole, so this "
+                f"None of the {len(paths)} checkpoints in {self._checkpoints} is whole, so this "
                 f"run cannot go on. The newest: {damaged[0][1]} Restore one from a copy, or "
-                "start anew with --anew, which moves this run aside."
+                "start again with --restart, which moves this run aside."
             )
         return None
 
@@ -185,7 +208,7 @@ class Run:
             raise RunError(f"The checkpoint {path} lacks its best weights. {cause}") from cause
         return checkpoint
 
-    def _found(self) -> list[Path]:
+    def _checkpoint_files(self) -> list[Path]:
         if not self._checkpoints.is_dir():
             return []
         return [each for each in self._checkpoints.iterdir() if _CHECKPOINT.fullmatch(each.name)]
@@ -193,10 +216,10 @@ class Run:
     def _prune(self) -> None:
         """Keep the newest checkpoints and the best weights that they name."""
         with disk_errors(self._checkpoints):
-            found = sorted(self._found())
-            for old in found[:-_KEPT]:
+            paths = sorted(self._checkpoint_files())
+            for old in paths[:-_NEWEST]:
                 old.unlink(missing_ok=True)
-            named = {read_state(each).get("best") for each in found[-_KEPT:]}
+            named = {read_state(each).get("best") for each in paths[-_NEWEST:]}
             for best in self._checkpoints.glob("best-*.safetensors"):
                 if best.name not in named:
                     best.unlink(missing_ok=True)
@@ -207,49 +230,60 @@ class Run:
 
 
 @contextmanager
-def open_run(folder: Path, asked: Mapping[str, Any], *, anew: bool = False) -> Generator[Run]:
+def open_run(
+    folder: Path | None, config: Mapping[str, Any], *, restart: bool = False
+) -> Generator[Run]:
     """Lock a run folder and give it; write `run.json` where it is new, else compare with it.
 
     Args:
-        folder: made where missing.
-        asked: what shapes the run: fingerprint of the data, classes, the weights that it starts
-            from, recipe; and facts beside (versions, machine) that may differ when it goes on.
-        anew: where the folder holds a run, move it aside first, as `<folder>.before-<n>`.
+        folder: made where missing; None: that of the newest run of this config, else a new one.
+        config: what shapes the run, as `run_config` gives it; and facts beside (versions, machine)
+            that may differ when it goes on.
+        restart: begin a new run; one that lies in the folder is moved aside first, as
+            `<folder>.before-<n>`.
 
     Raises:
         RunError: the folder belongs to another recipe, model or source (the differences are
             listed), holds something else, or is in use by another process.
     """
-    if anew and (folder / "run.json").is_file():
+    folder = folder or _default_folder(config, restart=restart)
+    if restart and (folder / "run.json").is_file():
         _move_aside(folder)
-    _refuse_strange(folder)  # before the lock: nothing is left in a folder of other things
+    _require_run_or_empty(folder)  # before the lock: nothing is left in a folder of other things
     with locked(folder):
-        _refuse_strange(folder)
-        kept = folder / "run.json"
-        if kept.is_file():
-            before = cast("dict[str, Any]", read_json(kept))
-            refuse_other(folder, before, asked)
+        _require_run_or_empty(folder)
+        file = folder / "run.json"
+        if file.is_file():
+            begun_with = cast("dict[str, Any]", read_json(file))
+            require_same_config(folder, begun_with, config)
         else:
             clear_unfinished(folder)
-            write_json(kept, dict(asked))
-            before = dict(asked)
-        run = Run(folder, before)
+            write_json(file, dict(config))
+            begun_with = dict(config)
+        run = Run(folder, begun_with)
         try:
             yield run
         finally:
             run.saver.close()  # before the lock is let go
 
 
-def find_run(root: Path, asked: Mapping[str, Any]) -> Path | None:
-    """Return the newest run folder below `root` in which the same was asked, or None."""
+def find_run(root: Path, config: Mapping[str, Any]) -> Path | None:
+    """Return the newest run folder below `root` that has this config, or None."""
     if not root.is_dir():
         return None
-    kept = sorted(root.glob("*/run.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept:
+    files = sorted(root.glob("*/run.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in files:
         with contextlib.suppress(RunError):
-            if not differences(read_json(path), asked):
+            if not config_differences(read_json(path), config):
                 return path.parent
     return None
+
+
+def _default_folder(config: Mapping[str, Any], *, restart: bool) -> Path:
+    """Return the folder of the same run where there is one, else a new one with date and name."""
+    same = None if restart else find_run(RUNS, config)
+    name = dated_name(Path(config["source"]), config["recipe"]["model"])
+    return same or new_folder(name, is_free)
 
 
 def is_free(folder: Path) -> bool:
@@ -261,17 +295,19 @@ def is_free(folder: Path) -> bool:
     )
 
 
-def _refuse_strange(folder: Path) -> None:
-    """Refuse a file, and a folder that holds other things than a run."""
+def _require_run_or_empty(folder: Path) -> None:
+    """Raise RunError for a file, and for a folder that holds other things than a run."""
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; a run is a folder. Choose another name with --run.")
+        raise RunError(
+            f"{folder} is a file; a run is a folder. Choose another name with --run-dir."
+        )
     if not (folder / "run.json").is_file() and not is_free(folder):
         others = sorted(
             each.name for each in folder.iterdir() if each.name != _LOCK and not is_unfinished(each)
         )
         raise RunError(
-            f"{folder} holds other things ({some(others)}) and no run. Choose a new or an empty "
-            "folder with --run."
+            f"{folder} holds other things ({quote_names(others)}) and no run. Choose a new or an "
+            "empty folder with --run-dir."
         )
 
 

@@ -1,8 +1,7 @@
-"""Where rooms meet: from a recipe and a source to pack, preprocessing, batches and a training."""
+"""From a recipe and a source to all that a training needs: pack, preprocessing, batches, steps."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,36 +11,36 @@ from torch import Tensor
 
 from alexnet.data import (
     Augmentation,
-    Cache,
+    CacheMode,
     Pack,
     Source,
     TrainLoader,
-    Unreadable,
+    UnreadableMode,
     assign_splits,
-    channel_deviation,
     channel_mean,
+    channel_std,
+    color_pca,
+    load_pack,
     mean_image,
-    pack_of,
-    principal_colours,
 )
 from alexnet.devices import Device
 from alexnet.errors import RecipeError, SourceError
-from alexnet.evaluation import evaluate_pack, evaluate_weights, measure
+from alexnet.evaluation import compute_metrics, evaluate_pack
 from alexnet.images import Preprocessing
-from alexnet.models import Network, build_model, is_foreign
+from alexnet.models import Network, build_model, is_external
 from alexnet.recipe import Recipe
-from alexnet.records import Results
 from alexnet.training import (
     Cause,
     PaperMomentum,
     Schedule,
+    Stepper,
     Training,
     Validation,
     capture_for,
-    causes_of_standstill,
     class_weights,
+    diagnose_stall,
     label_entropy,
-    make_objective,
+    make_loss,
 )
 from alexnet.weights import Weights
 
@@ -49,21 +48,18 @@ __all__ = [
     "Job",
     "Packing",
     "Start",
-    "examine",
-    "final_results",
+    "diagnose",
     "prepare",
     "snapshot",
 ]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Packing:
     """How a source becomes a pack; shapes nothing but the time it takes and what is left out."""
 
-    cache: Cache = "auto"
-    unreadable: Unreadable = "skip"
+    cache: CacheMode = "auto"
+    unreadable: UnreadableMode = "skip"
     quarantine: Path | None = None
 
 
@@ -83,7 +79,7 @@ class Job:
 
     @property
     def train(self) -> NDArray[np.int64]:
-        """Indices of the training pictures in the pack."""
+        """Indices of the training images in the pack."""
         return self.splits["train"]
 
     @property
@@ -95,6 +91,24 @@ class Job:
     def label_entropy(self) -> float:
         """The loss of knowing nothing but the class sizes, in nats."""
         return label_entropy(self.pack.labels[self.train], len(self.pack.classes))
+
+
+@dataclass(frozen=True)
+class PackValidator:
+    """Measures a network on images of a pack, one center crop each."""
+
+    network: Network
+    preprocessing: Preprocessing
+    pack: Pack
+    indices: NDArray[np.int64]
+
+    def validate(self) -> Validation:
+        """Measure it with the weights that it has now."""
+        probabilities, labels = evaluate_pack(
+            self.network, self.preprocessing, self.pack, self.indices
+        )
+        results = compute_metrics(probabilities, labels, self.pack.classes, crops=1)
+        return Validation(results.loss, 1 - results.top1, 1 - results.top5)
 
 
 @dataclass(frozen=True)
@@ -117,7 +131,7 @@ def prepare(
     """Build everything that a training needs; the network first, so that bad settings cost nothing.
 
     Args:
-        source: labelled pictures, or a pack that was made of them.
+        source: labeled images, or a pack that was made of them.
         recipe: how to train.
         device: where to train.
         packing: how to make the pack, where `source` is not one already.
@@ -126,44 +140,37 @@ def prepare(
 
     Raises:
         RecipeError: names, geometry or settings that cannot work.
-        SourceError: pictures that cannot be used, or too few of them.
+        SourceError: images that cannot be used, or too few of them.
     """
     network = start.network if start else _new_network(recipe, len(source.classes))
-    optimiser = PaperMomentum(device.place(network), recipe, network.decay)
+    optimizer = PaperMomentum(device.place(network), recipe, network.weight_decay)
     pack = _packed(source, network.image_px, recipe, packing)
-    splits = assign_splits(pack, val_fraction=recipe.val_fraction, seed=recipe.seed)
-    if recipe.schedule == "plateau" and not len(splits.get("val", ())):
-        raise RecipeError(
-            'The schedule "plateau" follows the validation error, and there are no validation '
-            "pictures. Give --val-fraction above 0, or another --schedule."
-        )
-    preprocessing = (
-        start.preprocessing if start else _preprocessing(recipe, network, pack, splits["train"])
-    )
+    splits = _splits(pack, recipe)
+    train, val = splits["train"], splits.get("val")
+    preprocessing = start.preprocessing if start else _preprocessing(recipe, network, pack, train)
     loader = TrainLoader(
         pack,
-        splits["train"],
+        train,
         preprocessing,
-        _augmentation(recipe, pack, splits["train"]),
-        batch=recipe.batch,
+        _augmentation(recipe, pack, train),
+        batch_size=recipe.batch_size,
         seed=recipe.seed,
         sampling=recipe.sampling,
         device_kind=device.kind,
     )
-    labels = pack.labels[splits["train"]]
+    labels = pack.labels[train]
     weights = class_weights(labels, len(pack.classes)) if recipe.class_weights == "auto" else None
-    capture, why_no_graph = capture_for(device, own=not is_foreign(network.model))
+    loss = make_loss(recipe.loss, weights, smoothing=recipe.label_smoothing)
+    capture, why_no_graph = capture_for(device, own=not is_external(network.model))
     training = Training(
-        network=network,
-        objective=make_objective(recipe.loss, weights, smoothing=recipe.label_smoothing),
-        optimiser=optimiser,
+        stepper=Stepper(network, loss, optimizer, capture, why_no_graph),
         schedule=Schedule(recipe, loader.steps_per_epoch),
         batches=loader.epoch,
         device=device,
         seed=recipe.seed,
-        validate=lambda: _validate(network, preprocessing, pack, splits.get("val")),
-        capture=capture,
-        why_no_graph=why_no_graph,
+        validator=None
+        if val is None or not len(val)
+        else PackValidator(network, preprocessing, pack, val),
     )
     words = dict(source.class_words)
     origin = start.origin if start else None
@@ -183,27 +190,17 @@ def snapshot(job: Job, state: dict[str, Tensor]) -> Weights:
     )
 
 
-def final_results(
-    job: Job, weights: Weights, crops: int = 1
-) -> tuple[Results, NDArray[np.float32]] | None:
-    """Measure weights on the held-out split; also return the (N, K) probabilities."""
-    if job.held_out is None:
-        return None
-    indices = job.splits[job.held_out]
-    return evaluate_weights(weights, job.pack, indices, job.training.device, crops=crops)
-
-
-def examine(job: Job) -> list[Cause]:
-    """Measure on one batch why the loss stands still."""
+def diagnose(job: Job) -> list[Cause]:
+    """Measure on one batch why the loss does not fall."""
     training = job.training
     batch = next(iter(training.batches(0, 0)))
-    return causes_of_standstill(
+    return diagnose_stall(
         job.network,
         job.network.stages,
         batch.images[:64].to(training.device.kind),
-        optimiser=training.optimiser,
+        optimizer=training.optimizer,
         rates=training.schedule.rates(max(training.state.step - 1, 0)),
-        pictures=len(job.train),
+        train_images=len(job.train),
     )
 
 
@@ -215,34 +212,45 @@ def _new_network(recipe: Recipe, classes: int) -> Network:
         dropout=recipe.dropout,
         image_px=recipe.image_px,
         crop_px=recipe.crop_px,
-        initialisation=recipe.initialisation,
+        initialization=recipe.initialization,
         seed=recipe.seed,
     )
 
 
 def _packed(source: Source | Pack, image_px: int, recipe: Recipe, packing: Packing) -> Pack:
     if isinstance(source, Pack):
-        if (source.image_px, source.fit) != (image_px, recipe.fit):
+        if (source.image_px, source.resize_mode) != (image_px, recipe.resize_mode):
             raise SourceError(
-                f"The pack {source.folder} holds pictures of {source.image_px} pixels "
-                f'({source.fit}); this recipe wants {image_px} ("{recipe.fit}"). Pack the source '
-                f"again with --image-px {image_px} --fit {recipe.fit}, or train on the source."
+                f"The pack {source.folder} holds images of {source.image_px} pixels "
+                f'({source.resize_mode}); this recipe needs {image_px} ("{recipe.resize_mode}"). '
+                f"Pack the source again with --image-px {image_px} --resize-mode "
+                f"{recipe.resize_mode}, or train on the source."
             )
         return source
-    return pack_of(
+    return load_pack(
         source,
         image_px=image_px,
-        fit=recipe.fit,
+        resize_mode=recipe.resize_mode,
         cache=packing.cache,
         unreadable=packing.unreadable,
         quarantine=packing.quarantine,
     )
 
 
+def _splits(pack: Pack, recipe: Recipe) -> dict[str, NDArray[np.int64]]:
+    splits = assign_splits(pack, val_fraction=recipe.val_fraction, seed=recipe.seed)
+    if recipe.schedule == "plateau" and not len(splits.get("val", ())):
+        raise RecipeError(
+            'The schedule "plateau" follows the validation error, and there are no validation '
+            "images. Give --val-fraction above 0, or another --schedule."
+        )
+    return splits
+
+
 def _preprocessing(
     recipe: Recipe, network: Network, pack: Pack, train: NDArray[np.int64]
 ) -> Preprocessing:
-    """Take mean and deviation from the training pictures alone."""
+    """Take mean and deviation from the training images alone."""
     mean = None
     if recipe.mean in ("image", "central"):
         mean = mean_image(pack, train)
@@ -251,35 +259,22 @@ def _preprocessing(
     return Preprocessing(
         image_px=network.image_px,
         crop_px=network.crop_px,
-        fit=recipe.fit,
+        resize_mode=recipe.resize_mode,
         order="RGB",
         mean=mean,
-        mean_at="centre" if recipe.mean == "central" else "crop",
-        scale=channel_deviation(pack, train) if recipe.standardise else None,
+        mean_at="center" if recipe.mean == "central" else "crop",
+        std=channel_std(pack, train) if recipe.normalize else None,
     )
 
 
 def _augmentation(recipe: Recipe, pack: Pack, train: NDArray[np.int64]) -> Augmentation:
     return Augmentation(
         flip=recipe.flip,
-        area=recipe.crop_area,
+        random_resized_crop=recipe.random_resized_crop,
         crop_group=recipe.crop_group,
-        colour=recipe.colour,
-        colour_noise=recipe.colour_noise,
-        colour_until=recipe.colour_until,
+        color_jitter_form=recipe.color_jitter_form,
+        color_jitter=recipe.color_jitter,
+        color_jitter_until=recipe.color_jitter_until,
         seed=recipe.seed,
-        principal=principal_colours(pack, train) if recipe.colour_noise else None,
+        color_pca=color_pca(pack, train) if recipe.color_jitter else None,
     )
-
-
-def _validate(
-    network: Network,
-    preprocessing: Preprocessing,
-    pack: Pack,
-    indices: NDArray[np.int64] | None,
-) -> Validation | None:
-    if indices is None or not len(indices):
-        return None
-    found, labels = evaluate_pack(network, preprocessing, pack, indices)
-    results = measure(found, labels, pack.classes, crops=1)
-    return Validation(results.loss, 1 - results.top1, 1 - results.top5)

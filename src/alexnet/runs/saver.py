@@ -1,53 +1,15 @@
-"""Saving beside the training: when it is due, and a thread that writes a copy."""
+"""Saving beside the training: a thread that writes a copy."""
 
 from __future__ import annotations
 
-import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from alexnet.errors import RecipeError
-
-__all__ = ["SaveEvery", "Saver"]
-
-_WORDS = re.compile(r"\s*([0-9.eE+-]+)\s*(m|min|minute|minutes|step|steps)?\s*")
-
-
-@dataclass(frozen=True)
-class SaveEvery:
-    """How often a checkpoint is saved within an epoch: by the clock, or by steps."""
-
-    minutes: float = math.inf
-    steps: int | None = None
-
-    @classmethod
-    def parse(cls, asked: float | str) -> SaveEvery:
-        """Read minutes (10, "10", "10 min") or steps ("500 steps").
-
-        Raises:
-            RecipeError: it is neither, or not above 0.
-        """
-        found = _WORDS.fullmatch(str(asked))
-        number = _number(found[1]) if found else None
-        if found and number is not None and 0 < number < math.inf:
-            if not (found[2] or "").startswith("step"):
-                return cls(minutes=number)
-            if number == int(number):
-                return cls(steps=int(number))
-        raise RecipeError(
-            "save_every must be minutes above 0, such as 10 or 0.5, or whole steps, such as "
-            f'"500 steps"; got {asked!r}.'
-        )
-
-    def is_due(self, step: int, seconds: float) -> bool:
-        """Say whether to save after a step (counted from 1), so long after the last save."""
-        return seconds >= 60 * self.minutes or bool(self.steps and step % self.steps == 0)
+__all__ = ["Saver"]
 
 
 class Saver:
@@ -104,10 +66,3 @@ class Saver:
         started = time.perf_counter()
         write(copies)
         self.writing_s = time.perf_counter() - started
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -1,6 +1,6 @@
-"""Many trainings: search spaces, samplers, workers, the learning-rate finder.
+"""Many trainings: search spaces, samplers, trials, workers, and the learning-rate range test.
 
-On Optuna, which is asked for when a study is opened; the learning-rate finder needs nothing.
+Studies are Optuna's, which is imported when one is opened; the range test does without.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Samplers and pruners as Optuna takes them. Imported where a study is open: it needs Optuna."""
+"""Samplers and pruners for Optuna, which this module imports."""
 
 from __future__ import annotations
 
@@ -12,56 +12,57 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner, SuccessiveHal
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from alexnet.studies.plan import Plan, grid_points, quasi_random_point, random_point
+from alexnet.studies.config import StudyConfig
+from alexnet.studies.points import grid_points, quasi_random_point, random_point
 
 __all__ = ["make_pruner", "make_sampler", "slot_of"]
 
-_REDUCTION = 3  # of those that reached a rung, one in three goes on
+_REDUCTION = 3  # of the trials at a rung, one in three continues
 
 
-def make_sampler(plan: Plan, trials: Callable[[], list[FrozenTrial]]) -> BaseSampler:
+def make_sampler(config: StudyConfig, trials: Callable[[], list[FrozenTrial]]) -> BaseSampler:
     """Return the sampler of a study.
 
     Args:
-        plan: what the study is.
-        trials: returns all trials of the study as it is now, by number.
+        config: of the study.
+        trials: returns all trials of the study, by number.
     """
-    if plan.sampler == "tpe":
-        return _SeededTPE(plan.seed)
-    d = len(plan.space.dimensions)
-    if plan.sampler == "grid":
-        grid = grid_points(plan.space, plan.recipe, plan.trials, plan.seed)
-        return _Points(plan, trials, lambda slot: grid[slot % len(grid)])
-    draw = random_point if plan.sampler == "random" else quasi_random_point
-    return _Points(plan, trials, lambda slot: draw(plan.seed, slot, d))
+    if config.sampler == "tpe":
+        return _SeededTPE(config.seed)
+    d = len(config.space.dimensions)
+    if config.sampler == "grid":
+        grid = grid_points(config.space, config.recipe, config.trials, config.seed)
+        return _PointSampler(config, trials, lambda slot: grid[slot % len(grid)])
+    draw = random_point if config.sampler == "random" else quasi_random_point
+    return _PointSampler(config, trials, lambda slot: draw(config.seed, slot, d))
 
 
-def make_pruner(plan: Plan) -> BasePruner:
-    """Return the pruner; its first look comes after a ninth of a trial's epochs."""
-    first = max(1, -(-plan.recipe.epochs // _REDUCTION**2))
-    if plan.pruner == "halving":
+def make_pruner(config: StudyConfig) -> BasePruner:
+    """Return the pruner of a study; its first rung is a ninth of a trial's epochs."""
+    first = max(1, -(-config.recipe.epochs // _REDUCTION**2))
+    if config.pruner == "halving":
         return SuccessiveHalvingPruner(min_resource=first, reduction_factor=_REDUCTION)
-    if plan.pruner == "hyperband":
-        return HyperbandPruner(first, plan.recipe.epochs, _REDUCTION)
+    if config.pruner == "hyperband":
+        return HyperbandPruner(first, config.recipe.epochs, _REDUCTION)
     return NopPruner()
 
 
 def slot_of(number: int, trials: list[FrozenTrial]) -> int:
-    """Return a trial's place among those that were drawn: those given back draw nothing."""
-    return sum(each.number < number and "retry_of" not in each.user_attrs for each in trials)
+    """Return a trial's index among those that were sampled: a requeued trial is not."""
+    return sum(t.number < number and "retry_of" not in t.user_attrs for t in trials)
 
 
-class _Points(BaseSampler):
-    """Values by the slot of a trial; nothing else is looked at."""
+class _PointSampler(BaseSampler):
+    """Samples by the slot of a trial, whatever the other trials came to."""
 
     def __init__(
         self,
-        plan: Plan,
+        config: StudyConfig,
         trials: Callable[[], list[FrozenTrial]],
         point: Callable[[int], list[float]],
     ) -> None:
-        self._plan, self._trials, self._point = plan, trials, point
-        self._drawn: tuple[int, Mapping[str, Any]] = (-1, {})
+        self._config, self._trials, self._point = config, trials, point
+        self._params: tuple[int, Mapping[str, Any]] = (-1, {})
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -80,16 +81,16 @@ class _Points(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        if self._drawn[0] != trial.number:
+        if self._params[0] != trial.number:
             point = self._point(slot_of(trial.number, self._trials()))
-            self._drawn = trial.number, self._plan.space.values(point, self._plan.recipe)
-        return self._drawn[1][param_name]
+            self._params = trial.number, self._config.space.params(point, self._config.recipe)
+        return self._params[1][param_name]
 
 
 class _SeededTPE(BaseSampler):
-    """Optuna's TPE, its random stream begun anew for each trial.
+    """Optuna's TPE, seeded anew for each trial.
 
-    So one worker tries the same again under the same seed, interrupted or not.
+    So one worker samples the same values under the same seed, interrupted or not.
     """
 
     def __init__(self, seed: int) -> None:

@@ -18,14 +18,21 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-__all__ = ["close_storage", "is_address", "open_storage", "optuna_quiet", "shown_address", "turn"]
+__all__ = [
+    "close_storage",
+    "exclusive_lock",
+    "is_url",
+    "open_storage",
+    "quiet_optuna",
+    "redact_url",
+]
 
-_PAUSE_S = 0.002
+_RETRY_S = 0.002
 
 
 @contextmanager
-def turn(folder: Path, name: str) -> Generator[None]:
-    """Hold `folder/name` while the block runs; wait as long as another process holds it.
+def exclusive_lock(folder: Path, name: str) -> Generator[None]:
+    """Hold the lock `folder/name` in the block; wait while another process holds it.
 
     Raises:
         RunError: the disk refuses.
@@ -36,37 +43,37 @@ def turn(folder: Path, name: str) -> Generator[None]:
                 stack.enter_context(locked(folder, name=name, error=_BusyError))
                 break
             except _BusyError as busy:
-                if busy.__cause__ is not None:  # the disk refuses: waiting would not help
+                if busy.__cause__ is not None:  # the disk failed: waiting does not help
                     raise RunError(str(busy)) from busy
-                time.sleep(_PAUSE_S)
+                time.sleep(_RETRY_S)
         yield
 
 
 class _BusyError(AlexNetError):
-    """Another process has its turn."""
+    """Another process holds the lock."""
 
 
-_HEARTBEAT_S, _GRACE_S = 15, 60  # a worker on another machine that is silent for so long has died
+_HEARTBEAT_S, _GRACE_S = 15, 60  # a worker on another machine is taken for dead after the latter
 _POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
-GiveBack = Callable[["Study", "FrozenTrial"], None]
+RequeueTrial = Callable[["Study", "FrozenTrial"], None]
 
 
-def is_address(storage: str) -> bool:
-    """Whether a storage is the address of a server and no file."""
+def is_url(storage: str) -> bool:
+    """Whether a storage is the URL of a server rather than a file."""
     return "://" in storage
 
 
-def shown_address(storage: str) -> str:
-    """Return a storage as it may be shown: without a password."""
+def redact_url(storage: str) -> str:
+    """Return a storage without its password, to be shown."""
     scheme, mark, rest = storage.partition("://")
-    user, at, place = rest.rpartition("@")
-    return f"{scheme}{mark}{user.partition(':')[0]}{at}{place}" if mark else storage
+    user, at, host = rest.rpartition("@")
+    return f"{scheme}{mark}{user.partition(':')[0]}{at}{host}" if mark else storage
 
 
 @contextmanager
-def optuna_quiet() -> Generator[None]:
-    """Keep Optuna's own log lines and its notes on new parts of it off the screen meanwhile.
+def quiet_optuna() -> Generator[None]:
+    """Silence Optuna's own log lines and its warnings of experimental parts in the block.
 
     Raises:
         RecipeError: Optuna is not installed.
@@ -87,35 +94,35 @@ def optuna_quiet() -> Generator[None]:
 
 def open_storage(
     storage: str,
-    give_back: GiveBack,
+    requeue: RequeueTrial,
     *,
     heartbeat_s: int = _HEARTBEAT_S,
     grace_s: int = _GRACE_S,
 ) -> BaseStorage:
-    """Open a journal file, made where missing, or the database at an address.
+    """Open a journal file, created where missing, or the database at a URL.
 
     Args:
         storage: a path, or postgresql://USER@HOST/DATABASE.
-        give_back: called for each trial of a server whose worker is silent for too long.
-        heartbeat_s: seconds between two signs of life that a worker gives to a server.
-        grace_s: seconds of silence after which a worker is taken for dead.
+        requeue: Optuna's callback for each trial of a server whose worker sends no heartbeat.
+        heartbeat_s: seconds between two heartbeats of a worker to a server.
+        grace_s: seconds without a heartbeat after which a worker is taken for dead.
 
     Raises:
-        RecipeError: an address of another kind, or psycopg is not installed.
+        RecipeError: a URL of another scheme, or psycopg is not installed.
         RunError: the server cannot be reached, or the file is no journal.
     """
-    if not is_address(storage):
+    if not is_url(storage):
         return _journal(Path(storage))
     if not storage.startswith(_POSTGRES):
         raise RecipeError(
-            f"The storage {shown_address(storage)} is no PostgreSQL address. Name a file, or "
+            f"The storage {redact_url(storage)} is no PostgreSQL URL. Name a file, or "
             "postgresql://USER@HOST/DATABASE."
         )
-    return _postgres(storage, give_back, heartbeat_s, grace_s)
+    return _postgres(storage, requeue, heartbeat_s, grace_s)
 
 
 def close_storage(storage: BaseStorage) -> None:
-    """Let the connections of a server go; a journal has none."""
+    """Close the connections to a server; a journal has none."""
     from optuna.storages import RDBStorage
 
     storage.remove_session()
@@ -123,7 +130,7 @@ def close_storage(storage: BaseStorage) -> None:
         storage.engine.dispose()
 
 
-def _postgres(storage: str, give_back: GiveBack, heartbeat_s: int, grace_s: int) -> BaseStorage:
+def _postgres(storage: str, requeue: RequeueTrial, heartbeat_s: int, grace_s: int) -> BaseStorage:
     try:
         import psycopg  # noqa: F401  # pyright: ignore[reportUnusedImport, reportMissingImports]
     except ImportError:
@@ -138,19 +145,19 @@ def _postgres(storage: str, give_back: GiveBack, heartbeat_s: int, grace_s: int)
         try:
             return RDBStorage(
                 f"postgresql+psycopg://{rest}",
-                engine_kwargs={"pool_pre_ping": True},  # a server that was restarted is met again
+                engine_kwargs={"pool_pre_ping": True},  # reconnects to a restarted server
                 heartbeat_interval=heartbeat_s,
                 grace_period=grace_s,
-                heartbeat_stale_trial_callback=give_back,
+                heartbeat_stale_trial_callback=requeue,
             )
         except (SQLAlchemyError, StorageInternalError) as error:
-            # Two workers that make the tables at the same moment: the second finds them made.
+            # Two workers may create the tables at the same moment (Optuna 5.0 does not lock them).
             if attempt < 2 and "already exists" in str(error):
                 time.sleep(0.2)
                 continue
             reason = str(error).partition("\n")[0]
             raise RunError(
-                f"The storage {shown_address(storage)} cannot be used: {reason} Start the server, "
+                f"The storage {redact_url(storage)} cannot be used: {reason} Start the server, "
                 "make the database (createdb), or name another storage."
             ) from error
     raise AssertionError("unreachable")
@@ -162,22 +169,22 @@ def _journal(path: Path) -> BaseStorage:
     from optuna.storages.journal._file import BaseJournalFileLock
 
     class Lock(BaseJournalFileLock):
-        """A lock that the system lets go when its owner dies, and a journal without torn lines.
+        """A lock that the system releases when its owner dies, and a journal without torn lines.
 
-        Optuna's own locks are files, which a killed worker leaves behind for half a minute; and the
-        line that it was writing would make the journal unreadable for ever.
+        The locks of Optuna 5.0 are files, which a killed worker leaves behind for half a minute;
+        and the line that it was writing would make the journal unreadable for ever.
         """
 
         def __init__(self) -> None:
-            self._held = ExitStack()
+            self._stack = ExitStack()
 
         def acquire(self) -> bool:
-            self._held.enter_context(turn(path.parent, f"{path.name}.turn"))
-            _cut_torn_line(path)
+            self._stack.enter_context(exclusive_lock(path.parent, f"{path.name}.lock"))
+            _truncate_torn_line(path)
             return True
 
         def release(self) -> None:
-            self._held.close()
+            self._stack.close()
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,8 +195,8 @@ def _journal(path: Path) -> BaseStorage:
         ) from error
 
 
-def _cut_torn_line(path: Path) -> None:
-    """Cut off what a killed worker had begun to write."""
+def _truncate_torn_line(path: Path) -> None:
+    """Remove the last line where a killed worker left it unfinished."""
     with path.open("r+b") as file:
         size = file.seek(0, 2)
         if not size:
@@ -197,6 +204,6 @@ def _cut_torn_line(path: Path) -> None:
         file.seek(size - 1)
         if file.read(1) == b"\n":
             return
-        at = max(0, size - (1 << 20))
-        file.seek(at)
-        file.truncate(at + file.read().rfind(b"\n") + 1)
+        start = max(0, size - (1 << 20))  # no line of Optuna's is that long
+        file.seek(start)
+        file.truncate(start + file.read().rfind(b"\n") + 1)

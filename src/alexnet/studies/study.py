@@ -1,8 +1,8 @@
-"""A study: its folder, its storage, its trials, and the trials of workers that are no more.
+"""A study: its folder, its storage, its trials, and the requeued trials of dead workers.
 
-study.json     what was asked
+study.json     the config
 study.journal  Optuna's journal, where no other storage is named
-study.workers/ a lock for each worker, which the system lets go when the worker dies
+study.workers/ a lock for each worker, which the system releases when the worker dies
 trials/0007/   a run folder for each trial
 best.json      the best recipe so far, for `train --recipe`
 report/        the page for people
@@ -23,8 +23,14 @@ from typing import TYPE_CHECKING, Any
 from alexnet.errors import RunError
 from alexnet.files import read_json, write_json
 from alexnet.locks import locked
-from alexnet.studies.plan import Plan
-from alexnet.studies.storage import close_storage, is_address, open_storage, optuna_quiet, turn
+from alexnet.studies.config import StudyConfig
+from alexnet.studies.storage import (
+    close_storage,
+    exclusive_lock,
+    is_url,
+    open_storage,
+    quiet_optuna,
+)
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
@@ -33,72 +39,74 @@ if TYPE_CHECKING:
 __all__ = ["JOURNAL", "Progress", "Study", "open_study"]
 
 JOURNAL = "study.journal"
-_MOST_DEATHS = 3  # of workers during one trial, before the trial itself is to blame
+_MAX_DEATHS = 3  # of workers during one trial, after which the trial itself fails
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is."""
+    """How many trials of a study there are, by state."""
 
-    ended: int  # trials that came to an end of their own
+    finished: int  # complete, pruned or failed
     running: int
-    waiting: int  # given back, for the next worker
+    waiting: int  # requeued, for the next worker
 
 
 class Study:
     """An open study. Made by `open_study`."""
 
-    def __init__(self, folder: Path, plan: Plan, storage: str, optuna_study: OptunaStudy) -> None:
-        self.folder, self.plan, self.storage, self.optuna = folder, plan, storage, optuna_study
-        self.place = place_of_workers(folder, storage)
-        self.token = _token(self.place)
+    def __init__(
+        self, folder: Path, config: StudyConfig, storage: str, optuna_study: OptunaStudy
+    ) -> None:
+        self.folder, self.config, self.storage, self.optuna = folder, config, storage, optuna_study
+        self.locks = _locks_folder(folder, storage)
+        self.site = _site_id(self.locks)
 
     def trials(self) -> list[FrozenTrial]:
-        """Return all trials by number, as the storage has them now."""
+        """Return all trials by number, from the storage."""
         return self.optuna.get_trials(deepcopy=False)
 
     def progress(self) -> Progress:
-        """Count the trials; one that was given back counts where it goes on."""
+        """Count the trials; one that was requeued counts under its new number."""
         from optuna.trial import TrialState
 
         trials = self.trials()
-        given_back = {each.user_attrs.get("retry_of") for each in trials}
-        states = [each.state for each in trials]
-        ended = [e for e in trials if e.state.is_finished() and e.number not in given_back]
+        requeued = {trial.user_attrs.get("retry_of") for trial in trials}
+        states = [trial.state for trial in trials]
+        finished = [t for t in trials if t.state.is_finished() and t.number not in requeued]
         return Progress(
-            len(ended), states.count(TrialState.RUNNING), states.count(TrialState.WAITING)
+            len(finished), states.count(TrialState.RUNNING), states.count(TrialState.WAITING)
         )
 
     def folder_of(self, trial: FrozenTrial) -> str:
-        """Return the name of a trial's run folder, inside the study's."""
-        return _run_of(trial)
+        """Return a trial's run folder, relative to the study's."""
+        return _run_folder(trial)
 
     @contextmanager
     def worker(self) -> Generator[str]:
-        """Be a worker while the block runs; gives its name, by which others see if it lives."""
+        """Register a worker in the block; yield its name, whose lock shows others that it lives."""
         name = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(3)}"
-        with locked(self.place, name=f"{name}.lock"):
+        with locked(self.locks, name=f"{name}.lock"):
             yield name
-        (self.place / f"{name}.lock").unlink(missing_ok=True)
+        (self.locks / f"{name}.lock").unlink(missing_ok=True)
 
     @contextmanager
-    def turn(self) -> Generator[None]:
-        """Hold the right to take a trial, so that two workers do not take one too many."""
-        with turn(self.place, "take.turn"):
+    def claim_lock(self) -> Generator[None]:
+        """Hold the lock for claiming a trial, so that two workers do not start one too many."""
+        with exclusive_lock(self.locks, "claim.lock"):
             yield
 
-    def take_back_from_the_dead(self) -> list[int]:
-        """Give back every running trial whose worker died; return their numbers.
+    def requeue_orphans(self) -> list[int]:
+        """Requeue every running trial whose worker died; return their numbers.
 
-        To be called in one's `turn`. Workers of this place are known to be dead by their lock;
-        others, who share no more than a server, by their silence.
+        To be called with the `claim_lock`. Workers of this site are known to be dead by their
+        lock; others, who share no more than a server, by their missing heartbeat.
         """
         import optuna
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
         optuna.storages.fail_stale_trials(self.optuna)
-        found: list[int] = []
+        requeued: list[int] = []
         for trial in self.trials():
             if trial.state is not TrialState.RUNNING or not self._is_orphan(trial):
                 continue
@@ -108,20 +116,20 @@ class Study:
                     TrialState.FAIL,
                 )
             except UpdateFinishedTrialError:
-                continue  # another worker saw it, too, and was faster
+                continue  # another worker was faster
             if failed:
-                give_back(self.optuna, trial)
-                found.append(trial.number)
-        return found
+                requeue(self.optuna, trial)
+                requeued.append(trial.number)
+        return requeued
 
     def _is_orphan(self, trial: FrozenTrial) -> bool:
         attributes = trial.user_attrs
-        if "worker" not in attributes:  # it died in its turn, before it had signed
-            return not is_address(self.storage)
-        if attributes["place"] != self.token:
+        if "worker" not in attributes:  # it died before it wrote down who it was
+            return not is_url(self.storage)
+        if attributes["site"] != self.site:
             return False
         try:
-            with locked(self.place, name=f"{attributes['worker']}.lock"):
+            with locked(self.locks, name=f"{attributes['worker']}.lock"):
                 return True
         except RunError:
             return False
@@ -129,70 +137,70 @@ class Study:
 
 @contextmanager
 def open_study(
-    folder: Path, plan: Plan, storage: str | None = None, **storage_options: Any
+    folder: Path, config: StudyConfig, storage: str | None = None, **storage_options: Any
 ) -> Generator[Study]:
-    """Open the study of a folder: begin it, go on with it, or join its other workers.
+    """Open the study of a folder: begin it, continue it, or join its other workers.
 
     Args:
         folder: made where missing; its name is the study's name in the storage.
-        plan: what is asked now; `trials` may be more than before.
-        storage: journal file or PostgreSQL address; None: a journal in the folder.
+        config: as that of the folder, if it has one, but for more `trials`.
+        storage: journal file or PostgreSQL URL; None: a journal in the folder.
         **storage_options: as in `open_storage`.
 
     Raises:
         RunError: the folder or the storage holds another study (the differences are listed).
-        RecipeError: Optuna is not installed, or the storage is of no kind that is known.
+        RecipeError: Optuna is not installed, or the storage is of an unknown kind.
     """
-    _refuse_strangers(folder)
+    _require_study_or_empty(folder)
     with ExitStack() as stack:
-        stack.enter_context(optuna_quiet())
+        stack.enter_context(quiet_optuna())
         import optuna
 
         from alexnet.studies.samplers import make_pruner, make_sampler
 
-        where = storage or str(folder / JOURNAL)
-        kept_in = open_storage(where, give_back, **storage_options)
-        stack.callback(close_storage, kept_in)
-        found = optuna.create_study(
-            storage=kept_in,
+        place = storage or str(folder / JOURNAL)
+        optuna_storage = open_storage(place, requeue, **storage_options)
+        stack.callback(close_storage, optuna_storage)
+        optuna_study = optuna.create_study(
+            storage=optuna_storage,
             study_name=folder.resolve().name,
             direction="minimize",
-            pruner=make_pruner(plan),
+            pruner=make_pruner(config),
             load_if_exists=True,
         )
-        kept = found.user_attrs.get("plan")
-        if kept is None:
-            found.set_user_attr("plan", plan.to_json())
+        stored = optuna_study.user_attrs.get("config")
+        if stored is None:
+            optuna_study.set_user_attr("config", config.to_json())
         else:
-            _refuse_other(folder, Plan.from_json(kept, str(folder)), plan)
-        write_json(folder / "study.json", {"plan": plan.to_json()})
-        study = Study(folder, plan, where, found)
-        found.sampler = make_sampler(plan, study.trials)
+            _require_same_config(folder, StudyConfig.from_json(stored, str(folder)), config)
+        write_json(folder / "study.json", {"config": config.to_json()})
+        study = Study(folder, config, place, optuna_study)
+        optuna_study.sampler = make_sampler(config, study.trials)
         yield study
 
 
-def give_back(study: OptunaStudy, trial: FrozenTrial, *, died: bool = True) -> None:
+def requeue(study: OptunaStudy, trial: FrozenTrial, *, died: bool = True) -> None:
     """Put a trial that its worker left back into the queue, with its values and its run folder.
 
     Args:
         study: Optuna's.
-        trial: it has failed already; the same values are tried again under a new number.
+        trial: marked as failed already; it continues under a new number.
         died: whether the worker died; after three deaths the trial itself stays failed.
     """
     import optuna
 
     deaths = trial.user_attrs.get("deaths", 0) + died
-    if deaths >= _MOST_DEATHS:
+    if deaths >= _MAX_DEATHS:
         return
-    left = {name: v for name, v in trial.user_attrs.items() if name not in ("worker", "place")}
-    own = {"retry_of": trial.number, "deaths": deaths, "run": _run_of(trial)}
+    kept = {name: v for name, v in trial.user_attrs.items() if name not in ("worker", "site")}
+    new = {"retry_of": trial.number, "deaths": deaths, "run_dir": _run_folder(trial)}
     history = [*trial.system_attrs.get("retry_history", []), trial.number]
     study.add_trial(
         optuna.create_trial(
             state=optuna.trial.TrialState.WAITING,
             params=trial.params,
             distributions=trial.distributions,
-            user_attrs=left | own,
+            user_attrs=kept | new,
             system_attrs={
                 **trial.system_attrs,
                 "failed_trial": history[0],
@@ -203,40 +211,43 @@ def give_back(study: OptunaStudy, trial: FrozenTrial, *, died: bool = True) -> N
     )
 
 
-def _run_of(trial: FrozenTrial) -> str:
-    return trial.user_attrs.get("run", f"trials/{trial.number:04d}")
+def _run_folder(trial: FrozenTrial) -> str:
+    return trial.user_attrs.get("run_dir", f"trials/{trial.number:04d}")
 
 
-def _refuse_strangers(folder: Path) -> None:
+def _require_study_or_empty(folder: Path) -> None:
+    """Raise RunError for a file, and for a folder that holds other things than a study."""
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file. Choose a folder for the study with --run.")
+        raise RunError(f"{folder} is a file. Choose a folder for the study with --run-dir.")
     if (folder / "run.json").is_file():
-        raise RunError(f"{folder} holds a run of train. Choose another folder with --run.")
-    known = {"study.json", JOURNAL, place_of_workers(folder, JOURNAL).name}
-    strange = folder.is_dir() and any(folder.iterdir())
-    if strange and not known & {each.name for each in folder.iterdir()}:
-        raise RunError(f"{folder} is not empty and holds no study. Choose a new folder with --run.")
-
-
-def _refuse_other(folder: Path, then: Plan, now: Plan) -> None:
-    lines = then.differences(now)
-    if lines:
+        raise RunError(f"{folder} holds a run of train. Choose another folder with --run-dir.")
+    known = {"study.json", JOURNAL, _locks_folder(folder, JOURNAL).name}
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    if names and not known & names:
         raise RunError(
-            f"{folder} holds another study. It differs in {'; '.join(lines)}. Choose another "
-            "folder with --run, or ask for the same again to continue it."
+            f"{folder} is not empty and holds no study. Choose a new folder with --run-dir."
         )
 
 
-def place_of_workers(folder: Path, storage: str) -> Path:
-    """Return where workers that share a file system lock their names: beside the journal."""
-    journal = folder / JOURNAL if is_address(storage) else Path(storage)
+def _require_same_config(folder: Path, then: StudyConfig, now: StudyConfig) -> None:
+    differences = then.differences(now)
+    if differences:
+        raise RunError(
+            f"{folder} holds another study. It differs in {'; '.join(differences)}. Choose another "
+            "folder with --run-dir, or ask for the same again to continue it."
+        )
+
+
+def _locks_folder(folder: Path, storage: str) -> Path:
+    """Return where workers that share a file system keep their locks: beside the journal."""
+    journal = folder / JOURNAL if is_url(storage) else Path(storage)
     return journal.with_suffix(".workers")
 
 
-def _token(place: Path) -> str:
-    """Return what is known at this place alone, so that workers elsewhere are not judged by it."""
-    path = place / "place.json"
-    with turn(place, "place.turn"):
+def _site_id(locks: Path) -> str:
+    """Return what is known to the workers that share these locks, and to no others."""
+    path = locks / "site.json"
+    with exclusive_lock(locks, "site.lock"):
         if not path.is_file():
             write_json(path, secrets.token_hex(8))
         return str(read_json(path))

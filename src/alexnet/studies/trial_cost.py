@@ -1,4 +1,4 @@
-"""What a trial costs here, measured on some steps of the recipe as it is."""
+"""What a trial costs on this machine, measured on some steps of the recipe."""
 
 from __future__ import annotations
 
@@ -7,49 +7,42 @@ import time
 
 from alexnet.records import TrialCost
 from alexnet.runs.job import Job
-from alexnet.training import StopRequest, train_epochs
+from alexnet.training import SaveEvery, StepDone, StopRequest, train_epochs
 
-__all__ = ["cost_of"]
+__all__ = ["estimate_trial_cost"]
 
 _STEPS = 12
-_WARM = 3  # steps before the clock starts: the first ones choose kernels
+_WARM_UP = 3  # steps before the clock starts: the first ones choose kernels
 
 
-def cost_of(job: Job) -> TrialCost:
-    """Take some steps and one validation, and reckon a whole trial from them.
+def estimate_trial_cost(job: Job) -> TrialCost:
+    """Run some steps and one validation, and extrapolate to a whole trial.
 
     Args:
-        job: prepared for nothing else: its network is changed.
+        job: prepared for this alone; its network is trained.
     """
     training = job.training
-    steps = -(-len(job.train) // job.recipe.batch)
-    warm = min(_WARM, max(steps - 1, 0))
+    steps = -(-len(job.train) // job.recipe.batch_size)
+    warm_up = min(_WARM_UP, max(steps - 1, 0))
     stamps: list[tuple[float, int]] = []
-
-    def on_step(pictures: int, loss: float) -> None:
-        stamps.append((time.perf_counter(), pictures))
 
     plain = training.batches
     training.batches = lambda epoch, start: itertools.islice(plain(epoch, start), _STEPS)
     started = time.perf_counter()
-    epochs = train_epochs(
-        training,
-        save=lambda: None,
-        save_due=lambda: False,
-        stop=StopRequest(),
-        on_step=on_step,
-    )
-    next(epochs)
+    for event in train_epochs(training, SaveEvery(), StopRequest()):
+        if not isinstance(event, StepDone):
+            break  # the epoch is done and validated
+        stamps.append((time.perf_counter(), event.images))
     validated = time.perf_counter()
-    first = stamps[warm - 1][0] if warm else started
-    pictures = sum(count for _, count in stamps[warm:])
-    speed = pictures / max(stamps[-1][0] - first, 1e-9)
+    first = stamps[warm_up - 1][0] if warm_up else started
+    images = sum(count for _, count in stamps[warm_up:])
+    speed = images / max(stamps[-1][0] - first, 1e-9)
     validation_s = validated - stamps[-1][0]
     return TrialCost(
         epochs=job.recipe.epochs,
         train_images=len(job.train),
         val_images=len(job.splits.get("val", ())),
-        parameters=sum(each.numel() for each in job.network.parameters()),
+        parameters=sum(p.numel() for p in job.network.parameters()),
         images_per_s=speed,
         seconds=job.recipe.epochs * (len(job.train) / speed + validation_s),
     )

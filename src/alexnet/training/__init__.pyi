@@ -1,20 +1,22 @@
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, SaveEvery
 from .cuda_graph import Capture, capture_for
 from .diagnosis import (
     Cause,
-    causes_of_standstill,
-    is_stuck,
+    diagnose_stall,
+    is_stalled,
     label_entropy,
-    stuck_error,
+    stalled_error,
 )
 from .loop import (
+    SaveDue,
     State,
+    StepDone,
     Training,
     Validation,
+    Validator,
     train_epochs,
-    train_step,
 )
-from .loss import Objective, class_weights, make_objective
+from .loss import LossFunction, class_weights, make_loss
 from .optimizer import PaperMomentum, Rates
 from .schedule import Schedule
 from .step import BatchLike, Stepper
@@ -25,23 +27,26 @@ __all__ = [
     "Capture",
     "Cause",
     "Checkpoint",
-    "Objective",
+    "LossFunction",
     "PaperMomentum",
     "Rates",
+    "SaveDue",
+    "SaveEvery",
     "Schedule",
     "State",
+    "StepDone",
     "Stepper",
     "StopRequest",
     "Training",
     "Validation",
+    "Validator",
     "capture_for",
-    "causes_of_standstill",
     "class_weights",
-    "is_stuck",
+    "diagnose_stall",
+    "is_stalled",
     "label_entropy",
-    "make_objective",
+    "make_loss",
+    "stalled_error",
     "stop_on_signals",
-    "stuck_error",
     "train_epochs",
-    "train_step",
 ]

@@ -1,4 +1,4 @@
-"""A checkpoint: all that shapes the rest of a run, in one file with a checksum.
+"""A checkpoint: all that shapes the rest of a run, in one file with a checksum; when one is due.
 
 It is a safetensors file, so that others can read it: the tensors, the plain state as JSON in the
 header, and there too the BLAKE2b digest of the file as it is with zeros in place of the digest. It
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +20,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from alexnet.errors import RunError
+from alexnet.errors import RecipeError, RunError
 from alexnet.files import replace_file
 
-__all__ = ["Checkpoint", "read_checkpoint", "read_state", "write_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "SaveEvery",
+    "network_tensors",
+    "read_checkpoint",
+    "read_state",
+    "write_checkpoint",
+]
 
 _DIGITS = 64
 _UNKNOWN = b"0" * _DIGITS  # stands for the digest while it is computed
@@ -37,6 +46,45 @@ _NAMES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+_SAVE_EVERY = re.compile(r"\s*([0-9.eE+-]+)\s*(m|min|minute|minutes|step|steps)?\s*")
+
+
+@dataclass(frozen=True)
+class SaveEvery:
+    """How often a checkpoint is saved within an epoch: by the clock, or by steps."""
+
+    minutes: float = math.inf
+    steps: int | None = None
+
+    @classmethod
+    def parse(cls, text: float | str) -> SaveEvery:
+        """Read minutes (10, "10", "10 min") or steps ("500 steps").
+
+        Raises:
+            RecipeError: it is neither, or not above 0.
+        """
+        match = _SAVE_EVERY.fullmatch(str(text))
+        number = _number(match[1]) if match else None
+        if match and number is not None and 0 < number < math.inf:
+            if not (match[2] or "").startswith("step"):
+                return cls(minutes=number)
+            if number == int(number):
+                return cls(steps=int(number))
+        raise RecipeError(
+            "save_every must be minutes above 0, such as 10 or 0.5, or whole steps, such as "
+            f'"500 steps"; got {text!r}.'
+        )
+
+    def is_due(self, step: int, seconds: float) -> bool:
+        """Say whether to save after a step (counted from 1), so long after the last save."""
+        return seconds >= 60 * self.minutes or bool(self.steps and step % self.steps == 0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 @dataclass
@@ -47,13 +95,21 @@ class Checkpoint:
     state: dict[str, Any]
 
 
+def network_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those of a checkpoint's tensors that are the network's, by their names there."""
+    prefix = "network."
+    return {
+        name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)
+    }
+
+
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint beside, flush it to disk and rename it.
 
     Raises:
         RunError: the disk refuses; what was at `path` is untouched.
     """
-    tensors = dict(sorted(checkpoint.tensors.items(), key=_place))
+    tensors = dict(sorted(checkpoint.tensors.items(), key=_by_size))
     header = _header(tensors, json.dumps(checkpoint.state))
 
     def write(file: BinaryIO) -> None:
@@ -70,7 +126,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint, every byte of it held against its checksum.
+    """Read a checkpoint, every byte of it checked against its digest.
 
     Raises:
         RunError: it is damaged, or cannot be read.
@@ -78,14 +134,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         with path.open("rb") as file:
             header = _read_header(file)
-            place = header.index(b'"digest": "') + 11
-            told = header[place : place + _DIGITS]
+            start = header.index(b'"digest": "') + 11
+            recorded = header[start : start + _DIGITS]
             digest = hashlib.blake2b(
-                header[:place] + _UNKNOWN + header[place + _DIGITS :], digest_size=_DIGITS // 2
+                header[:start] + _UNKNOWN + header[start + _DIGITS :], digest_size=_DIGITS // 2
             )
             while portion := file.read(_PORTION_BYTES):
                 digest.update(portion)
-        if digest.hexdigest().encode() != told:
+        if digest.hexdigest().encode() != recorded:
             raise ValueError
         with cast("Any", safe_open)(path, framework="pt", device="cpu") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
@@ -105,7 +161,7 @@ def read_state(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _place(item: tuple[str, Tensor]) -> tuple[int, str]:
+def _by_size(item: tuple[str, Tensor]) -> tuple[int, str]:
     """Order tensors so that each lies at a multiple of its numbers' size."""
     name, tensor = item
     return -tensor.element_size(), name

@@ -1,4 +1,4 @@
-"""The step as one graph: its operators are recorded once and started together ever after.
+"""The step as one CUDA graph: its operators are recorded once and started together ever after.
 
 A small network on a GPU waits for Python, which starts some hundred operators a step; a graph is
 started by one call. Before it is used, its first step is held against the same step made operator
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from alexnet.devices import Device
 
-__all__ = ["Answer", "Capture", "GraphedStep", "Learn", "capture_for", "cuda_graph"]
+__all__ = ["Capture", "CudaGraphStep", "StepFunction", "StepResult", "capture_for", "cuda_graph"]
 
-Answer = tuple[Tensor, Tensor]
-"""A batch's mean loss and its number of wrong answers, both ()."""
+StepResult = tuple[Tensor, Tensor]
+"""A batch's mean loss and its number of errors, both ()."""
 
-Learn = Callable[[Tensor, Tensor], Answer]
-"""Makes a step on images and labels that lie on the device, without looking at the host."""
+StepFunction = Callable[[Tensor, Tensor], StepResult]
+"""Makes a step on images and labels that lie on the device; no value comes to the host."""
 
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
 """`capture(function)` gives what repeats all that a function does on the device, in its memory.
@@ -41,13 +41,13 @@ def capture_for(device: Device, *, own: bool) -> tuple[Capture | None, str]:
 
     Args:
         device: where the training runs.
-        own: whether the network is made of our own layers alone: what others wrote may look at
-            numbers on its way, and a graph does not look.
+        own: whether the network is made of our own layers alone: an external model may read values
+            of tensors in its forward pass, and a graph cannot.
     """
     if device.kind != "cuda":
         return None, "only GPUs have graphs"
     if not own:
-        return None, "the network is the code of others"
+        return None, "the network is an external model"
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return None, "several processes train together"
     return cuda_graph, ""
@@ -78,24 +78,24 @@ def cuda_graph(function: Callable[[], None]) -> Callable[[], None]:
 
 @dataclass
 class _Graph:
-    """A graph, the memory that it reads, and where it leaves its answer."""
+    """A graph, the memory that it reads, and where it leaves its result."""
 
-    frame: Hashable
-    batch: Hashable  # what batches it was made for look like
+    key: Hashable
+    layout: Hashable  # of the batches that it was made for
     images: Tensor
     labels: Tensor
     replay: Callable[[], None]
-    answer: list[Answer]
+    result: list[StepResult]
 
-    def start(self, images: Tensor, labels: Tensor, seed: int) -> Answer:
+    def start(self, images: Tensor, labels: Tensor, seed: int) -> StepResult:
         self.images.copy_(images, non_blocking=True)
         self.labels.copy_(labels, non_blocking=True)
         torch.manual_seed(seed)
         self.replay()
-        return self.answer[0]
+        return self.result[0]
 
 
-class GraphedStep:
+class CudaGraphStep:
     """Makes steps by a graph, where that is possible and has shown to be right.
 
     Args:
@@ -113,98 +113,98 @@ class GraphedStep:
 
     def __call__(
         self,
-        learn: Learn,
+        step: StepFunction,
         images: Tensor,
         labels: Tensor,
         *,
         seed: int,
-        frame: Hashable,
+        key: Hashable,
         tolerance: float,
-    ) -> Answer | None:
+    ) -> StepResult | None:
         """Make a step; None: it has to be made operator by operator, and nothing has happened.
 
         Args:
-            learn: makes the step.
+            step: makes the step.
             images: (N, 3, c, c), on any device.
             labels: (N,) int64, likewise.
             seed: of the step's random numbers.
-            frame: what a graph is made for besides the batch: for another one it is made anew.
+            key: what a graph is made for besides the batch: for another one it is made anew.
             tolerance: how far the first step may be from the same step operator by operator, as a
                 share of its length.
 
         Returns:
-            The answer; it holds until the next step.
+            The result; it holds until the next step.
         """
         graph = self._graph
         if self.failure is not None:
             return None
-        if graph is not None and graph.frame == frame and len(labels) <= len(graph.labels):
-            fits = graph.batch == _looks(images, labels)
+        if graph is not None and graph.key == key and len(labels) <= len(graph.labels):
+            fits = graph.layout == _layout(images, labels)
             return graph.start(images, labels, seed) if fits else None
         graph = self._graph = None  # its memory is free for the new one
-        return self._begin(learn, images, labels, seed=seed, frame=frame, tolerance=tolerance)
+        return self._capture_first(step, images, labels, seed=seed, key=key, tolerance=tolerance)
 
-    def _begin(
+    def _capture_first(
         self,
-        learn: Learn,
+        step: StepFunction,
         images: Tensor,
         labels: Tensor,
         *,
         seed: int,
-        frame: Hashable,
+        key: Hashable,
         tolerance: float,
-    ) -> Answer | None:
+    ) -> StepResult | None:
         """Make a step operator by operator, then again by a new graph, and compare the two."""
         before: dict[str, Tensor] = {}
-        wanted: dict[str, Tensor] = {}
-        done: Answer | None = None
+        expected: dict[str, Tensor] = {}
+        plain: StepResult | None = None
         try:
-            before, wanted = self._copies(), self._copies()
+            before, expected = self._copies(), self._copies()
             device = next(iter(self._tensors.values())).device
             still = [torch.empty_like(each, device=device) for each in (images, labels)]
             still[0].copy_(images)
             still[1].copy_(labels)
             torch.manual_seed(seed)
-            done = learn(still[0], still[1])
-            _copy(self._tensors, wanted)
-            if not bool(torch.isfinite(done[0])):
-                return done  # there is nothing to compare; the loop will say so
+            plain = step(still[0], still[1])
+            _copy(self._tensors, expected)
+            if not bool(torch.isfinite(plain[0])):
+                return plain  # there is nothing to compare; the loop will say so
             with torch.random.fork_rng([] if device.type == "cpu" else [device.index]):
-                replay, answer = self._captured(learn, still[0], still[1], seed, before)
-                looks = _looks(images, labels)
-                graph = _Graph(frame, looks, still[0], still[1], replay, answer)
-                found = graph.start(images, labels, seed)
-            difference = _difference({"loss": found[0]}, {"loss": done[0]}, {}, tolerance)
-            difference = difference or _difference(self._tensors, wanted, before, tolerance)
+                replay, result = self._captured(step, still[0], still[1], seed, before)
+                layout = _layout(images, labels)
+                graph = _Graph(key, layout, still[0], still[1], replay, result)
+                replayed = graph.start(images, labels, seed)
+            difference = _difference({"loss": replayed[0]}, {"loss": plain[0]}, {}, tolerance)
+            difference = difference or _difference(self._tensors, expected, before, tolerance)
             if difference is None:
                 self._graph = graph
-                return found
+                return replayed
             self._give_up(f"a graph of it gave other results: {difference}")
         except RuntimeError as error:
             first = str(error).partition("\n")[0].rstrip(".")
             self._give_up(f"capturing it failed: {first or type(error).__name__}")
-        _copy(wanted if done is not None else before, self._tensors)
-        return done
+        _copy(expected if plain is not None else before, self._tensors)
+        return plain
 
     def _captured(
         self,
-        learn: Learn,
+        step: StepFunction,
         images: Tensor,
         labels: Tensor,
         seed: int,
         before: Mapping[str, Tensor],
-    ) -> tuple[Callable[[], None], list[Answer]]:
-        """Capture a step; all that it changes is afterwards what it was before."""
-        answer: list[Answer] = []
+    ) -> tuple[Callable[[], None], list[StepResult]]:
+        """Capture a step; all that it changes is afterward what it was before."""
+        result: list[StepResult] = []
 
         def function() -> None:
-            answer[:] = [learn(images, labels)]
+            result[:] = [step(images, labels)]
 
         _copy(before, self._tensors)
         torch.manual_seed(seed)
         replay = self._capture(function)
         _copy(before, self._tensors)
-        return replay, answer
+        return replay, result
 
     def _copies(self) -> dict[str, Tensor]:
         return {name: each.detach().clone() for name, each in self._tensors.items()}
@@ -219,7 +219,7 @@ class GraphedStep:
         )
 
 
-def _looks(images: Tensor, labels: Tensor) -> Hashable:
+def _layout(images: Tensor, labels: Tensor) -> Hashable:
     """Return how a batch lies in memory."""
     return tuple((each.shape, each.dtype, each.stride()) for each in (images, labels))
 
@@ -232,17 +232,17 @@ def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
 
 @torch.no_grad()
 def _difference(
-    found: Mapping[str, Tensor],
-    wanted: Mapping[str, Tensor],
+    actual: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
     before: Mapping[str, Tensor],
     tolerance: float,
 ) -> str | None:
     """Say which tensor is elsewhere than it should be, by more than rounding; None: none is.
 
-    Lengths are compared, of the difference and of the step (`before` to `wanted`, else from zero).
+    Lengths are compared, of the difference and of the step (`before` to `expected`, else from 0).
     """
-    for name, own in found.items():
-        to, origin = wanted[name], before.get(name)
+    for name, own in actual.items():
+        to, origin = expected[name], before.get(name)
         step = _length(to if origin is None else to - origin)
         eps = torch.finfo(own.dtype).eps if own.is_floating_point() else 0.0
         apart = _length(own - to)

@@ -1,8 +1,8 @@
-"""Why a loss does not move: what can be measured of the causes, and the flag that mends each.
+"""Why a loss does not fall: what can be measured of the causes, and the flag that mends each.
 
-The traps are those of the networks of 2012: weights of 0.01 under biases of 1 bury the picture's
+The traps are those of the networks of 2012: weights of 0.01 under biases of 1 bury the image's
 signal, a rate that is too high kills the rectifiers, inputs of another scale than 0..255 starve the
-first layer, and 61 million parameters learn nothing from a few hundred pictures.
+first layer, and 61 million parameters learn nothing from a few hundred images.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from alexnet.errors import Diverged
 from alexnet.records import Epoch
 from alexnet.training.optimizer import PaperMomentum, Rates
 
-__all__ = ["Cause", "causes_of_standstill", "is_stuck", "label_entropy", "stuck_error"]
+__all__ = ["Cause", "diagnose_stall", "is_stalled", "label_entropy", "stalled_error"]
 
-_CLOSE = 0.995  # of the entropy of the labels: nothing was learnt but their frequencies
-_PARAMETERS_PER_PICTURE = 2000  # the paper: 50; CIFAR's nets: 3
+_CLOSE = 0.995  # of the entropy of the labels: nothing but their frequencies was learned
+_PARAMETERS_PER_IMAGE = 2000  # the paper: 50; CIFAR's nets: 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def label_entropy(labels: NDArray[np.int64], classes: int) -> float:
     return float(-sum(share * math.log(share) for share in shares if share > 0))
 
 
-def is_stuck(epoch: Epoch, entropy: float, classes: int) -> bool:
+def is_stalled(epoch: Epoch, entropy: float, classes: int) -> bool:
     """Say whether the training loss is still where it knows nothing, after steps enough.
 
     A network of 1000 classes may need 8,000 steps to leave ln(1000); small ones leave in some
@@ -51,14 +51,14 @@ def is_stuck(epoch: Epoch, entropy: float, classes: int) -> bool:
 
 
 @torch.no_grad()
-def causes_of_standstill(
+def diagnose_stall(
     network: nn.Module,
     stages: Callable[[Tensor], dict[str, Tensor]],
     images: Tensor,
     *,
-    optimiser: PaperMomentum,
+    optimizer: PaperMomentum,
     rates: Rates,
-    pictures: int,
+    train_images: int,
 ) -> list[Cause]:
     """Measure each cause on one batch and return those that fit, the likeliest first.
 
@@ -66,24 +66,24 @@ def causes_of_standstill(
         network: in any mode; measured in evaluation mode.
         stages: gives every layer's output by name, in order.
         images: (N, 3, H, W), as the network gets them.
-        optimiser: of the run.
+        optimizer: of the run.
         rates: of the last step.
-        pictures: how many training pictures there are.
+        train_images: how many training images there are.
     """
     network.eval()
     outputs = stages(images)
     found = [
-        _rate(optimiser, rates),
+        _rate(optimizer, rates),
         _dead(outputs, rates),
         _buried(outputs),
         _scale(images, network),
-        _too_few(network, pictures),
+        _too_few(network, train_images),
     ]
     return [cause for cause in found if cause is not None]
 
 
-def stuck_error(epoch: Epoch, entropy: float, causes: list[Cause]) -> Diverged:
-    """Return the error that names the standstill, what was measured, and what to do."""
+def stalled_error(epoch: Epoch, entropy: float, causes: list[Cause]) -> Diverged:
+    """Return the error that names the stalled training, what was measured, and what to do."""
     head = (
         f"After {epoch.epoch} epochs ({epoch.step} steps) the training loss is "
         f"{epoch.train_loss:.4f}; knowing nothing but the class sizes gives {entropy:.4f}. "
@@ -92,16 +92,16 @@ def stuck_error(epoch: Epoch, entropy: float, causes: list[Cause]) -> Diverged:
     lines = [head, *(f"- {cause.sentence} Try: {cause.command}" for cause in causes)]
     if not causes:
         lines.append(
-            "- Rate, initialisation, input and size look sound, so look at the labels: do the "
+            "- Rate, initialization, input and size look sound, so look at the labels: do the "
             "folders hold what their names say? Try: --lr with a tenth and with ten times the rate"
         )
     return Diverged("\n".join(lines))
 
 
-def _rate(optimiser: PaperMomentum, rates: Rates) -> Cause | None:
+def _rate(optimizer: PaperMomentum, rates: Rates) -> Cause | None:
     shares = [
         (_length(slot.velocity) / max(_length(slot.parameter), 1e-12), name)
-        for name, slot in optimiser.slots.items()
+        for name, slot in optimizer.slots.items()
         if not slot.is_bias and slot.multiple(rates.epoch) > 0
     ]
     if not shares:
@@ -137,7 +137,7 @@ def _dead(outputs: dict[str, Tensor], rates: Rates) -> Cause | None:
     if worst[0] < 0.95:
         return None
     return Cause(
-        f"{worst[0]:.1%} of the units of {worst[1]} are zero for every picture: a rate that was "
+        f"{worst[0]:.1%} of the units of {worst[1]} are zero for every image: a rate that was "
         "too high has switched them off.",
         f"--lr {rates.weights / 10:g}",
     )
@@ -152,9 +152,9 @@ def _buried(outputs: dict[str, Tensor]) -> Cause | None:
     if apart > 0.02 * max(size, 1e-12):
         return None
     return Cause(
-        f"The pictures differ by only {apart / max(size, 1e-12):.2%} of the signal in the last "
-        "hidden layer: the first weights are so small that biases bury the picture.",
-        "--initialisation he --lr 0.001, or --model alexnet_program, whose conv3 to conv5 "
+        f"The images differ by only {apart / max(size, 1e-12):.2%} of the signal in the last "
+        "hidden layer: the initial weights are so small that biases bury the image.",
+        "--initialization he --lr 0.001, or --model alexnet_program, whose conv3 to conv5 "
         "start at 0.03",
     )
 
@@ -168,18 +168,19 @@ def _scale(images: Tensor, network: nn.Module) -> Cause | None:
     if signal > 0.05:
         return None
     return Cause(
-        f"The network sees numbers of size {size:.2g}, and its first layer answers with about "
-        f"{signal:.1e}: the first weights were meant for pictures in 0..255.",
-        "--no-standardise, or --initialisation he",
+        f"The network sees numbers of size {size:.2g}, and the first layer's outputs are about "
+        f"{signal:.1e}: the initial weights were meant for images in 0..255.",
+        "--no-normalize, or --initialization he",
     )
 
 
-def _too_few(network: nn.Module, pictures: int) -> Cause | None:
+def _too_few(network: nn.Module, train_images: int) -> Cause | None:
     parameters = sum(each.numel() for each in network.parameters())
-    if parameters < _PARAMETERS_PER_PICTURE * pictures:
+    if parameters < _PARAMETERS_PER_IMAGE * train_images:
         return None
     return Cause(
-        f"There are {parameters / 1e6:.1f} million parameters and {pictures:,} training pictures.",
+        f"There are {parameters / 1e6:.1f} million parameters and {train_images:,} training "
+        "images.",
         "a smaller network (--model alexnet_small), or start from trained weights with "
         "`alexnet finetune WEIGHTS SOURCE`",
     )

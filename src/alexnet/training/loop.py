@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.devices import Device
-from alexnet.errors import Diverged, Interrupted, RunError
+from alexnet.errors import Diverged, RunError
 from alexnet.records import Epoch
-from alexnet.training.checkpoint import Checkpoint
-from alexnet.training.cuda_graph import Capture
-from alexnet.training.loss import Objective
+from alexnet.training.checkpoint import Checkpoint, SaveEvery
 from alexnet.training.optimizer import PaperMomentum
 from alexnet.training.schedule import Schedule
 from alexnet.training.step import BatchLike, Stepper
 from alexnet.training.stopping import StopRequest
 
-__all__ = ["State", "Training", "Validation", "train_epochs", "train_step"]
+__all__ = ["SaveDue", "State", "StepDone", "Training", "Validation", "Validator", "train_epochs"]
 
-_LOOK_EVERY = 50  # steps between two looks at the loss: looking waits for the device
+_FETCH_EVERY = 50  # steps between two looks at the loss: looking waits for the device
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Centre-crop figures on the validation pictures: loss in nats, errors in 0..1."""
+    """Center-crop figures on the validation images: loss in nats, errors in 0..1."""
 
     loss: float
     error: float
     top5_error: float
+
+
+class Validator(Protocol):
+    """Measures a network on the validation images, with the weights that it has now."""
+
+    def validate(self) -> Validation: ...  # noqa: D102
 
 
 @dataclass
@@ -43,43 +47,66 @@ class State:
     epoch: int = 0  # whole epochs done
     step: int = 0  # steps done since the beginning
     step_in_epoch: int = 0
-    seen: int = 0  # pictures of this epoch so far, and what they summed up to
+    seen: int = 0  # images of this epoch so far, and what they summed up to
     loss_sum: float = 0.0
     wrong: float = 0.0
     seconds: float = 0.0  # training alone, this epoch
     all_seconds: float = 0.0  # everything, since the beginning
     saving_seconds: float = 0.0  # of these: what training waited for its checkpoints
 
+    @property
+    def mean_loss(self) -> float:
+        """Mean loss of this epoch so far, as it was fetched last."""
+        return self.loss_sum / max(self.seen, 1)
+
 
 @dataclass
 class Training:
-    """Everything the loop uses. `batches(epoch, start_step)` yields the rest of an epoch.
+    """Everything the loop uses.
 
-    Where `capture` is given, steps are made by graphs; else `why_no_graph` says why not.
+    Args:
+        stepper: network, loss and optimizer, and how a step of them is made.
+        schedule: the rates of each step.
+        batches: `batches(epoch, start_step)` yields the rest of an epoch.
+        device: where the network is.
+        seed: of the dropout masks.
+        validator: measures after each epoch; None: there are no validation images.
     """
 
-    network: nn.Module
-    objective: Objective
-    optimiser: PaperMomentum
+    stepper: Stepper
     schedule: Schedule
     batches: Callable[[int, int], Iterable[BatchLike]]
     device: Device
     seed: int
-    validate: Callable[[], Validation | None]
+    validator: Validator | None = None
     state: State = field(default_factory=State)
-    capture: Capture | None = None
-    why_no_graph: str = ""
-    stepper: Stepper = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.stepper = Stepper(
-            self.network, self.objective, self.optimiser, self.capture, self.why_no_graph
-        )
+    @property
+    def network(self) -> nn.Module:
+        """The network that is trained."""
+        return self.stepper.network
+
+    @property
+    def optimizer(self) -> PaperMomentum:
+        """The optimizer of its parameters."""
+        return self.stepper.optimizer
+
+    def step(self, batch: BatchLike) -> int:
+        """Make one step; return how many images it had."""
+        state = self.state
+        rates = self.schedule.rates(state.step)
+        self.stepper(batch, rates, _dropout_seed(self.seed, state.step), self.device)
+        state.step += 1
+        state.step_in_epoch += 1
+        state.seen += len(batch.labels)
+        return len(batch.labels)
 
     def checkpoint(self) -> Checkpoint:
         """Return all that shapes the rest of the run; tensors are not copied."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"velocity.{k}": v for k, v in self.optimiser.state().items()}
+        tensors: dict[str, Tensor] = {
+            **{f"network.{name}": each for name, each in self.network.state_dict().items()},
+            **{f"velocity.{name}": each for name, each in self.optimizer.state().items()},
+        }
         plain: dict[str, Any] = {
             "seed": self.seed,
             "state": asdict(self.state),
@@ -94,12 +121,12 @@ class Training:
             RunError: its tensors are not those of this network.
         """
         own = self.checkpoint().tensors
-        held = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
-        if held != {name: tensor.shape for name, tensor in own.items()}:
+        shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
+        if shapes != {name: tensor.shape for name, tensor in own.items()}:
             raise RunError(
                 "The checkpoint holds other tensors than the network has that this version of "
                 "alexnet builds for the run's recipe. Go on with the version that began the run "
-                "(run.json names it), or start anew with --anew."
+                "(run.json names it), or start again with --restart."
             )
         for name, tensor in own.items():
             tensor.detach().copy_(checkpoint.tensors[name])
@@ -107,120 +134,108 @@ class Training:
         self.schedule.load_state(checkpoint.state["schedule"])
 
 
+@dataclass(frozen=True)
+class StepDone:
+    """A step was made."""
+
+    images: int
+    mean_loss: float  # of the epoch so far, as it was fetched last; 0 before the first time
+
+
+@dataclass(frozen=True)
+class SaveDue:
+    """A checkpoint is due within an epoch; the state is settled for it."""
+
+
 def train_epochs(
-    training: Training,
-    *,
-    save: Callable[[], None],
-    save_due: Callable[[], bool],
-    stop: StopRequest,
-    on_step: Callable[[int, float], None],
-) -> Iterator[Epoch]:
-    """Train until the schedule says that the run is finished; yield each epoch when it is done.
+    training: Training, save_every: SaveEvery, stop: StopRequest
+) -> Generator[StepDone | SaveDue | Epoch]:
+    """Train until the schedule says that the run is finished; yield what happens.
+
+    Whoever iterates saves: at `SaveDue`, after each epoch, and when `Interrupted` comes out.
 
     Args:
         training: what to train; its state moves on with every step.
-        save: writes a checkpoint; called when due and before stopping. Whoever takes in an epoch
-            saves it.
-        save_due: whether a checkpoint is wanted after this step.
+        save_every: when checkpoints are due within an epoch.
         stop: looked at after each step and each epoch; ends a validation in its middle.
-        on_step: told the pictures of each step, and the mean loss of the epoch so far.
 
     Raises:
-        Interrupted: somebody asked to stop; a checkpoint is saved.
+        Interrupted: somebody asked to stop.
         Diverged: the loss is not finite; the sentence says between which steps it became so.
     """
-    state, schedule = training.state, training.schedule
-    while schedule.plan.finished is None:
-        training.network.train()
-        training.optimiser.prepare(state.epoch)
-        tally = _Tally(training)
-        for batch in training.batches(state.epoch, state.step_in_epoch):
-            train_step(training, batch)
-            on_step(len(batch.labels), state.loss_sum / max(state.seen, 1))
-            stopping = bool(stop)  # asked once: a signal may come at any moment
-            saving = stopping or save_due()
-            if saving or state.step_in_epoch % _LOOK_EVERY == 0:
-                tally.settle()
-            if saving:
-                save()
-                tally.go_on()
-            if stopping:
-                raise _stopped(stop, state)
-        tally.settle()
-        try:
-            with stop.at_once():
-                epoch = _end_epoch(training)
-        except Interrupted:
-            save()
-            raise _stopped(stop, state) from None
-        yield epoch
-        if stop:
-            raise _stopped(stop, state)
-
-
-def _stopped(stop: StopRequest, state: State) -> Interrupted:
-    return Interrupted(f"Stopped by {stop.reason} after step {state.step}.")
-
-
-def train_step(training: Training, batch: BatchLike) -> tuple[Tensor, Tensor, int]:
-    """Make one step; return the batch's mean loss, its wrong answers, and its pictures.
-
-    The two tensors hold until the next step.
-    """
     state = training.state
-    rates, seed = training.schedule.rates(state.step), _dropout_seed(training.seed, state.step)
-    loss, wrong = training.stepper(batch, rates, seed, training.device)
-    state.step += 1
-    state.step_in_epoch += 1
-    state.seen += len(batch.labels)
-    return loss, wrong, len(batch.labels)
+    saved_at = time.monotonic()
+    while training.schedule.plan.stop_reason is None:
+        training.network.train()
+        training.optimizer.prepare(state.epoch)
+        sums = _EpochSums(training)
+        for batch in training.batches(state.epoch, state.step_in_epoch):
+            images = training.step(batch)
+            yield StepDone(images, state.mean_loss)
+            stopping = bool(stop)  # read once: a signal may come at any moment
+            saving = save_every.is_due(state.step, time.monotonic() - saved_at)
+            if stopping or saving or state.step_in_epoch % _FETCH_EVERY == 0:
+                sums.fetch()
+            if stopping:
+                raise stop.interrupted(f" after step {state.step}")
+            if saving:
+                yield SaveDue()
+                saved_at = time.monotonic()
+                sums.start_clock()
+        sums.fetch()
+        yield _end_epoch(training, stop)
+        saved_at = time.monotonic()
+        if stop:
+            raise stop.interrupted(f" after step {state.step}")
 
 
-class _Tally:
-    """Sums over an epoch, kept on the device and fetched now and then."""
+class _EpochSums:
+    """Loss and errors summed over an epoch: kept on the device and fetched now and then."""
 
     def __init__(self, training: Training) -> None:
         self.state = training.state
         self.rate = training.schedule.rates(self.state.step).weights
-        self.since = self.state.step
-        self.mean = self.state.loss_sum / max(self.state.seen, 1)
+        self.fetched_at = self.state.step
+        self.mean = self.state.mean_loss
         self.sums = training.stepper.sums
         so_far = [self.state.loss_sum, self.state.wrong]
         self.sums.copy_(torch.tensor(so_far, dtype=torch.float64))
-        self.go_on()
+        self.start_clock()
 
-    def go_on(self) -> None:
-        """Count the time from now on."""
+    def start_clock(self) -> None:
+        """Count the time of training from now on."""
         self.started = time.perf_counter()
 
-    def settle(self) -> None:
-        """Fetch the sums, account for the time, and stop where the loss is not finite."""
+    def fetch(self) -> None:
+        """Bring the state up to date, and stop where the loss is not finite."""
         state = self.state
         state.loss_sum, state.wrong = cast("list[float]", self.sums.tolist())
         took = time.perf_counter() - self.started
         state.seconds += took
         state.all_seconds += took
-        self.go_on()
+        self.start_clock()
         if not math.isfinite(state.loss_sum):
             raise Diverged(
-                f"The loss is no longer finite: it became so between steps {self.since + 1} and "
-                f"{state.step} (epoch {state.epoch + 1}, rate {self.rate:g}"
+                f"The loss is no longer finite: it became so between steps {self.fetched_at + 1} "
+                f"and {state.step} (epoch {state.epoch + 1}, rate {self.rate:g}"
                 + (f", mean loss before {self.mean:.3g})." if self.mean else ").")
             )
-        self.since = state.step
-        self.mean = state.loss_sum / max(state.seen, 1)
+        self.fetched_at = state.step
+        self.mean = state.mean_loss
 
 
-def _end_epoch(training: Training) -> Epoch:
+def _end_epoch(training: Training, stop: StopRequest) -> Epoch:
     """Validate, tell the schedule, and sum the epoch up."""
     state = training.state
     started = time.perf_counter()
     rate = training.schedule.rates(state.step - 1).weights
     training.network.eval()
-    found = training.validate()
-    best = training.schedule.observe(
-        state.epoch + 1, found.error if found else None, found.loss if found else None
-    )
+    validation = None
+    if training.validator is not None:
+        with stop.at_once(f" after step {state.step}"):
+            validation = training.validator.validate()
+    error, loss = (validation.error, validation.loss) if validation else (None, None)
+    best = training.schedule.observe(state.epoch + 1, error, loss)
     took = time.perf_counter() - started
     state.all_seconds += took
     epoch = Epoch(
@@ -229,9 +244,9 @@ def _end_epoch(training: Training) -> Epoch:
         lr=rate,
         train_loss=state.loss_sum / state.seen,
         train_error=state.wrong / state.seen,
-        val_loss=found.loss if found else None,
-        val_error=found.error if found else None,
-        val_top5_error=found.top5_error if found else None,
+        val_loss=loss,
+        val_error=error,
+        val_top5_error=validation.top5_error if validation else None,
         images_per_s=state.seen / max(state.seconds, 1e-9),
         seconds=state.seconds + took,
         best=best,

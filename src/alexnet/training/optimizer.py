@@ -4,7 +4,7 @@
     w <- w + v
 
 Section 5 of the paper and the program's `src/weights.cu`. The rate stands inside the velocity, so
-after a cut the old, larger steps fade out; torch's SGD shrinks them at once.
+after a drop the old, larger steps fade out; torch's SGD shrinks them at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
-from alexnet.kernels.momentum import DeviceRate, move_together
+from alexnet.kernels.foreach_momentum import DeviceLearningRate, foreach_momentum_step
 from alexnet.recipe import LayerSetting, Recipe
 
 __all__ = ["PaperMomentum", "Rates"]
@@ -44,7 +44,7 @@ class _Slot:
     velocity: Tensor
     is_bias: bool
     momentum: float
-    decay: float
+    weight_decay: float
     multiples: tuple[LayerSetting, ...]
 
     def multiple(self, epoch: int) -> float:
@@ -58,28 +58,28 @@ class _Group:
     """Parameters with the same momentum, decay and rate."""
 
     slots: list[_Slot]
-    on_device: DeviceRate | None  # where the rate must be a number in memory
+    on_device: DeviceLearningRate | None  # where the rate must be a number in memory
     rate: float = 0.0
 
-    def take(self, rates: Rates) -> None:
+    def set_lr(self, rates: Rates) -> None:
         first = self.slots[0]
         base = rates.biases if first.is_bias else rates.weights
         self.rate = base * first.multiple(rates.epoch)
         if self.on_device is not None:
-            self.on_device.take(self.rate)
+            self.on_device.set_lr(self.rate)
 
-    def move(self) -> None:
+    def step(self) -> None:
         if self.rate == 0:
             return
         if self.on_device is None:
             for slot in self.slots:
-                _move(slot, self.rate)
+                _step(slot, self.rate)
             return
-        asked = [slot for slot in self.slots if slot.parameter.grad is not None]
-        move_together(
-            [slot.parameter for slot in asked],
-            [slot.velocity for slot in asked],
-            [slot.parameter.grad for slot in asked if slot.parameter.grad is not None],
+        slots = [slot for slot in self.slots if slot.parameter.grad is not None]
+        foreach_momentum_step(
+            [slot.parameter for slot in slots],
+            [slot.velocity for slot in slots],
+            [slot.parameter.grad for slot in slots if slot.parameter.grad is not None],
             self.slots[0].momentum,
             self.on_device,
         )
@@ -90,14 +90,16 @@ class PaperMomentum:
 
     Args:
         network: its parameters are named LAYER.weight and LAYER.bias.
-        recipe: momentum, decay, bias_decay, layer_lr, layer_decay and layer_momentum are read from
-            it; these name layers, or single tensors such as "conv1.bias".
-        published_decay: each layer's decay by its authors, used where `recipe.decay` is None.
+        recipe: momentum, weight_decay, bias_weight_decay, layer_lr, layer_weight_decay and
+            layer_momentum are read from it; these name layers, or single tensors such as
+            "conv1.bias".
+        published_decay: each layer's decay by its authors, used where `recipe.weight_decay` is
+            None.
         rates_on_device: whether rates are numbers in the device's memory, as a graph of a step
             needs; None: on everything but a processor.
 
     Raises:
-        RecipeError: layer_lr or layer_decay names a layer that the network does not have.
+        RecipeError: layer_lr or layer_weight_decay names a layer that the network does not have.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class PaperMomentum:
     ) -> None:
         names = [name for name, _ in network.named_parameters()]
         rates = _settings(recipe.layer_lr, "layer_lr", names)
-        decays = _settings(recipe.layer_decay, "layer_decay", names)
+        decays = _settings(recipe.layer_weight_decay, "layer_weight_decay", names)
         momenta = _settings(recipe.layer_momentum, "layer_momentum", names)
         self.slots: dict[str, _Slot] = {}
         self._network = network
@@ -118,13 +120,13 @@ class PaperMomentum:
             layer, _, kind = name.rpartition(".")
             is_bias = kind == "bias" or parameter.dim() <= 1
             own = _values(decays, name)
-            decay = own[-1] if own else _decay(recipe, layer, published_decay or {})
+            weight_decay = own[-1] if own else _decay(recipe, layer, published_decay or {})
             self.slots[name] = _Slot(
                 parameter,
                 torch.zeros_like(parameter),  # keeps the memory format of the parameter
                 is_bias,
                 (_values(momenta, name) or [recipe.momentum])[-1],
-                decay if recipe.bias_decay or not is_bias else 0.0,
+                weight_decay if recipe.bias_weight_decay or not is_bias else 0.0,
                 tuple(each for each in rates if _holds_for(each, name)),
             )
         self._groups = _grouped(list(self.slots.values()), rates_on_device)
@@ -132,7 +134,7 @@ class PaperMomentum:
     def prepare(self, epoch: int) -> None:
         """Switch the gradients of frozen layers off before an epoch, and of the others on.
 
-        A frozen batch normalisation goes by the mean and deviation that it knows, and learns none
+        A frozen batch normalization goes by the mean and deviation that it knows, and learns none
         from the batches: call this after the network was set to train.
         """
         for slot in self.slots.values():
@@ -142,26 +144,21 @@ class PaperMomentum:
             if isinstance(layer, _BATCH_NORMS) and own and not any(p.requires_grad for p in own):
                 layer.eval()
 
-    def step(self, rates: Rates) -> None:
-        """Change every parameter that has a gradient; a rate of zero leaves it out entirely."""
-        self.take(rates)
-        self.move()
-
-    def take(self, rates: Rates) -> None:
-        """Set the rates of the moves to come."""
+    def set_lr(self, rates: Rates) -> None:
+        """Set the rates of the steps to come."""
         for group in self._groups:
-            group.take(rates)
+            group.set_lr(rates)
 
     @torch.no_grad()
-    def move(self) -> None:
-        """Change every parameter that has a gradient, by the rates that were taken last."""
+    def step(self) -> None:
+        """Change every parameter that has a gradient; a rate of zero leaves it out entirely."""
         for group in self._groups:
-            group.move()
+            group.step()
 
     def plan(self) -> tuple[bool, ...]:
-        """Return what of the rates shapes the operators of a step: who moves, who has gradients."""
-        moving = [group.rate != 0 for group in self._groups]
-        return (*moving, *(slot.parameter.requires_grad for slot in self.slots.values()))
+        """Return what decides over a step's operators: rates of 0, parameters without gradient."""
+        changing = [group.rate != 0 for group in self._groups]
+        return (*changing, *(slot.parameter.requires_grad for slot in self.slots.values()))
 
     def state(self) -> dict[str, Tensor]:
         """Return the velocities by parameter name; the tensors themselves, not copies."""
@@ -178,27 +175,28 @@ def _grouped(slots: list[_Slot], rates_on_device: bool | None) -> list[_Group]:
     groups: dict[Any, _Group] = {}
     for slot in slots:
         own = slot.parameter
-        settings = (slot.is_bias, slot.multiples, slot.momentum, slot.decay)
+        settings = (slot.is_bias, slot.multiples, slot.momentum, slot.weight_decay)
         key = (*settings, own.dtype, own.device)
         if key not in groups:
-            wanted = own.device.type != "cpu" if rates_on_device is None else rates_on_device
-            groups[key] = _Group([], DeviceRate(own, slot.decay) if wanted else None)
+            on_device = own.device.type != "cpu" if rates_on_device is None else rates_on_device
+            rate = DeviceLearningRate(own, slot.weight_decay) if on_device else None
+            groups[key] = _Group([], rate)
         groups[key].slots.append(slot)
     return list(groups.values())
 
 
-def _move(slot: _Slot, rate: float) -> None:
+def _step(slot: _Slot, rate: float) -> None:
     """Change one parameter, where it has a gradient."""
     gradient = slot.parameter.grad
     if gradient is None:
         return
     tensors = (slot.parameter, slot.velocity, gradient)
-    if (kernels := _fused_momentum()) and kernels.can_move(*tensors):
-        kernels.move(*tensors, slot.momentum, slot.decay, rate)
+    if (kernels := _fused_momentum()) and kernels.supports(*tensors):
+        kernels.momentum_step(*tensors, slot.momentum, slot.weight_decay, rate)
         return
     velocity = slot.velocity.mul_(slot.momentum)
-    if slot.decay:
-        velocity.add_(slot.parameter, alpha=-slot.decay * rate)
+    if slot.weight_decay:
+        velocity.add_(slot.parameter, alpha=-slot.weight_decay * rate)
     velocity.add_(gradient, alpha=-rate)
     slot.parameter.add_(velocity)
 
@@ -214,8 +212,8 @@ def _fused_momentum() -> Any:
 
 
 def _decay(recipe: Recipe, layer: str, published: dict[str, float]) -> float:
-    if recipe.decay is not None:
-        return recipe.decay
+    if recipe.weight_decay is not None:
+        return recipe.weight_decay
     return published.get(layer, 0.0 if published else 0.0005)
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alexnet.recipe import Recipe
-from alexnet.text import counted
+from alexnet.text import format_count
 from alexnet.training.optimizer import Rates
 
 __all__ = ["Plan", "Schedule"]
@@ -24,18 +24,18 @@ class Plan:
     best_error: float | None = None
     best_loss: float | None = None  # among epochs of that error; None: not known, or not finite
     best_epoch: int = 0
-    epochs_since: int = 0  # since the best error, or since the last cut after it
-    cuts: int = 0
-    finished: str | None = None  # why the run ended, in words
+    epochs_since: int = 0  # since the best error, or since the last drop after it
+    lr_drops: int = 0
+    stop_reason: str | None = None  # why the run ended, in words
 
 
 class Schedule:
     """Rates for each step, and what a validation error means for the steps to come.
 
     Args:
-        recipe: schedule, cuts, max_cuts, cut_factor, bias_cuts, patience, warmup_epochs, epochs,
-            early_stop, lr, bias_lr_ratio.
-        steps_per_epoch: steps in one pass over the training pictures, at least 1.
+        recipe: schedule, milestones, max_lr_drops, lr_factor, bias_lr_drops, patience,
+            warmup_epochs, epochs, early_stop, lr, bias_lr_ratio are read from it.
+        steps_per_epoch: steps in one pass over the training images, at least 1.
     """
 
     def __init__(self, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -47,20 +47,20 @@ class Schedule:
         """Return the rates of a step, counted from 0 over the whole run."""
         recipe = self.recipe
         epoch = step // self.steps_per_epoch
-        cuts = self._cuts(epoch)
-        bias_cuts = cuts if recipe.bias_cuts is None else min(cuts, recipe.bias_cuts)
+        drops = self._lr_drops(epoch)
+        bias_drops = drops if recipe.bias_lr_drops is None else min(drops, recipe.bias_lr_drops)
         shape = self._warmup(step) * self._cosine(step)
         return Rates(
-            weights=recipe.lr * shape * recipe.cut_factor**cuts,
-            biases=recipe.lr * recipe.bias_lr_ratio * shape * recipe.cut_factor**bias_cuts,
+            weights=recipe.lr * shape * recipe.lr_factor**drops,
+            biases=recipe.lr * recipe.bias_lr_ratio * shape * recipe.lr_factor**bias_drops,
             epoch=epoch,
         )
 
     def observe(self, epoch: int, error: float | None, loss: float | None = None) -> bool:
         """Take in the validation error after an epoch (counted from 1); return if it is the best.
 
-        Of equal errors the lower loss is the better: on few validation pictures many epochs make
-        the same errors. A plateau is left by a lower error alone. Without validation pictures every
+        Of equal errors the lower loss is the better: on few validation images many epochs make
+        the same errors. A plateau is left by a lower error alone. Without validation images every
         epoch counts as the best: the last weights are kept.
         """
         recipe, plan = self.recipe, self.plan
@@ -71,16 +71,17 @@ class Schedule:
             plan.best_loss = loss if loss is not None and math.isfinite(loss) else None
         plan.epochs_since = 0 if lower else plan.epochs_since + 1
         if recipe.schedule == "plateau" and plan.epochs_since >= recipe.patience:
-            if plan.cuts == recipe.max_cuts:
-                plan.finished = f"the validation error stopped falling after {plan.cuts} cuts"
+            if plan.lr_drops == recipe.max_lr_drops:
+                drops = format_count(plan.lr_drops, "drop")
+                plan.stop_reason = f"the validation error stopped falling after {drops} of the rate"
             else:
-                plan.cuts += 1
+                plan.lr_drops += 1
                 plan.epochs_since = 0
         if recipe.early_stop is not None and epoch - plan.best_epoch >= recipe.early_stop:
-            plan.finished = f"{recipe.early_stop} epochs without a better validation error"
+            plan.stop_reason = f"{recipe.early_stop} epochs without a better validation error"
         if epoch >= recipe.epochs:
             verb = "is" if recipe.epochs == 1 else "are"
-            plan.finished = f"{counted(recipe.epochs, 'epoch')} {verb} done"
+            plan.stop_reason = f"{format_count(recipe.epochs, 'epoch')} {verb} done"
         return best
 
     def state(self) -> dict[str, Any]:
@@ -91,10 +92,10 @@ class Schedule:
         """Go on from what `state` gave."""
         self.plan = Plan(**state)
 
-    def _cuts(self, epoch: int) -> int:
+    def _lr_drops(self, epoch: int) -> int:
         if self.recipe.schedule == "steps":
-            return sum(epoch >= cut for cut in self.recipe.cuts)
-        return self.plan.cuts if self.recipe.schedule == "plateau" else 0
+            return sum(epoch >= milestone for milestone in self.recipe.milestones)
+        return self.plan.lr_drops if self.recipe.schedule == "plateau" else 0
 
     def _warmup(self, step: int) -> float:
         steps = self.recipe.warmup_epochs * self.steps_per_epoch

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.devices import Device
-from alexnet.training.cuda_graph import Answer, Capture, GraphedStep
-from alexnet.training.loss import Objective
+from alexnet.training.cuda_graph import Capture, CudaGraphStep, StepResult
+from alexnet.training.loss import LossFunction
 from alexnet.training.optimizer import PaperMomentum, Rates
 
 __all__ = ["BatchLike", "Stepper"]
@@ -30,45 +30,45 @@ class BatchLike(Protocol):
 
 
 class Stepper:
-    """Makes steps: their operators one by one, or all of them as one graph.
+    """Makes steps: their operators one by one, or all of them as one CUDA graph.
 
     Args:
         network: on its device.
-        objective: what is made small.
-        optimiser: over the parameters of the network.
+        loss: what is minimized.
+        optimizer: over the parameters of the network.
         capture: makes graphs; None: there are none.
         why_no_graph: for people, where there are none.
 
     Attributes:
-        sums: (2,) float64 on the device: loss and wrong answers, summed over pictures; whoever
+        sums: (2,) float64 on the device: loss and number of errors, summed over images; whoever
             begins an epoch sets them.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        objective: Objective,
-        optimiser: PaperMomentum,
+        loss: LossFunction,
+        optimizer: PaperMomentum,
         capture: Capture | None = None,
         why_no_graph: str = "",
     ) -> None:
-        self._network, self._objective, self._optimiser = network, objective, optimiser
+        self.network, self.loss, self.optimizer = network, loss, optimizer
         device = next(network.parameters()).device
         self.sums = torch.zeros(2, dtype=torch.float64, device=device)
         self._changing = self._tensors()
         self._layers = list(network.modules())
-        self._graphed = None if capture is None else GraphedStep(capture, self._changing)
+        self._graph = None if capture is None else CudaGraphStep(capture, self._changing)
         self._why_no_graph = why_no_graph
 
     @property
     def form(self) -> str:
         """How a step is made, for people; may change with the first one."""
-        if self._graphed is not None and self._graphed.failure is None:
+        if self._graph is not None and self._graph.failure is None:
             return "the step as one CUDA graph"
-        why = self._graphed.failure if self._graphed is not None else self._why_no_graph
+        why = self._graph.failure if self._graph is not None else self._why_no_graph
         return f"the step operator by operator ({why})" if why else "the step operator by operator"
 
-    def __call__(self, batch: BatchLike, rates: Rates, seed: int, device: Device) -> Answer:
+    def __call__(self, batch: BatchLike, rates: Rates, seed: int, device: Device) -> StepResult:
         """Make one step, and add to the sums.
 
         Args:
@@ -78,50 +78,50 @@ class Stepper:
             device: where the network is, and the precision of its forward pass.
 
         Returns:
-            Mean loss and number of wrong answers, both (); they hold until the next step.
+            Mean loss and number of errors, both (); they hold until the next step.
         """
-        self._optimiser.take(rates)
-        if self._graphed is not None:
-            answer = self._graphed(
-                lambda images, labels: self._learn(images, labels, device),
+        self.optimizer.set_lr(rates)
+        if self._graph is not None:
+            result = self._graph(
+                lambda images, labels: self._step(images, labels, device),
                 batch.images,
                 batch.labels,
                 seed=seed,
-                frame=self._frame(device),
+                key=self._graph_key(device),
                 tolerance=_TOLERANCES[device.precision],
             )
-            if answer is not None:
-                return answer
+            if result is not None:
+                return result
         torch.manual_seed(seed)
         images = batch.images.to(device.kind, non_blocking=True)
         labels = batch.labels.to(device.kind, non_blocking=True)
-        return self._learn(images, labels, device)
+        return self._step(images, labels, device)
 
-    def _learn(self, images: Tensor, labels: Tensor, device: Device) -> Answer:
-        """Do all that is done on the device; nothing is looked at, so a graph can repeat it."""
+    def _step(self, images: Tensor, labels: Tensor, device: Device) -> StepResult:
+        """Do what is done on the device; no value comes to the host, so a graph can repeat it."""
         try:
             with device.autocast():
-                logits = self._network(images)
+                logits = self.network(images)
             logits = logits.float()
-            loss = self._objective(logits, labels)
+            loss = self.loss(logits, labels)
             loss.backward()
-            self._optimiser.move()
+            self.optimizer.step()
         finally:
-            self._network.zero_grad(set_to_none=True)
+            self.network.zero_grad(set_to_none=True)
         loss, wrong = loss.detach(), (logits.detach().argmax(dim=1) != labels).sum()
         self.sums += torch.stack([loss.double() * len(labels), wrong.double()])
         return loss, wrong
 
-    def _frame(self, device: Device) -> Hashable:
+    def _graph_key(self, device: Device) -> Hashable:
         """Return what a graph is made for: which operators run, and on which memory."""
-        places = tuple(each.data_ptr() for each in self._changing.values())
+        addresses = tuple(each.data_ptr() for each in self._changing.values())
         modes = tuple(layer.training for layer in self._layers)
-        return device.precision, modes, self._optimiser.plan(), places
+        return device.precision, modes, self.optimizer.plan(), addresses
 
     def _tensors(self) -> dict[str, Tensor]:
         """Return every tensor that a step changes."""
-        own = itertools.chain(self._network.named_parameters(), self._network.named_buffers())
-        velocities = self._optimiser.state().items()
+        own = itertools.chain(self.network.named_parameters(), self.network.named_buffers())
+        velocities = self.optimizer.state().items()
         return {
             **dict(own),
             **{f"velocity of {name}": each for name, each in velocities},

@@ -23,7 +23,7 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self.reason is not None
 
-    def ask(self, reason: str) -> None:
+    def request(self, reason: str) -> None:
         """Ask to stop; asked again, break off."""
         if self:
             raise KeyboardInterrupt
@@ -31,8 +31,12 @@ class StopRequest:
         if self._at_once:
             raise _StopNow
 
+    def interrupted(self, when: str = "") -> Interrupted:
+        """Return the error that says who stopped it, and when."""
+        return Interrupted(f"Stopped by {self.reason}{when}.")
+
     @contextmanager
-    def at_once(self) -> Generator[None]:
+    def at_once(self, when: str = "") -> Generator[None]:
         """Let the block end in its middle when somebody asks: all of it can be done again.
 
         Raises:
@@ -47,7 +51,7 @@ class StopRequest:
             finally:
                 self._at_once = False
         except _StopNow:
-            raise Interrupted(f"Stopped by {self.reason}.") from None
+            raise self.interrupted(when) from None
 
 
 class _StopNow(KeyboardInterrupt):
@@ -60,17 +64,17 @@ def stop_on_signals() -> Generator[StopRequest]:
 
     Outside the main thread, where Python delivers no signals, the request is simply never made.
     """
-    request = StopRequest()
+    stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield stop
         return
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        request.ask("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.request("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
 
-    before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield request
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,9 +1,9 @@
 from .extract import extract_features
-from .heads import Taught, head_from_source, teach_head
+from .heads import FittedHead, fit_head, fit_head_on_source
 
 __all__ = [
-    "Taught",
+    "FittedHead",
     "extract_features",
-    "head_from_source",
-    "teach_head",
+    "fit_head",
+    "fit_head_on_source",
 ]

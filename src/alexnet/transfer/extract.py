@@ -1,6 +1,6 @@
-"""Features: what a layer of a trained network says about each picture, as a table of numbers.
+"""Features: what a layer of a trained network computes of each image, as a table.
 
-Legend: N pictures, n pictures of a batch, D numbers for each.
+Legend: N images, n images of a batch, D features of each.
 """
 
 from __future__ import annotations
@@ -12,66 +12,66 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import SPLITS, Pack, Readable, Source, nothing_readable, open_source
+from alexnet.data import SPLITS, ImageFiles, Pack, Source, open_source, unreadable_source
 from alexnet.evaluation import (
     BATCH,
-    Ask,
-    Exactness,
+    InferencePrecision,
     Member,
+    Predictor,
+    average_crop_views,
     choose_split,
-    mean_over_views,
-    stored_pictures,
+    load_ensemble,
+    stored_images,
 )
-from alexnet.evaluation.ensemble import load_ensemble
 from alexnet.models import Network, for_inference
 from alexnet.progress import track
 from alexnet.records import FeaturesReport
 from alexnet.transfer.files import FeatureRows, feature_writer
 
-__all__ = ["Features", "extract_features", "layer_features", "layer_numbers"]
+__all__ = ["FeatureBatch", "extract_features", "layer_features", "make_layer_extractor"]
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureBatch:
     """The features of one batch."""
 
-    indices: NDArray[np.int64]  # (n,) of the pictures that could be read
-    numbers: NDArray[np.float32]  # (n, D)
+    indices: NDArray[np.int64]  # (n,) of the images that could be read
+    features: NDArray[np.float32]  # (n, D)
     failures: list[tuple[int, str]]  # index and reason of those that could not
 
 
-def layer_numbers(network: Network, layer: str, precision: Exactness) -> Ask:
-    """Return what makes a layer's output of pictures, laid out flat: a row of numbers of each.
+def make_layer_extractor(network: Network, layer: str, precision: InferencePrecision) -> Predictor:
+    """Return a function from (n, 3, c, c) to a layer's output, flattened: (n, D).
 
     Raises:
         RecipeError: the network has no layer of this name.
     """
-    made = for_inference(network, precision, until=layer)
-    return lambda x: made(x).float().flatten(1)
+    until_layer = for_inference(network, precision, until=layer)
+    return lambda x: until_layer(x).float().flatten(1)
 
 
 def layer_features(
     member: Member,
-    pictures: Readable | Pack,
+    images: ImageFiles | Pack,
     indices: NDArray[np.int64],
     *,
     layer: str,
     crops: int = 1,
-    batch: int = BATCH,
-    precision: Exactness = "fp32",
-) -> Iterator[Features]:
-    """Yield a layer's output for picture files, batch by batch, averaged over the views.
+    batch_size: int = BATCH,
+    precision: InferencePrecision = "fp32",
+) -> Iterator[FeatureBatch]:
+    """Yield a layer's output for images, batch by batch, averaged over the crops.
 
     The output is exactly the layer's own: "fc7" before its activation, "relu7" after it. A layer
-    of maps is laid out flat, channel by channel. Dropout is off, as in every evaluation.
+    of maps is flattened channel by channel. Dropout is off, as in every evaluation.
 
     Raises:
         RecipeError: the network has no layer of this name.
     """
-    ask = layer_numbers(member.network, layer, precision)
-    for stored in stored_pictures([member.preprocessing], pictures, indices, batch=batch):
-        numbers = mean_over_views(member, stored.pictures[0], ask, crops=crops)
-        yield Features(stored.indices, numbers, stored.failures)
+    extractor = make_layer_extractor(member.network, layer, precision)
+    for stored in stored_images([member.preprocessing], images, indices, batch_size=batch_size):
+        features = average_crop_views(member, stored.images[0], extractor, crops=crops)
+        yield FeatureBatch(stored.indices, features, stored.failures)
 
 
 def extract_features(
@@ -82,67 +82,73 @@ def extract_features(
     layer: str | None = None,
     crops: int = 1,
     split: str = "all",
-    batch: int = BATCH,
-    precision: Exactness = "fp32",
+    batch_size: int = BATCH,
+    precision: InferencePrecision = "fp32",
 ) -> FeaturesReport:
-    """Write the features of a source's pictures with path, class and split, in its order.
+    """Write the features of a source's images with path, class and split, in its order.
 
     Args:
         weights: a weights file or run folder.
         source: folder, archive, table or pack.
         out: `.npz` or `.parquet`; replaced as a whole where it exists.
         layer: name of a layer; None: the network's own choice, its last hidden one.
-        crops: 1, 5 or 10; the features of the views are averaged.
+        crops: 1, 5 or 10; the features of the crops are averaged.
         split: "train", "val", "test" or "all".
-        batch: pictures at once.
+        batch_size: images of a batch.
         precision: of the arithmetic.
 
     Raises:
-        SourceError: the source cannot be used, or none of its pictures can be read.
+        SourceError: the source cannot be used, or none of its images can be read.
         WeightsError: the weights cannot be used.
-        RecipeError: unknown layer, kind of file or number of crops.
+        RecipeError: unknown layer, file suffix or number of crops.
         RunError: the disk refuses.
     """
     write = feature_writer(Path(out))
     member = load_ensemble([Path(weights)], precision=precision).members[0]
     layer = layer or member.network.features_layer
-    opened = open_source(Path(source), fewest_classes=1)
-    _, indices = choose_split(opened.splits, split, where=source)
+    images = open_source(Path(source), fewest_classes=1)
+    _, indices = choose_split(images.splits, split, where=source)
+    batches = layer_features(
+        member,
+        images,
+        indices,
+        layer=layer,
+        crops=crops,
+        batch_size=batch_size,
+        precision=precision,
+    )
     unreadable: list[tuple[str, str]] = []
     shape = [0, 0]
 
     def rows() -> Iterator[FeatureRows]:
-        stream = layer_features(
-            member, opened, indices, layer=layer, crops=crops, batch=batch, precision=precision
-        )
-        with track("taking features", len(indices)) as advance:
-            for part in stream:
-                unreadable.extend((opened.paths[i], reason) for i, reason in part.failures)
-                advance(len(part.indices) + len(part.failures))
-                if len(part.indices):
-                    shape[:] = shape[0] + len(part.indices), part.numbers.shape[1]
-                    yield _rows(opened, part)
+        with track("extracting features", len(indices)) as advance:
+            for batch in batches:
+                unreadable.extend((images.paths[i], reason) for i, reason in batch.failures)
+                advance(len(batch.indices) + len(batch.failures))
+                if len(batch.indices):
+                    shape[:] = shape[0] + len(batch.indices), batch.features.shape[1]
+                    yield _rows(images, batch)
         if not shape[0]:
-            raise nothing_readable(source, unreadable)
+            raise unreadable_source(source, unreadable)
 
     write(rows())
     return FeaturesReport(
         out=str(out),
         layer=layer,
         images=shape[0],
-        numbers=shape[1],
-        classes=list(opened.classes),
+        feature_dim=shape[1],
+        classes=list(images.classes),
         crops=crops,
         unreadable=unreadable,
     )
 
 
-def _rows(source: Source | Pack, part: Features) -> FeatureRows:
-    labels = source.labels[part.indices]
+def _rows(source: Source | Pack, batch: FeatureBatch) -> FeatureRows:
+    labels = source.labels[batch.indices]
     return FeatureRows(
-        features=part.numbers,
-        paths=[source.paths[i] for i in part.indices],
+        features=batch.features,
+        paths=[source.paths[i] for i in batch.indices],
         labels=labels,
         classes=[source.classes[label] for label in labels],
-        splits=[SPLITS[code] for code in source.splits[part.indices]],
+        splits=[SPLITS[code] for code in source.splits[batch.indices]],
     )

@@ -1,4 +1,4 @@
-"""Teaching a head: features of the training pictures, a search, and weights that answer by it."""
+"""Fitting a head: features of the training images, a search, and weights that predict with it."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import Cache, Pack, assign_splits, open_source, pack_of
+from alexnet.data import CacheMode, Pack, assign_splits, load_pack, open_source
 from alexnet.devices import Device, choose_device
 from alexnet.errors import RecipeError
-from alexnet.evaluation import BATCH, Exactness, Member, evaluate_weights
-from alexnet.models import HeadedNetwork, bare
+from alexnet.evaluation import BATCH, InferencePrecision, Member, evaluate_weights
+from alexnet.models import HeadedNetwork, backbone_of
 from alexnet.progress import track
 from alexnet.records import HeadReport
 from alexnet.transfer.extract import layer_features
 from alexnet.weights import Weights, current_versions, load_weights, save_weights
 
 if TYPE_CHECKING:
-    from alexnet.transfer.head_search import FoundHead, HeadKind
+    from alexnet.transfer.head_search import HeadKind, HeadSearch
 
-__all__ = ["Taught", "head_from_source", "teach_head"]
+__all__ = ["FittedHead", "fit_head", "fit_head_on_source"]
 
-_VAL_FRACTION = 0.1  # as in a training that is told nothing else
+_VAL_FRACTION = 0.1  # as training has by default
 _SEED = 0
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A head that was taught, and the weights that answer by it."""
+class FittedHead:
+    """A fitted head, and the weights that predict with it."""
 
     weights: Weights
-    found: FoundHead
+    search: HeadSearch
     seconds: float
 
 
-def head_from_source(
+def fit_head_on_source(
     weights: Path,
     source: Path,
     *,
@@ -47,15 +47,15 @@ def head_from_source(
     out: Path,
     layer: str | None = None,
     crops: int = 1,
-    cache: Cache = "auto",
+    cache: CacheMode = "auto",
     quarantine: Path | None = None,
-    batch: int = BATCH,
-    precision: Exactness = "fp32",
+    batch_size: int = BATCH,
+    precision: InferencePrecision = "fp32",
 ) -> HeadReport:
-    """Teach a head on a source's training pictures, measure it on the others, and store it.
+    """Fit a head on a source's training images, evaluate it on the others, and save it.
 
-    Val and test are never learnt from. Where the source has no val, a tenth of the training
-    pictures is held out as `train` does.
+    It is never fitted on val or test. Where the source has no val, a tenth of the training
+    images is held out as `train` does.
 
     Args:
         weights: a weights file or run folder.
@@ -63,15 +63,16 @@ def head_from_source(
         kind: logistic, svm, knn, mlp or tree.
         out: the weights file to make or replace, `.safetensors`.
         layer: name of a layer; None: the network's own choice, its last hidden one.
-        crops: views on which the held-out pictures are measured; the head learns from the centre.
-        cache: "auto" keeps the decoded pictures in the cache folder, "none" in memory.
-        quarantine: folder to copy unreadable pictures to, however many there are; None: more than a
+        crops: of the held-out images, whose predictions are averaged; the head is fitted on the
+            center.
+        cache: "auto" keeps the decoded images in the cache folder, "none" in memory.
+        quarantine: folder to copy unreadable images to, however many there are; None: more than a
             twentieth is an error.
-        batch: pictures at once.
+        batch_size: images at once.
         precision: of the arithmetic.
 
     Raises:
-        SourceError: the source cannot be used, or has too few pictures of a class.
+        SourceError: the source cannot be used, or has too few images of a class.
         WeightsError: the weights cannot be used.
         RecipeError: unknown layer, kind of head or of file, or number of crops.
         AlexNetError: scikit-learn is missing.
@@ -83,56 +84,60 @@ def head_from_source(
             f'A head is stored in a weights file: out must end in .safetensors; got "{out}".'
         )
     base = load_weights(weights)
-    opened = open_source(source)
+    images = open_source(source)
     rule = base.preprocessing
     pack = (
-        opened
-        if isinstance(opened, Pack)
-        else pack_of(
-            opened, image_px=rule.image_px, fit=rule.fit, cache=cache, quarantine=quarantine
+        images
+        if isinstance(images, Pack)
+        else load_pack(
+            images,
+            image_px=rule.image_px,
+            resize_mode=rule.resize_mode,
+            cache=cache,
+            quarantine=quarantine,
         )
     )
     splits = assign_splits(pack, val_fraction=_VAL_FRACTION, seed=_SEED)
     device = choose_device(precision)
-    taught = teach_head(
+    fitted = fit_head(
         base,
         pack,
         splits["train"],
         kind=kind,
         layer=layer,
         device=device,
-        batch=batch,
+        batch_size=batch_size,
         precision=precision,
     )
-    split = next((each for each in ("test", "val") if each in splits), None)
+    split = next((name for name in ("test", "val") if name in splits), None)
     results = None
     if split is not None:
         results, _ = evaluate_weights(
-            taught.weights, pack, splits[split], device, crops=crops, batch=batch
+            fitted.weights, pack, splits[split], device, crops=crops, batch_size=batch_size
         )
-    kept = replace(taught.weights, results=results.to_json() if results else None)
-    save_weights(out, kept)
-    found, settings = taught.found, kept.arguments["head"]
+    saved = replace(fitted.weights, results=results.to_json() if results else None)
+    save_weights(out, saved)
+    search, settings = fitted.search, saved.arguments["head"]
     return HeadReport(
         out=str(out),
         kind=kind,
         layer=settings["layer"],
-        numbers=settings["features"],
+        feature_dim=settings["features"],
         images=len(splits["train"]),
-        classes=list(kept.classes),
-        chosen=found.chosen,
-        cross_validation=found.best,
-        candidates=found.candidates,
-        folds=found.folds,
-        searched_on=found.searched_on,
+        classes=list(saved.classes),
+        best_parameters=search.best_parameters,
+        cross_validation=search.best,
+        candidates=search.candidates,
+        folds=search.folds,
+        search_images=search.search_rows,
         split=split,
         results=results,
-        seconds=taught.seconds,
+        seconds=fitted.seconds,
         unreadable=list(pack.skipped),
     )
 
 
-def teach_head(
+def fit_head(
     base: Weights,
     pack: Pack,
     train: NDArray[np.int64],
@@ -140,47 +145,48 @@ def teach_head(
     kind: HeadKind,
     layer: str | None,
     device: Device,
-    batch: int = BATCH,
-    precision: Exactness = "fp32",
+    batch_size: int = BATCH,
+    precision: InferencePrecision = "fp32",
     seed: int = _SEED,
-) -> Taught:
-    """Teach a head on some pictures of a pack.
+) -> FittedHead:
+    """Fit a head on some images of a pack.
 
     Args:
         base: weights whose network makes the features; a head that they have is left out.
-        pack: its pictures are stored as the weights want them.
-        train: (n,) which pictures to learn from.
+        pack: its images are stored as the weights want them.
+        train: (n,) which images to fit on.
         kind: logistic, svm, knn, mlp or tree.
         layer: name of a layer; None: the network's own choice.
         device: where the network runs.
-        batch: pictures at once.
+        batch_size: images at once.
         precision: of the network's arithmetic.
         seed: of the search.
 
     Returns:
-        The head, and weights for the pack's classes that answer by it.
+        The head, and weights for the pack's classes that predict with it.
     """
-    from alexnet.transfer.head_search import as_head, search_head
+    from alexnet.transfer.head_conversion import head_from_sklearn
+    from alexnet.transfer.head_search import search_head
 
     started = time.perf_counter()
-    body = bare(base.network())
+    body = backbone_of(base.network())
     device.place(body)
     layer = layer or body.features_layer
     parts: list[NDArray[np.float32]] = []
-    with track("taking features", len(train)) as advance:
-        stream = layer_features(
+    with track("extracting features", len(train)) as advance:
+        batches = layer_features(
             Member(body, base.preprocessing),
             pack,
             train,
             layer=layer,
-            batch=batch,
+            batch_size=batch_size,
             precision=precision,
         )
-        for part in stream:
-            parts.append(part.numbers)
-            advance(len(part.indices))
-    found = search_head(kind, np.concatenate(parts), pack.labels[train], seed=seed)
-    head = as_head(found, layer=layer, classes=len(pack.classes))
+        for batch in batches:
+            parts.append(batch.features)
+            advance(len(batch.indices))
+    search = search_head(kind, np.concatenate(parts), pack.labels[train], seed=seed)
+    head = head_from_sklearn(search, layer=layer, classes=len(pack.classes))
     headed = HeadedNetwork(body.to("cpu"), head)
     weights = Weights(
         model=headed.model,
@@ -192,4 +198,4 @@ def teach_head(
         recipe=base.recipe,
         versions=current_versions(),
     )
-    return Taught(weights, found, time.perf_counter() - started)
+    return FittedHead(weights, search, time.perf_counter() - started)

@@ -1,22 +1,19 @@
-from .bundled import shipped_file, shipped_list
-from .file import (
-    Storage,
-    load_weights,
-    save_weights,
-    weights_file,
-)
-from .registry import PUBLISHED, get_weights
+from .file import Storage, load_weights, save_weights
+from .location import DEFAULT_WEIGHTS, RUN_WEIGHTS, bundled_file, weights_file
+from .registry import PUBLISHED, bundled_list, get_weights
 from .weights import Weights, current_versions
 
 __all__ = [
+    "DEFAULT_WEIGHTS",
     "PUBLISHED",
+    "RUN_WEIGHTS",
     "Storage",
     "Weights",
+    "bundled_file",
+    "bundled_list",
     "current_versions",
     "get_weights",
     "load_weights",
     "save_weights",
-    "shipped_file",
-    "shipped_list",
     "weights_file",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -11,17 +10,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from alexnet.errors import AlexNetError, WeightsError, did_you_mean
-from alexnet.files import refuse_long, replace_file
+from alexnet.errors import AlexNetError, WeightsError
+from alexnet.files import replace_file
 from alexnet.images import Preprocessing
-from alexnet.weights.bundled import shipped_file
-from alexnet.weights.header import KEY, digest_of, read_header, write_header
-from alexnet.weights.prefetch import FILE_NAME, ReadAhead, taken
+from alexnet.weights.header import KEY, read_header, tensor_digest, write_header
+from alexnet.weights.location import weights_file
 from alexnet.weights.weights import Weights
 
-__all__ = ["Storage", "load_weights", "save_weights", "weights_file"]
-
-"""Name of the best weights inside a run folder."""
+__all__ = ["Storage", "load_weights", "save_weights"]
 
 Storage = Literal["float32", "float16", "bfloat16"]
 """How tensors of floating point are kept on disk; they are read back as float32."""
@@ -39,7 +35,7 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
         weights: what to keep.
         dtype: how the network's numbers are kept: "float32" bit for bit; "float16" and "bfloat16"
             halve the file and round. Always kept in full, since they are few and of any size: the
-            mean image and tensors of one axis (biases, what a normalisation over the batch knows).
+            mean image and tensors of one axis (biases, what a normalization over the batch knows).
 
     Raises:
         WeightsError: a number lies outside of float16, or a value is not plain JSON.
@@ -58,7 +54,7 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
             "recipe": weights.recipe,
             "results": weights.results,
             "versions": weights.versions,
-            "digest": digest_of(tensors),
+            "digest": tensor_digest(tensors),
         }
     )
     data = save(tensors, {KEY: header})
@@ -81,10 +77,9 @@ def load_weights(path: Path) -> Weights:
         WeightsError: missing, cut, damaged, from a newer version, or not a weights file at all.
     """
     file = weights_file(Path(path))
-    ahead = taken(file)
-    tensors, metadata = _read_tensors(file, ahead)
+    tensors, metadata = _read_tensors(file)
     header = read_header(metadata, file)
-    if (ahead.digest if ahead else digest_of(tensors)) != header["digest"]:
+    if tensor_digest(tensors) != header["digest"]:
         raise WeightsError(
             f"{file} is damaged: its tensors do not match their checksum. Restore it from a copy."
         )
@@ -110,35 +105,6 @@ def load_weights(path: Path) -> Weights:
     )
 
 
-def weights_file(path: Path) -> Path:
-    """Return the file that `path` means: itself, that of a run folder, or shipped weights' name."""
-    refuse_long(path, WeightsError)
-    if path.is_dir():
-        if not (path / FILE_NAME).is_file():
-            raise WeightsError(
-                f"The folder {path} holds no {FILE_NAME}. Name a weights file, or the folder of a "
-                "run that has finished its first epoch."
-            )
-        return path / FILE_NAME
-    if not path.is_file():
-        shipped = shipped_file(str(path))
-        if shipped is not None:
-            return shipped
-        raise WeightsError(
-            f"There is no weights file or run folder {path}.{_near(path)} "
-            "Name a .safetensors file or the folder of a run."
-        )
-    return path
-
-
-def _near(path: Path) -> str:
-    """Name the neighbours in the same folder that are spelled alike."""
-    try:
-        return did_you_mean(path.name, [each.name for each in path.parent.iterdir()])
-    except OSError:
-        return ""
-
-
 def _stored(tensor: Tensor, name: str, dtype: Storage) -> Tensor:
     tensor = tensor.detach().cpu()
     if not tensor.is_floating_point() or tensor.ndim < 2:
@@ -156,18 +122,14 @@ def _loaded(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _read_tensors(
-    file: Path, ahead: ReadAhead | None
-) -> tuple[dict[str, Tensor], dict[str, str] | None]:
+def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
     """Read every tensor and the metadata; whatever is wrong becomes one sentence."""
     try:
-        _refuse_pickle(file)
+        _require_no_pickle(file)
         with cast("Any", safe_open)(file, framework="pt", device="cpu") as opened:
-            names: list[str] = list(opened.keys())
-            tensors: dict[str, Tensor] = {
-                name: _taken(ahead, name) if ahead else opened.get_tensor(name).clone()
-                for name in names
-            }
+            # safetensors hands out views of the mapped file: without the copy, a file that is cut
+            # later would end the process with SIGBUS.
+            tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
             return tensors, opened.metadata()
     except OSError as error:
         raise WeightsError(f"Could not read {file}: {error.strerror or error}.") from error
@@ -179,18 +141,7 @@ def _read_tensors(
         ) from error
 
 
-def _taken(ahead: ReadAhead, name: str) -> Tensor:
-    """Return a tensor out of a file that lies in memory, where it stays."""
-    where = ahead.tensors[name]
-    dtype: torch.dtype = getattr(torch, where.dtype)
-    count = math.prod(where.shape)
-    if not count:
-        return torch.empty(where.shape, dtype=dtype)
-    numbers = torch.frombuffer(ahead.data, dtype=dtype, count=count, offset=where.start)  # pyright: ignore[reportUnknownMemberType]
-    return numbers.reshape(where.shape)
-
-
-def _refuse_pickle(file: Path) -> None:
+def _require_no_pickle(file: Path) -> None:
     """Say of files that torch.save and pickle write what they are; nothing is ever unpickled.
 
     A safetensors file begins with the length of its header, which may look like a pickle's mark.

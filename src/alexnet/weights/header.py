@@ -1,4 +1,4 @@
-"""The JSON in the header of a weights file: written in one fixed order, read with suspicion."""
+"""The JSON in the header of a weights file: written in one fixed order, checked when it is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alexnet.errors import WeightsError
 
-__all__ = ["FORMAT", "KEY", "digest_of", "read_header", "write_header"]
+__all__ = ["FORMAT", "KEY", "read_header", "tensor_digest", "write_header"]
 
 FORMAT = 1
 """Number of the file's form; raised when an older reader would misunderstand a newer file."""
@@ -23,28 +23,28 @@ KEY = "alexnet"
 
 _REMEDY = "Restore the file from a copy, or train again."
 
-_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+_FIELDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "format": (int, "a whole number"),
-    "model": (str, "a text"),
+    "model": (str, "a string"),
     "arguments": (dict, "an object"),
-    "classes": (list, "a list of texts"),
-    "class_words": (dict, "an object of texts"),
+    "classes": (list, "a list of strings"),
+    "class_words": (dict, "an object of strings"),
     "preprocessing": (dict, "an object"),
     "recipe": ((dict, type(None)), "an object or null"),
     "results": ((dict, type(None)), "an object or null"),
-    "versions": (dict, "an object of texts"),
-    "digest": (str, "a text"),
+    "versions": (dict, "an object of strings"),
+    "digest": (str, "a string"),
 }
 
 
 def write_header(values: Mapping[str, Any]) -> str:
-    """Return the values as one JSON text, the same for the same values, ASCII alone."""
+    """Return the values as one JSON string, the same for the same values, ASCII only."""
     try:
         return json.dumps({"format": FORMAT, **values}, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"A weights file holds plain JSON values beside its tensors; got others ({error}). "
-            "Give arguments, recipe, results and class words as texts, finite numbers, lists "
+            "Give arguments, recipe, results and class words as strings, finite numbers, lists "
             "and objects."
         ) from error
 
@@ -77,42 +77,43 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
             f"{path} has format {form}; this version reads up to {FORMAT}. "
             "Update alexnet: pip install --upgrade alexnet"
         )
-    for name, (kind, words) in _KINDS.items():
+    for name, (types, description) in _FIELDS.items():
         value = values.get(name, _MISSING)
-        if isinstance(value, bool) or not isinstance(value, kind):
+        if isinstance(value, bool) or not isinstance(value, types):
             found = "nothing" if value is _MISSING else f"{value!r:.60}"
             raise WeightsError(
-                f'The header of {path} has {found} as "{name}", not {words}. {_REMEDY}'
+                f'The header of {path} has {found} as "{name}", not {description}. {_REMEDY}'
             )
     classes = values["classes"]
-    if not classes or not all(isinstance(each, str) for each in classes):
+    if not classes or not all(isinstance(name, str) for name in classes):
         raise WeightsError(
-            f"The header of {path} names no classes: a list of texts is expected. {_REMEDY}"
+            f"The header of {path} names no classes: a list of strings is expected. {_REMEDY}"
         )
     if len(set(classes)) != len(classes):
-        twice = next(each for each in classes if classes.count(each) > 1)
+        twice = next(name for name in classes if classes.count(name) > 1)
         raise WeightsError(f'The header of {path} names the class "{twice}" twice. {_REMEDY}')
-    _check_letters([*classes, *values["class_words"], *values["class_words"].values()], path)
+    _check_encodable([*classes, *values["class_words"], *values["class_words"].values()], path)
     for name in ("class_words", "versions"):
-        if not all(isinstance(each, str) for each in values[name].values()):
+        if not all(isinstance(text, str) for text in values[name].values()):
             raise WeightsError(
-                f'The header of {path} has other things than texts in "{name}". {_REMEDY}'
+                f'The header of {path} has other values than strings in "{name}". {_REMEDY}'
             )
     return values
 
 
-def _check_letters(texts: Iterable[object], path: Path) -> None:
-    """Refuse halves of letters, which JSON can spell and no file or screen can show."""
-    for each in texts:
+def _check_encodable(texts: Iterable[object], path: Path) -> None:
+    """Raise for lone surrogates, which JSON can spell and UTF-8 cannot encode."""
+    for text in texts:
         try:
-            str(each).encode("utf-8", "surrogateescape")
+            str(text).encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
             raise WeightsError(
-                f"The header of {path} has {each!a:.60} as a name, which is no text. {_REMEDY}"
+                f"The header of {path} has {text!a:.60} as a name, which is not valid Unicode. "
+                f"{_REMEDY}"
             ) from error
 
 
-def digest_of(tensors: Mapping[str, Tensor]) -> str:
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
     """Return 32 hex digits that change with any name, dtype, shape or bit of the tensors."""
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(tensors):

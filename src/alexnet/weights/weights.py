@@ -18,21 +18,21 @@ from alexnet.models import (
     HeadedNetwork,
     Network,
     build_model,
-    is_foreign,
+    is_external,
     is_layer_file,
     needs_trust,
 )
-from alexnet.weights.header import digest_of
+from alexnet.weights.header import tensor_digest
 
 __all__ = ["Weights", "current_versions"]
 
-_STRANGE = (
+_BUILD_ERRORS = (
     *(RecipeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
     RuntimeError,  # torch's own
 )
-"""What arguments of any kind raise: a stranger wrote them."""
+"""What building with untrusted arguments may raise."""
 
-_REMEDY = "The file was put together wrongly: use another, or train again."
+_REMEDY = "The file is inconsistent: use another, or train again."
 
 
 def current_versions() -> dict[str, str]:
@@ -46,17 +46,18 @@ def current_versions() -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A trained network with all that is needed to use it: K classes, its preprocessing, its past.
+    """A trained network with all that is needed to use it, and how it was trained; K classes.
 
     Args:
         model: the network's name, as `build_model` takes it, but for names of files.
         arguments: what `build_model` takes beside the name; plain values.
         state: every tensor of the network by its name, as `Network.state_dict()` gives them.
-        classes: K names, in the order of the network's answers.
-        preprocessing: the rule from a picture file to the numbers that the network takes.
-        class_words: words for class names that are codes, such as n01443537; may be empty.
+        classes: K names, in the order of the network's outputs.
+        preprocessing: the rule from an image file to the numbers that the network takes.
+        class_words: readable names of classes whose names are codes, such as n01443537; may be
+            empty.
         recipe: the recipe as plain values, where one is known.
-        results: what was measured on held-out pictures, as plain values, where it was.
+        results: what was measured on held-out images, as plain values, where it was.
         versions: of the programs that wrote the file.
     """
 
@@ -73,10 +74,10 @@ class Weights:
     @property
     def digest(self) -> str:
         """32 hex digits that change with any bit of the tensors."""
-        return digest_of(self.state)
+        return tensor_digest(self.state)
 
     def network(self, *, copy: bool = True) -> Network:
-        """Build the network, put the tensors in, and set it to answer (no dropout).
+        """Build the network, load the tensors, and set it to evaluation mode (no dropout).
 
         Args:
             copy: False: the network takes these tensors as they are, and what changes one changes
@@ -90,26 +91,27 @@ class Weights:
         """
         self._check_model()
         try:
-            # Nothing is taken before all is known to fit; other people's code may need numbers.
-            with contextlib.nullcontext() if is_foreign(self.model) else torch.device("meta"):
+            # On the meta device no memory is taken before all is known to fit; an external module
+            # may compute with its tensors while it is built.
+            with contextlib.nullcontext() if is_external(self.model) else torch.device("meta"):
                 network = build_model(self.model, **self.arguments)
-        except _STRANGE as error:
+        except _BUILD_ERRORS as error:
             raise WeightsError(
                 f"The weights ask for a network that cannot be built here: {error} "
                 "Use the version of alexnet that wrote them"
                 f" ({self.versions.get('alexnet', 'unknown')})."
             ) from error
         self._check_fit(network)
-        kinds = {name: each.dtype for name, each in network.state_dict().items()}
-        own = {name: self.state[name].to("cpu", kind, copy=copy) for name, kind in kinds.items()}
+        dtypes = {name: tensor.dtype for name, tensor in network.state_dict().items()}
+        own = {name: self.state[name].to("cpu", dtype, copy=copy) for name, dtype in dtypes.items()}
         network.load_state_dict(own, assign=True)
-        if isinstance(network, HeadedNetwork) and (flaw := network.classifier.flaw()):
-            raise WeightsError(f"The head of the weights cannot be used: {flaw}. {_REMEDY}")
+        if isinstance(network, HeadedNetwork) and (problem := network.classifier.find_problem()):
+            raise WeightsError(f"The head of the weights cannot be used: {problem}. {_REMEDY}")
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
     def _check_model(self) -> None:
-        """Refuse a model that would import code, or read files, of which weights alone speak."""
+        """Raise for a model that would import code, or read files, which only the weights name."""
         if needs_trust(self.model):
             raise WeightsError(
                 f'These weights are of the network "{self.model}", which is code outside of them '
@@ -119,33 +121,33 @@ class Weights:
         if is_layer_file(self.model):
             raise WeightsError(
                 f'These weights name the file "{self.model}" as their model and do not hold it. '
-                "The file was put together wrongly."
+                "The file is inconsistent: use another."
             )
 
     def _check_fit(self, network: Network) -> None:
-        """Hold the tensors against the network: same names, same shapes, K answers, same crop."""
+        """Compare the tensors with the network: same names, same shapes, K classes, same crop."""
         tensors = network.state_dict()
-        wanted = {name: tuple(each.shape) for name, each in tensors.items()}
-        held = {name: tuple(each.shape) for name, each in self.state.items()}
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        stored = {name: tuple(tensor.shape) for name, tensor in self.state.items()}
         who = f'the model "{self.model}"'
-        plain = {name: each for name, each in self.arguments.items() if name != "files"}
-        for name in wanted.keys() - held.keys():
+        arguments = {name: value for name, value in self.arguments.items() if name != "files"}
+        for name in shapes.keys() - stored.keys():
             raise WeightsError(f'The weights lack the tensor "{name}" that {who} needs. {_REMEDY}')
-        for name in held.keys() - wanted.keys():
+        for name in stored.keys() - shapes.keys():
             raise WeightsError(
                 f'The weights hold a tensor "{name}" that {who} does not have. {_REMEDY}'
             )
-        for name, shape in wanted.items():
-            if held[name] != shape:
+        for name, shape in shapes.items():
+            if stored[name] != shape:
                 raise WeightsError(
-                    f'The tensor "{name}" has the shape {held[name]}, but {who} with '
-                    f"{plain} needs {shape}. {_REMEDY}"
+                    f'The tensor "{name}" has the shape {stored[name]}, but {who} with '
+                    f"{arguments} needs {shape}. {_REMEDY}"
                 )
-        self._check_kinds(tensors)
+        self._check_dtypes(tensors)
         if network.classes != len(self.classes):
             raise WeightsError(
-                f"The weights name {len(self.classes)} classes, but {who} answers for "
-                f"{network.classes}. {_REMEDY}"
+                f"The weights name {len(self.classes)} classes, but {who} has "
+                f"{network.classes} outputs. {_REMEDY}"
             )
         if network.crop_px != self.preprocessing.crop_px:
             raise WeightsError(
@@ -153,13 +155,15 @@ class Weights:
                 f"{network.crop_px}. {_REMEDY}"
             )
 
-    def _check_kinds(self, wanted: Mapping[str, Tensor]) -> None:
-        """Refuse numbers that would have to be rounded to become those that the network has."""
-        for name, tensor in wanted.items():
-            held, needed = self.state[name].dtype, tensor.dtype
-            kinds = [(each.is_floating_point, each.is_complex) for each in (held, needed)]
-            if kinds[0] != kinds[1]:
+    def _check_dtypes(self, tensors: Mapping[str, Tensor]) -> None:
+        """Raise for tensors that would have to be rounded to the network's dtypes."""
+        for name, tensor in tensors.items():
+            stored, needed = self.state[name].dtype, tensor.dtype
+            if (stored.is_floating_point, stored.is_complex) != (
+                needed.is_floating_point,
+                needed.is_complex,
+            ):
                 raise WeightsError(
-                    f'The tensor "{name}" holds {held}, but the model "{self.model}" needs '
+                    f'The tensor "{name}" holds {stored}, but the model "{self.model}" needs '
                     f"{needed}. {_REMEDY}"
                 )

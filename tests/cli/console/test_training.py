@@ -7,17 +7,19 @@ import pytest
 from rich.console import Console
 
 from alexnet.cli.console.training import render_train
-from alexnet.evaluation import measure
+from alexnet.evaluation import compute_metrics
 from alexnet.records import TrainReport
 
-RESULTS = measure(np.eye(8)[np.arange(80) % 8], np.arange(80) % 8, [f"c{i}" for i in range(8)])
+RESULTS = compute_metrics(
+    np.eye(8)[np.arange(80) % 8], np.arange(80) % 8, [f"c{i}" for i in range(8)]
+)
 REPORT = TrainReport(
-    run="runs/[cats]",
+    run_dir="runs/[cats]",
     weights="runs/[cats]/weights.safetensors",
     report="runs/[cats]/report/index.html",
     continued=False,
     already_finished=False,
-    ended="10 epochs are done",
+    stop_reason="10 epochs are done",
     split="val",
     results=RESULTS,
     epochs=10,
@@ -40,31 +42,31 @@ def printed():
     return printed
 
 
-def test_the_figure_comes_first_then_where_everything_lies(printed):
+def test_accuracy_comes_first(printed):
     lines = printed(images_per_s=20.0, peak_memory_mb=None).splitlines()
     assert lines == [
-        "100.00% right on 80 val pictures (95 % interval 95.42% to 100.00%, one centre crop)",
-        "100.00% have the right class among the first five",
+        "100.00% accuracy on 80 val images (95 % interval 95.42% to 100.00%, center crop)",
+        "100.00% top-5 accuracy",
         "10 epochs, best 7; ended because 10 epochs are done. 20 images/s, 1 h 2 min in all.",
         "weights  runs/[cats]/weights.safetensors",
         "report   runs/[cats]/report/index.html",
     ]
 
 
-def test_memory_is_said_where_it_is_known(printed):
+def test_peak_memory(printed):
     assert "1 h 2 min in all, at most 512 MB.\n" in printed()
 
 
-def test_a_finished_run_says_so(printed):
+def test_finished_run(printed):
     assert printed(already_finished=True).startswith("This run is finished; nothing was left to do")
 
 
-def test_without_held_out_pictures_nothing_was_measured(printed):
+def test_without_held_out_images(printed):
     text = printed(results=None, split=None, report=None, peak_memory_mb=None, seconds=75.0)
-    assert text.startswith("No pictures were held out, so nothing was measured.\n")
+    assert text.startswith("No images were held out, so nothing was evaluated.\n")
     assert "1 min 15 s in all.\n" in text
     assert "report " not in text
 
 
-def test_skipped_pictures_are_counted(printed):
-    assert "3 pictures could not be read: see runs/[cats]/skipped.csv" in printed(skipped=3)
+def test_skipped_images(printed):
+    assert "3 images could not be read: see runs/[cats]/skipped.csv" in printed(skipped=3)

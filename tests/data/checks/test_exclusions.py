@@ -1,4 +1,4 @@
-"""The rule of what to leave out, the lists, and what they do to a source, a pack and the cache."""
+"""The rule of what to exclude, the lists, and what they do to a source, a pack and the cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from alexnet.data import open_source, write_skipped_csv
-from alexnet.data.checks.exclusions import copies_to_leave_out, leave_out, read_exclusion
+from alexnet.data.checks.exclusions import (
+    duplicates_to_exclude,
+    exclude_listed,
+    read_exclusion_list,
+)
 from alexnet.data.packs.pack import open_pack
 from alexnet.data.packs.writer import write_pack
 from alexnet.errors import SourceError
@@ -27,9 +31,9 @@ NONE, TRAIN, VAL, TEST = range(4)
         ([2, 2, 1], [TRAIN] * 3, [0, 1, 2], None),
     ],
 )
-def test_the_rule(labels, splits, out, kept):
+def test_the_rule_of_exclusion(labels, splits, out, kept):
     group = list(range(len(labels)))
-    found = copies_to_leave_out(group, np.array(labels), np.array(splits, dtype=np.uint8))
+    found = duplicates_to_exclude(group, np.array(labels), np.array(splits, dtype=np.uint8))
     assert found == (out, kept)
 
 
@@ -46,12 +50,12 @@ def test_the_rule(labels, splits, out, kept):
 )
 def test_lists_and_tables_say_the_same(tmp_path, text):
     (tmp_path / "list").write_text(text, encoding="utf-8", newline="")
-    assert read_exclusion(tmp_path / "list").entries == ("a/1.png", "b/2.png")
+    assert read_exclusion_list(tmp_path / "list").entries == ("a/1.png", "b/2.png")
 
 
 def test_a_spreadsheets_unicode_is_read(tmp_path):
     (tmp_path / "list.txt").write_text("path\tno\na/ü.png\t1\n", encoding="utf-16")
-    assert read_exclusion(tmp_path / "list.txt").entries == ("a/ü.png",)
+    assert read_exclusion_list(tmp_path / "list.txt").entries == ("a/ü.png",)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +66,11 @@ def test_a_spreadsheets_unicode_is_read(tmp_path):
         (b"\xff\xfea", "list is damaged"),
     ],
 )
-def test_what_is_no_list_is_refused(tmp_path, data, words):
+def test_files_that_are_no_list_are_errors(tmp_path, data, words):
     if data is not None:
         (tmp_path / "list").write_bytes(data)
     with pytest.raises(SourceError, match=words):
-        read_exclusion(tmp_path / "list")
+        read_exclusion_list(tmp_path / "list")
 
 
 @pytest.fixture
@@ -77,10 +81,10 @@ def source(make_folder, make_png):
 
 def excluded(source, tmp_path, *entries):
     (tmp_path / "list.txt").write_text("\n".join(entries), encoding="utf-8")
-    return leave_out(source, tmp_path / "list.txt")
+    return exclude_listed(source, tmp_path / "list.txt")
 
 
-def test_listed_pictures_go_and_the_rest_stays_as_it_was(source, tmp_path, caplog):
+def test_listed_images_go_and_the_rest_stays_as_it_was(source, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "alexnet"):
         left = excluded(source, tmp_path, "ant/2.png", "bee/2, 3.png", ".\\bee\\ü.png")
     assert list(left.paths) == ["ant/1.png", "ant/=3.png", "bee/1.png"]
@@ -90,35 +94,35 @@ def test_listed_pictures_go_and_the_rest_stays_as_it_was(source, tmp_path, caplo
     assert left.excluded == ("ant/2.png", "bee/2, 3.png", "bee/ü.png")
     assert left.signature != source.signature
     assert left.stat_signature != source.stat_signature
-    assert f"3 pictures left out ({tmp_path / 'list.txt'})." in caplog.text
-    assert "no picture" not in caplog.text
+    assert f"3 images left out ({tmp_path / 'list.txt'})." in caplog.text
+    assert "no image" not in caplog.text
 
 
 def test_entries_that_match_nothing_are_said(source, tmp_path, caplog):
     left = excluded(source, tmp_path, "ant/2.png", "cat/1.png")
     assert len(left) == 5
-    assert f'list.txt: 1 entry matches no picture of {source.where}: "cat/1.png".' in caplog.text
+    assert f'list.txt: 1 entry matches no image of {source.where}: "cat/1.png".' in caplog.text
     caplog.clear()
     assert excluded(source, tmp_path, "1.png", "2.png") is source
-    assert "not one of its 2 entries matches a picture of" in caplog.text
+    assert "not one of its 2 entries matches an image of" in caplog.text
     assert "relative to the source, as in ant/1.png." in caplog.text
 
 
 def test_no_list_and_an_empty_one_leave_all(source, tmp_path, caplog):
-    assert leave_out(source, None) is source
+    assert exclude_listed(source, None) is source
     assert excluded(source, tmp_path, "") is source
     assert excluded(source, tmp_path, "path,reason") is source
     assert caplog.text == ""
 
 
 def test_nothing_left_is_an_error(source, tmp_path):
-    with pytest.raises(SourceError, match=r"list\.txt excludes every picture of"):
+    with pytest.raises(SourceError, match=r"list\.txt excludes every image of"):
         excluded(source, tmp_path, *source.paths)
 
 
-def test_what_we_write_we_read(source, tmp_path):
+def test_written_lists_are_read_back(source, tmp_path):
     write_skipped_csv(tmp_path / "list.csv", [(path, "why") for path in source.paths[:5]])
-    left = leave_out(source, tmp_path / "list.csv")
+    left = exclude_listed(source, tmp_path / "list.csv")
     assert list(left.paths) == list(source.paths)[5:]
 
 
@@ -126,20 +130,20 @@ def test_names_that_are_no_unicode_match(make_folder, make_png, tmp_path):
     names = ["ant/\udcff.png", "ant/1.png", "bee/1.png"]
     source = open_source(make_folder({name: make_png(i) for i, name in enumerate(names)}))
     write_skipped_csv(tmp_path / "list.csv", [(names[0], "why")])
-    assert list(leave_out(source, tmp_path / "list.csv").paths) == names[1:]
+    assert list(exclude_listed(source, tmp_path / "list.csv").paths) == names[1:]
 
 
-def test_a_pack_loses_the_same_pictures(source, tmp_path):
+def test_a_pack_loses_the_same_images(source, tmp_path):
     whole = write_pack(source, tmp_path / "whole", image_px=8)
     left = excluded(whole, tmp_path, "ant/2.png", "bee/1.png")
-    wanted = write_pack(
+    expected = write_pack(
         excluded(source, tmp_path, "ant/2.png", "bee/1.png"), tmp_path / "b", image_px=8
     )
-    assert list(left.paths) == list(wanted.paths)
-    assert left.fingerprint == wanted.fingerprint != whole.fingerprint
+    assert list(left.paths) == list(expected.paths)
+    assert left.fingerprint == expected.fingerprint != whole.fingerprint
     every = np.arange(len(left))
-    assert np.array_equal(left.read(every), wanted.read(every))
-    assert np.array_equal(left.read(every[::-1][:2]), wanted.read(every[::-1][:2]))
-    assert np.array_equal(left.digests, wanted.digests)
-    assert left.excluded == wanted.excluded == ("ant/2.png", "bee/1.png")
-    assert open_pack(tmp_path / "b").excluded == wanted.excluded
+    assert np.array_equal(left.read(every), expected.read(every))
+    assert np.array_equal(left.read(every[::-1][:2]), expected.read(every[::-1][:2]))
+    assert np.array_equal(left.digests, expected.digests)
+    assert left.excluded == expected.excluded == ("ant/2.png", "bee/1.png")
+    assert open_pack(tmp_path / "b").excluded == expected.excluded

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from alexnet.data.loading import batch as prefetch
-from alexnet.data.loading.batch import prefetched
+from alexnet.data.loading import batch
+from alexnet.data.loading.batch import prefetch
 
 
 def threads() -> list[str]:
@@ -18,16 +18,16 @@ def threads() -> list[str]:
 
 
 def test_items_come_in_order_and_the_thread_ends():
-    assert list(prefetched(range(50))) == list(range(50))
+    assert list(prefetch(range(50))) == list(range(50))
     assert threads() == []
 
 
 def test_no_items_are_no_items():
-    assert list(prefetched([])) == []
+    assert list(prefetch([])) == []
 
 
 def test_items_may_be_none():
-    assert list(prefetched([None, None])) == [None, None]
+    assert list(prefetch([None, None])) == [None, None]
 
 
 def test_work_is_done_ahead_but_not_without_end():
@@ -38,7 +38,7 @@ def test_work_is_done_ahead_but_not_without_end():
             made.append(i)
             yield i
 
-    stream = prefetched(items(), ahead=2)
+    stream = prefetch(items(), ahead=2)
     assert made == []  # nothing runs before the first item is asked for
     assert next(stream) == 0
     deadline = time.monotonic() + 60
@@ -56,7 +56,7 @@ def test_an_error_arrives_after_the_items_before_it():
         yield 2
         raise KeyError("here")
 
-    stream = prefetched(items())
+    stream = prefetch(items())
     assert next(stream) == 1
     assert next(stream) == 2
     with pytest.raises(KeyError, match="here"):
@@ -65,7 +65,7 @@ def test_an_error_arrives_after_the_items_before_it():
 
 
 def test_a_dropped_stream_leaves_no_thread():
-    stream = prefetched(iter(int, 1))  # endless
+    stream = prefetch(iter(int, 1))  # endless
     assert next(stream) == 0
     assert threads() == ["prefetch"]
     del stream
@@ -75,7 +75,7 @@ def test_a_dropped_stream_leaves_no_thread():
 
 def test_an_error_of_the_consumer_leaves_no_thread():
     def consume() -> None:
-        for item in prefetched(iter(int, 1)):
+        for item in prefetch(iter(int, 1)):
             raise ValueError(item)
 
     with pytest.raises(ValueError, match="0"):
@@ -87,10 +87,10 @@ def test_an_error_of_the_consumer_leaves_no_thread():
 def test_a_program_that_forgets_the_stream_ends():
     text = (
         "import runpy, sys\n"
-        "prefetched = runpy.run_path(sys.argv[1])['prefetched']\n"  # without the room's torch
-        "stream = prefetched(iter(int, 1)); print(next(stream))\n"
+        "prefetch = runpy.run_path(sys.argv[1])['prefetch']\n"  # without the room's torch
+        "stream = prefetch(iter(int, 1)); print(next(stream))\n"
         "keep = [stream]; keep.append(keep)\n"
     )
-    command = [sys.executable, "-c", text, prefetch.__file__]
+    command = [sys.executable, "-c", text, batch.__file__]
     done = subprocess.run(command, capture_output=True, timeout=60, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

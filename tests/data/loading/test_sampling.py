@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from alexnet.data.loading.sampling import balanced, shuffled
 
 
-def test_shuffle_shows_each_picture_once():
+def test_shuffle_shows_each_image_once():
     indices = np.arange(100, 400)
     order = shuffled(indices, seed=1, epoch=0)
     assert sorted(order.indices) == list(indices)
@@ -37,7 +37,7 @@ def test_balanced_shows_each_class_equally_often(sizes, seed, epoch):
 
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=2, max_size=4), seed=st.integers(0, 100))
-def test_balanced_repeats_pictures_of_a_class_as_evenly_as_possible(sizes, seed):
+def test_balanced_repeats_images_of_a_class_as_evenly_as_possible(sizes, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     order = balanced(np.arange(len(labels)), labels, seed, 0)
     for k in range(len(sizes)):
@@ -48,7 +48,7 @@ def test_balanced_repeats_pictures_of_a_class_as_evenly_as_possible(sizes, seed)
     assert len(pairs) == len(order.indices)  # so each showing has its own crop
 
 
-def test_balanced_shows_other_pictures_of_a_frequent_class_each_epoch():
+def test_balanced_shows_other_images_of_a_frequent_class_each_epoch():
     labels = np.array([0] * 90 + [1] * 10)
     indices = np.arange(100)
     seen = [set(balanced(indices, labels, 1, epoch).indices.tolist()) for epoch in range(4)]
@@ -56,7 +56,7 @@ def test_balanced_shows_other_pictures_of_a_frequent_class_each_epoch():
     assert len(set.union(*seen)) > 90
 
 
-def test_a_class_without_training_pictures_is_no_class():
+def test_a_class_without_training_images_is_no_class():
     labels = np.array([0, 0, 2, 2, 1])
     order = balanced(np.arange(4), labels, 1, 0)
     assert np.bincount(labels[order.indices]).tolist() == [2, 0, 2]

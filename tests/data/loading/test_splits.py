@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import hashlib
 import logging
 from collections import Counter
@@ -7,19 +8,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from alexnet.data.loading.splits import assign_splits, content_numbers
-from alexnet.data.packs.index import PackIndex, Paths
+from alexnet.data.loading.splits import (
+    assign_splits,
+    content_ids,
+    read_split_csv,
+    write_skipped_csv,
+    write_split_csv,
+)
+from alexnet.data.packs.index import PackIndex
 from alexnet.data.packs.pack import Pack, PackHeader
 from alexnet.data.packs.shards import MemoryPixels, Shard
+from alexnet.data.sources.listing import Paths
 from alexnet.data.sources.names import SPLITS
-from alexnet.errors import RecipeError, SourceError
+from alexnet.errors import RecipeError, RunError, SourceError
 
 
 def make_pack(contents, labels, splits=None, classes=None, skipped=()):
-    """A pack that knows of its pictures only contents (any values), labels and splits."""
+    """A pack that knows of its images only contents (any values), labels and splits."""
     n = len(labels)
     digests = b"".join(hashlib.blake2b(repr(c).encode(), digest_size=16).digest() for c in contents)
     classes = classes or tuple(f"class {k}" for k in range(max(labels, default=-1) + 1))
@@ -35,8 +43,8 @@ def make_pack(contents, labels, splits=None, classes=None, skipped=()):
         classes=classes,
         class_words={},
         image_px=1,
-        fit="crop",
-        where="pictures",
+        resize_mode="crop",
+        where="images",
         signature="",
         stat_signature="",
         skipped=tuple(skipped),
@@ -52,8 +60,8 @@ def assign(pack, fraction=0.2, seed=0):
 
 
 @st.composite
-def pictures(draw, most_copies=3, crossing=True):
-    """Contents and labels of some pictures of 2 to 4 classes; contents come up to some times."""
+def images(draw, most_copies=3, crossing=True):
+    """Contents and labels of some images of 2 to 4 classes; contents come up to some times."""
     k = draw(st.integers(2, 4))
     size = st.integers(1, most_copies)
     label = st.integers(0, k - 1)
@@ -75,8 +83,8 @@ fractions = st.sampled_from([0.01, 0.1, 0.25, 0.5, 0.9])
 
 
 @settings(max_examples=50)
-@given(pictures(), fractions, st.integers(0, 3))
-def test_every_picture_is_in_one_split_and_copies_are_on_one_side(made, fraction, seed):
+@given(images(), fractions, st.integers(0, 3))
+def test_every_image_is_in_one_split_and_copies_are_on_one_side(made, fraction, seed):
     contents, labels = made
     found = assign(make_pack(contents, labels), fraction, seed)
     assert set(found) == {"train", "val"}
@@ -89,15 +97,15 @@ def test_every_picture_is_in_one_split_and_copies_are_on_one_side(made, fraction
 
 
 @settings(max_examples=50)
-@given(pictures(), fractions, st.integers(0, 3))
-def test_every_class_keeps_a_picture_in_train(made, fraction, seed):
+@given(images(), fractions, st.integers(0, 3))
+def test_every_class_keeps_a_image_in_train(made, fraction, seed):
     contents, labels = made
     found = assign(make_pack(contents, labels), fraction, seed)
     assert {labels[i] for i in found["train"]} == set(labels)
 
 
 @settings(max_examples=50)
-@given(pictures(most_copies=1), fractions, st.integers(0, 3))
+@given(images(most_copies=1), fractions, st.integers(0, 3))
 def test_without_copies_each_class_gives_its_share_to_within_one(made, fraction, seed):
     contents, labels = made
     found = assign(make_pack(contents, labels), fraction, seed)
@@ -110,7 +118,7 @@ def test_without_copies_each_class_gives_its_share_to_within_one(made, fraction,
 
 
 @settings(max_examples=50)
-@given(pictures(crossing=False), fractions, st.integers(0, 3))
+@given(images(crossing=False), fractions, st.integers(0, 3))
 def test_with_copies_no_single_move_would_bring_a_share_nearer(made, fraction, seed):
     contents, labels = made
     found = assign(make_pack(contents, labels), fraction, seed)
@@ -122,8 +130,8 @@ def test_with_copies_no_single_move_would_bring_a_share_nearer(made, fraction, s
 
 
 @settings(max_examples=50)
-@given(pictures(), fractions, st.integers(0, 3), st.randoms(use_true_random=False))
-def test_the_order_of_the_pictures_changes_nothing(made, fraction, seed, random):
+@given(images(), fractions, st.integers(0, 3), st.randoms(use_true_random=False))
+def test_the_order_of_the_images_changes_nothing(made, fraction, seed, random):
     contents, labels = made
     order = list(range(len(labels)))
     random.shuffle(order)
@@ -141,7 +149,7 @@ def test_another_seed_is_another_draw_and_the_same_is_the_same():
     assert draws[0] == draws[1]
 
 
-def test_each_picture_is_held_out_about_equally_often():
+def test_each_image_is_held_out_about_equally_often():
     pack = make_pack(range(60), [0, 1, 1] * 20)
     counts = np.zeros(60)
     for seed in range(300):
@@ -149,7 +157,7 @@ def test_each_picture_is_held_out_about_equally_often():
     assert abs(counts / 300 - 0.25).max() < 0.12  # 4.8 standard deviations
 
 
-def test_copies_are_held_out_as_often_as_single_pictures():
+def test_copies_are_held_out_as_often_as_single_images():
     contents = [*range(40), *range(40, 60), *range(40, 60)]
     pack = make_pack(contents, [0, 1] * 40)
     share = np.zeros(80)
@@ -195,7 +203,7 @@ def test_where_only_copies_could_be_held_out_the_fewest_are():
 
 
 def test_where_each_content_is_the_last_of_some_class_none_is_held_out():
-    with pytest.raises(SourceError, match="has no picture that could be held out for validation"):
+    with pytest.raises(SourceError, match="has no image that could be held out for validation"):
         assign(make_pack([0, 0, 1, 1], [0, 1, 0, 2]))
 
 
@@ -222,17 +230,15 @@ def test_no_share_is_no_validation():
     assert list(found) == ["train"]
 
 
-def test_pictures_without_a_split_among_others_are_for_training():
+def test_images_without_a_split_among_others_are_for_training():
     found = assign(make_pack(range(6), [0, 1] * 3, [0, 1, 1, 0, 2, 2]))
     assert found["train"].tolist() == [0, 1, 2, 3]
 
 
-def test_copies_across_the_sources_own_splits_are_said(caplog):
+def test_duplicates_across_splits_of_the_source_bring_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         assign(make_pack([0, 1, 2, 0, 4], [0, 1, 0, 1, 0], [1, 1, 1, 2, 2]))
-    assert (
-        'pictures: 1 of 2 pictures in val are copies of training pictures ("3.png")' in caplog.text
-    )
+    assert 'images: 1 of 2 images in val are duplicates of training images ("3.png")' in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -241,29 +247,29 @@ def test_copies_across_the_sources_own_splits_are_said(caplog):
         (make_pack([0, 1], [0, 0]), 'has one class only, "class 0"\\. A classifier tells at least'),
         (
             make_pack([0, 1], [0, 1]),
-            r"no picture that could be held out for validation: each is the only one",
+            r"no image that could be held out for validation: each is the only one",
         ),
         (
             make_pack([0, 0, 1, 1], [0, 0, 1, 1]),
-            r"only one of its class \(copies count once\)\. Add .* --val-fraction 0",
+            r"only one of its class \(duplicates count once\)\. Add .* --val-fraction 0",
         ),
-        (make_pack([0, 1], [0, 1], [2, 3]), "has no pictures to train on, only some for valid"),
+        (make_pack([0, 1], [0, 1], [2, 3]), "has no images to train on, only some for valid"),
         (
             make_pack([0, 1, 2], [0, 0, 1], [1, 1, 2]),
-            'has no training picture of "class 1"\\. Add some, or take the class away',
+            'has no training image of "class 1"\\. Add some, or take the class away',
         ),
         (
             make_pack([0, 1], [0, 1], classes=("a", "b", "c"), skipped=[("c/1", "why")]),
-            r'has no training picture of "c" \(1 picture could not be read\)\. Add some',
+            r'has no training image of "c" \(1 image could not be read\)\. Add some',
         ),
     ],
 )
-def test_what_cannot_be_learnt_is_refused(pack, words):
+def test_a_pack_that_cannot_be_trained_on_is_an_error(pack, words):
     with pytest.raises(SourceError, match=words):
         assign(pack)
 
 
-def test_one_picture_of_each_class_can_be_trained_on_with_a_val_or_without_any():
+def test_one_image_of_each_class_can_be_trained_on_with_a_val_or_without_any():
     pack = make_pack(range(2), [0, 1])
     assert len(assign(pack, 0)["train"]) == 2
     with_val = make_pack(range(4), [0, 1] * 2, [1, 1, 2, 2])
@@ -280,10 +286,10 @@ def test_a_share_out_of_range_is_refused(fraction):
 def test_equal_contents_have_equal_numbers_in_the_order_of_their_digests(digests):
     array = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
     ranks = {digest: rank for rank, digest in enumerate(sorted(set(digests)))}
-    assert content_numbers(array).tolist() == [ranks[digest] for digest in digests]
+    assert content_ids(array).tolist() == [ranks[digest] for digest in digests]
 
 
-def test_a_hundred_thousand_pictures_are_split_as_few_are():
+def test_a_hundred_thousand_images_are_split_as_few_are():
     n = 100_000
     pack = make_pack([0, 1], [0, 1])
     rng = np.random.default_rng(0)
@@ -296,3 +302,92 @@ def test_a_hundred_thousand_pictures_are_split_as_few_are():
     )
     found = assign(replace(pack, index=index), 0.1)
     assert len(found["val"]) == 10_000
+
+
+@pytest.fixture
+def pack(pack_of_pixels):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 3), dtype=np.uint8)
+    return pack_of_pixels(pixels)
+
+
+def test_each_image_has_a_row_in_the_packs_order(pack, tmp_path):
+    splits = {"val": np.array([1, 2]), "train": np.array([0, 3, 5]), "test": np.array([4])}
+    write_split_csv(tmp_path / "run" / "split.csv", pack, splits)
+    assert (tmp_path / "run" / "split.csv").read_bytes() == (
+        b"path,class,split\r\n"
+        b"0.png,class 0,train\r\n1.png,class 1,val\r\n2.png,class 0,val\r\n"
+        b"3.png,class 1,train\r\n4.png,class 0,test\r\n5.png,class 1,train\r\n"
+    )
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
+
+
+class Named:
+    """What is written of a pack."""
+
+    def __init__(self, paths, classes):
+        self.paths, self.classes = paths, classes
+        self.labels = np.arange(len(paths)) % len(classes)
+
+    def __len__(self):
+        return len(self.paths)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    paths=st.lists(TEXTS | st.sampled_from(["=1+1", "'=x", "-1", "@a", "\t", "a,b\n"]), max_size=6),
+    classes=st.lists(TEXTS, min_size=1, max_size=3),
+)
+def test_what_was_written_is_read_again_and_never_a_formula(tmp_path, paths, classes):
+    named = Named(paths, classes)
+    splits = {"train": np.arange(0, len(paths), 2), "val": np.arange(1, len(paths), 2)}
+    write_split_csv(tmp_path / "split.csv", named, splits)
+    wanted = [
+        (path, classes[i % len(classes)], "val" if i % 2 else "train")
+        for i, path in enumerate(paths)
+    ]
+    assert read_split_csv(tmp_path / "split.csv") == wanted
+    with (tmp_path / "split.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+
+def test_names_that_are_no_unicode_keep_their_bytes(tmp_path):
+    name = b"\xff.png".decode("utf-8", "surrogateescape")
+    write_split_csv(tmp_path / "s.csv", Named([name], ["a"]), {"train": np.array([0])})
+    assert b"\xff.png,a,train" in (tmp_path / "s.csv").read_bytes()
+    assert read_split_csv(tmp_path / "s.csv") == [(name, "a", "train")]
+
+
+def test_skipped_images_are_listed_with_their_reasons(tmp_path):
+    skipped = [("a/1.png", "it is cut off"), ("=b,2.png", "why, indeed")]
+    write_skipped_csv(tmp_path / "skipped.csv", skipped)
+    assert (tmp_path / "skipped.csv").read_text(encoding="utf-8").splitlines() == [
+        "path,reason",
+        "a/1.png,it is cut off",
+        '"\'=b,2.png","why, indeed"',
+    ]
+    write_skipped_csv(tmp_path / "skipped.csv", [])
+    assert (tmp_path / "skipped.csv").read_bytes() == b"path,reason\r\n"
+
+
+@pytest.mark.parametrize("data", [None, b"path,split\r\na,b\r\n", b"path,class,split\r\na\r\n"])
+def test_a_damaged_list_is_refused(tmp_path, data):
+    if data is not None:
+        (tmp_path / "split.csv").write_bytes(data)
+    with pytest.raises(RunError, match=r"split\.csv cannot be read .* it alone says .* Restore it"):
+        read_split_csv(tmp_path / "split.csv")
+
+
+def test_a_disk_that_refuses_leaves_the_old_list(tmp_path, monkeypatch):
+    write_skipped_csv(tmp_path / "s.csv", [("a", "b")])
+    before = (tmp_path / "s.csv").read_bytes()
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    with pytest.raises(RunError, match="the disk is full"):
+        write_skipped_csv(tmp_path / "s.csv", [])
+    assert (tmp_path / "s.csv").read_bytes() == before
+
+
+def refuse(*_):
+    raise OSError(28, "No space left on device")

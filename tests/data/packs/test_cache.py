@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 
 import numpy as np
 import pytest
 
-from alexnet.data.checks.exclusions import leave_out
-from alexnet.data.packs import cache
+from alexnet.data.checks.exclusions import exclude_listed
+from alexnet.data.packs import cache, writer
 from alexnet.data.packs import cache as cache_entries
-from alexnet.data.packs import writer as packing
-from alexnet.data.packs.cache import cached_packs, locks_folder, pack_of
+from alexnet.data.packs.cache import cached_packs, clear_cache, empty_entry, load_pack, locks_folder
 from alexnet.data.sources.source import open_source
 from alexnet.errors import RecipeError, RunError, SourceError
 from alexnet.locks import locked
@@ -31,7 +31,7 @@ def spoken(caplog):
 
 
 def pack(source, **options):
-    return pack_of(source, image_px=SIDE, workers=1, **options)
+    return load_pack(source, image_px=SIDE, workers=1, **options)
 
 
 def test_a_source_is_packed_once_and_it_is_said(tiny_source, cache_root, spoken):
@@ -39,7 +39,7 @@ def test_a_source_is_packed_once_and_it_is_said(tiny_source, cache_root, spoken)
     first = pack(source)
     assert first.folder is not None
     assert first.folder.parent == cache_root / "packs"
-    assert f"Packed 30 pictures into {first.folder} (5.76 kB); the next run uses it." in spoken.text
+    assert f"Packed 30 images into {first.folder} (5.76 kB); the next run uses it." in spoken.text
     source.reads = 0
     second = pack(source)
     assert source.reads == 0
@@ -50,7 +50,7 @@ def test_a_source_is_packed_once_and_it_is_said(tiny_source, cache_root, spoken)
 def test_another_size_or_fit_is_another_pack(tiny_source):
     source = tiny_source(3)
     folders = {
-        pack_of(source, image_px=side, fit=fit, workers=1).folder
+        load_pack(source, image_px=side, resize_mode=fit, workers=1).folder
         for side, fit in ((8, "crop"), (8, "pad"), (9, "crop"))
     }
     assert len(folders) == 3
@@ -95,21 +95,21 @@ def test_changed_contents_of_the_same_size_are_packed_again_and_named(tiny_sourc
     second = pack(source)
     assert second.folder == first.folder
     assert (
-        "pictures has changed since it was packed: 2 pictures of another content (ant/0006.png, "
+        "images has changed since it was packed: 2 images of another content (ant/0006.png, "
         "bee/0009.png). Packing again." in spoken.text
     )
     swapped = np.array([9, 6])
     assert np.array_equal(second.digests[[6, 9]], first.digests[swapped])
 
 
-def test_a_mended_picture_is_packed(tiny_source, spoken):
+def test_a_mended_image_is_packed(tiny_source, spoken):
     source = tiny_source(30)
     good = source.files[4]
     source.spoil(4)
     assert len(pack(source)) == 29
     source.files[4], source.time = good, 1
     assert len(pack(source)) == 30
-    assert "since it was packed: 1 picture of another content (ant/0004.png)." in spoken.text
+    assert "since it was packed: 1 image of another content (ant/0004.png)." in spoken.text
 
 
 def test_new_and_missing_files_are_said(tiny_source, spoken):
@@ -121,7 +121,7 @@ def test_new_and_missing_files_are_said(tiny_source, spoken):
         setattr(other, column, getattr(other, column)[1:])
     assert len(pack(other)) == 32
     assert (
-        "pictures has changed since it was packed: 3 new (ant/0030.png, bee/0031.png, "
+        "images has changed since it was packed: 3 new (ant/0030.png, bee/0031.png, "
         "ant/0032.png), 1 gone (ant/0000.png). Packing it again; the old pack (" in spoken.text
     )
     assert f"alexnet cache --clear {old.folder.name}" in spoken.text
@@ -132,14 +132,14 @@ def test_what_is_left_out_makes_another_pack_and_no_change(make_folder, make_png
     source = open_source(make_folder({name: make_png(i) for i, name in enumerate(names)}))
     (tmp_path / "list").write_text("ant/2.png\nbee/0.png\n")
     whole = pack(source)
-    left = pack(leave_out(source, tmp_path / "list"))
+    left = pack(exclude_listed(source, tmp_path / "list"))
     assert (len(whole), len(left)) == (8, 6)
     assert whole.folder != left.folder
     assert whole.fingerprint != left.fingerprint
     cache_entries.clear_cache(whole.folder.name)
     pack(source)  # the cache holds the smaller one alone
     assert "has changed" not in spoken.text
-    assert pack(leave_out(source, tmp_path / "list")).folder == left.folder
+    assert pack(exclude_listed(source, tmp_path / "list")).folder == left.folder
 
 
 def test_a_damaged_pack_is_made_again(tiny_source, spoken):
@@ -152,7 +152,7 @@ def test_a_damaged_pack_is_made_again(tiny_source, spoken):
 
 
 def test_an_interrupted_packing_goes_on(tiny_source, monkeypatch):
-    monkeypatch.setattr(packing, "SHARD_BYTES", 7 * 3 * SIDE**2)
+    monkeypatch.setattr(writer, "SHARD_BYTES", 7 * 3 * SIDE**2)
     source = tiny_source(20)
     read = source.read
 
@@ -164,7 +164,7 @@ def test_an_interrupted_packing_goes_on(tiny_source, monkeypatch):
     source.read = failing
     with pytest.raises(RunError, match="stop 1 of 3 shards is finished"):
         pack(source)
-    assert [each.whole for each in cached_packs()] == [False]
+    assert [each.complete for each in cached_packs()] == [False]
     source.read, source.reads = read, 0
     assert len(pack(source)) == 20
     assert source.reads == 13
@@ -178,7 +178,7 @@ def test_an_interrupted_packing_goes_on(tiny_source, monkeypatch):
     assert changed.reads == 40  # a beginning of other files is dropped
 
 
-def test_unreadable_pictures_are_treated_as_asked_on_a_hit_too(tiny_source, tmp_path):
+def test_unreadable_images_are_treated_as_asked_on_a_hit_too(tiny_source, tmp_path):
     source = tiny_source(30).spoil(4)
     pack(source)
     with pytest.raises(SourceError, match=r"ant/0004\.png cannot be read"):
@@ -188,12 +188,12 @@ def test_unreadable_pictures_are_treated_as_asked_on_a_hit_too(tiny_source, tmp_
     rotten = tiny_source(30).spoil(4, 5, 6)
     rotten.paths = [f"x/{each}" for each in rotten.paths]
     pack(rotten, quarantine=tmp_path / "aside")
-    with pytest.raises(SourceError, match="3 of 30 pictures cannot be read"):
+    with pytest.raises(SourceError, match="3 of 30 images cannot be read"):
         pack(rotten)
 
 
 def test_a_second_process_waits_for_the_first(tiny_source, monkeypatch, spoken):
-    monkeypatch.setattr(cache, "_TURN_S", 0.01)
+    monkeypatch.setattr(cache, "_WAIT_S", 0.01)
     source = tiny_source(5)
     name = pack(source).folder.name
     cache_entries.clear_cache("all")
@@ -231,3 +231,75 @@ def test_a_cache_that_cannot_be_written_is_said_with_the_way_out(
 def test_an_unknown_cache_is_refused(tiny_source):
     with pytest.raises(RecipeError, match='cache must be "auto" or "none"; got "disk"'):
         pack(tiny_source(5), cache="disk")
+
+
+@pytest.fixture
+def two_packs(tiny_source):
+    """Folders of a pack used long ago and one used just now."""
+    old, new = (load_pack(tiny_source(5), image_px=side, workers=1).folder for side in (8, 9))
+    os.utime(old / "pack.json", (1000, 1000))
+    return old, new
+
+
+def test_an_empty_cache_holds_nothing():
+    assert cached_packs() == []
+    assert clear_cache("all") == []
+
+
+def test_packs_are_listed_last_used_first(two_packs):
+    old, new = two_packs
+    found = cached_packs()
+    assert [each.name for each in found] == [new.name, old.name]
+    assert (found[1].source, found[1].images, found[1].complete) == ("images", 5, True)
+    assert (found[1].image_px, found[1].resize_mode, found[1].last_used) == (8, "crop", 1000)
+    assert found[1].bytes == sum(path.stat().st_size for path in old.iterdir())
+
+
+def test_a_used_pack_moves_to_the_front(two_packs, tiny_source):
+    load_pack(tiny_source(5), image_px=8)
+    assert cached_packs()[0].name == two_packs[0].name
+
+
+def test_what_is_no_pack_is_listed_as_unfinished(cache_root):
+    folder = cache_root / "packs" / "odd"
+    folder.mkdir(parents=True)
+    (folder / "pack.json").write_text("{")
+    (found,) = cached_packs()
+    assert (found.name, found.source, found.images, found.complete) == ("odd", None, 0, False)
+
+
+def test_one_pack_is_removed_and_the_other_stays(two_packs):
+    old, new = two_packs
+    assert [each.name for each in clear_cache(old.name)] == [old.name]
+    assert not old.exists()
+    assert new.exists()
+    assert len(clear_cache("all")) == 1
+    assert cached_packs() == []
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../locks", "/", "packs"])
+def test_nothing_but_packs_is_removed(two_packs, cache_root, name):
+    before = sorted(cache_root.rglob("*"))
+    with pytest.raises(SourceError, match="has no pack"):
+        clear_cache(name)
+    assert sorted(cache_root.rglob("*")) == before
+
+
+def test_an_unknown_name_is_told_its_nearest(two_packs):
+    wrong = two_packs[0].name[:-1]
+    with pytest.raises(SourceError, match=f'no pack "{wrong}".* Did you mean "{wrong}3".*It holds'):
+        clear_cache(wrong)
+
+
+def test_a_pack_that_is_being_made_is_not_removed(two_packs):
+    name = two_packs[0].name
+    with (
+        locked(locks_folder(), name=f"{name}.lock"),
+        pytest.raises(SourceError, match="in use by process"),
+    ):
+        clear_cache(name)
+    assert two_packs[0].exists()
+
+
+def test_emptying_what_is_not_there_is_nothing(tmp_path):
+    empty_entry(tmp_path / "none")

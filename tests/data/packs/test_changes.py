@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from alexnet.data.packs.changes import changed_files, changes, differences
+from alexnet.data.packs.changes import (
+    describe_changes,
+    describe_listing_changes,
+    find_changed_files,
+)
 from alexnet.data.packs.plan import PackingPlan
 from alexnet.data.packs.unreadable import UnreadablePolicy
 from alexnet.data.packs.writer import pack_in_memory
@@ -14,7 +18,7 @@ def packed(source):
 
 def test_unchanged_files_have_not_changed(tiny_source):
     source = tiny_source(30).spoil(3)
-    assert changed_files(source, packed(source)) == []
+    assert find_changed_files(source, packed(source)) == []
 
 
 def test_changed_vanished_and_mended_files_are_named(tiny_source):
@@ -23,31 +27,34 @@ def test_changed_vanished_and_mended_files_are_named(tiny_source):
     source.files[5] = source.files[6]
     source.files[9] = None
     source.files[3] = source.files[1]
-    assert changed_files(source, pack) == ["bee/0005.png", "bee/0009.png", "bee/0003.png"]
+    assert find_changed_files(source, pack) == ["bee/0005.png", "bee/0009.png", "bee/0003.png"]
 
 
-def test_other_pictures_than_were_packed_are_all_changed(tiny_source):
-    assert changed_files(tiny_source(6), packed(tiny_source(5))) == tiny_source(6).paths
+def test_other_images_than_were_packed_are_all_changed(tiny_source):
+    assert find_changed_files(tiny_source(6), packed(tiny_source(5))) == tiny_source(6).paths
 
 
 def test_changes_are_told_by_sizes_then_by_contents(tiny_source):
     source = tiny_source(40).spoil(3)
     pack = packed(source)
-    assert changes(source, pack) == ""
+    assert describe_changes(source, pack) == ""
     source.files[5] = source.files[6]
-    assert changes(source, pack) == "1 picture of another content (bee/0005.png)"
+    assert describe_changes(source, pack) == "1 image of another content (bee/0005.png)"
     source.sizes[5] += 1
-    assert changes(source, pack) == "1 of another size (bee/0005.png)"
+    assert describe_changes(source, pack) == "1 of another size (bee/0005.png)"
 
 
 def test_what_is_left_out_neither_came_nor_went(tiny_source):
     whole, rest = tiny_source(20), tiny_source(19)
     rest.excluded = (whole.paths[19],)
-    assert differences(rest, packed(whole)) == ""
-    assert differences(whole, packed(rest)) == ""
-    assert changes(rest, packed(whole)) == "other pictures are left out of it"
+    assert describe_listing_changes(rest, packed(whole)) == ""
+    assert describe_listing_changes(whole, packed(rest)) == ""
+    assert describe_changes(rest, packed(whole)) == "other images are left out of it"
     rest.paths[0] = "ant/new.png"
-    assert differences(rest, packed(whole)) == "1 new (ant/new.png), 1 gone (ant/0000.png)"
+    assert (
+        describe_listing_changes(rest, packed(whole))
+        == "1 new (ant/new.png), 1 gone (ant/0000.png)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,4 +70,4 @@ def test_differences_are_said(tiny_source, change, words):
     old = packed(tiny_source(20))
     source = tiny_source(20)
     change(source)
-    assert differences(source, old).startswith(words)
+    assert describe_listing_changes(source, old).startswith(words)

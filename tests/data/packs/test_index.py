@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from alexnet.data.loading.augmentation import Augmentation
 from alexnet.data.loading.loader import TrainLoader
-from alexnet.data.packs.index import PackIndex, Paths, content_digest, read_index, write_index
+from alexnet.data.packs.index import PackIndex, content_digest, read_index, write_index
 from alexnet.data.packs.pack import HEADER, INDEX, open_pack
 from alexnet.data.packs.shards import Shard
+from alexnet.data.sources.listing import Paths
 from alexnet.files import write_json
 from alexnet.images import Preprocessing
 
-OPTIONS = {"batch": 128, "seed": 0}
+OPTIONS = {"batch_size": 128, "seed": 0}
 
 
 def some_index(n: int = 5) -> PackIndex:
@@ -154,7 +155,7 @@ def test_content_digest_is_blake2b():
     assert content_digest(b"").hex() == "cae66941d9efbd404e4d88758ea67670"
 
 
-def test_a_million_pictures_take_less_than_200_megabytes(tmp_path, pack_of_pixels):
+def test_a_million_images_take_less_than_200_megabytes(tmp_path, pack_of_pixels):
     """Opening a pack and drawing the first batches of an epoch, all memory at its peak counted.
 
     A tenth of ImageNet's 1.28 million, of one pixel each, for speed.

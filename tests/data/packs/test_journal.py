@@ -69,7 +69,7 @@ def test_a_finished_shard_comes_back(skipped, tmp_path):
         assert np.array_equal(getattr(found, name), getattr(shard, name))
 
 
-def test_a_stretch_without_one_readable_picture_has_no_shard():
+def test_a_range_without_one_readable_image_has_no_shard():
     none = np.zeros(0, dtype=np.int64)
     shard = FinishedShard(
         None, 0, none, np.zeros((0, 16), np.uint8), np.zeros(0, np.uint32), [(0, "x"), (1, "y")]

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet.data.packs import writer as packing
-from alexnet.data.packs.cache import pack_of
+from alexnet.data.packs import writer
+from alexnet.data.packs.cache import load_pack
 from alexnet.data.packs.pack import open_pack
 from alexnet.data.packs.writer import write_pack
 from alexnet.errors import RecipeError, SourceError
-from alexnet.images import decode, encoded, encoding, read_picture
+from alexnet.images import decode, encode_jpeg, formats, read_image
 
 SIDE = 16
 WIDE = 64  # so large that JPEG files are much smaller than pixels
@@ -25,8 +25,8 @@ WIDE = 64  # so large that JPEG files are much smaller than pixels
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    """Seven pictures to a shard."""
-    monkeypatch.setattr(packing, "SHARD_BYTES", 7 * 3 * SIDE**2)
+    """Seven images to a shard."""
+    monkeypatch.setattr(writer, "SHARD_BYTES", 7 * 3 * SIDE**2)
 
 
 @pytest.fixture
@@ -46,30 +46,28 @@ def write(source, folder, store="jpeg", image_px=SIDE, **options):
 
 def squares(source):
     return [
-        read_picture(data, name="", image_px=SIDE, how="crop")
+        read_image(data, name="", image_px=SIDE, resize_mode="crop")
         for data in source.files
-        if not data.startswith(b"no picture")
+        if not data.startswith(b"no image")
     ]
 
 
 def test_a_pack_gives_what_its_files_decode_to(tiny_source, tmp_path):
     source = tiny_source(17)
     pack = write(source, tmp_path / "pack")
-    wanted = np.stack([decode(encoded(each), "") for each in squares(source)])
+    expected = np.stack([decode(encode_jpeg(each), "") for each in squares(source)])
     assert pack.header.store == "jpeg"
     assert [each.name for each in pack.header.shards] == [f"shard-{i:05}.tar" for i in range(3)]
     order = np.random.default_rng(0).permutation(17)
-    assert np.array_equal(pack.read(order), wanted[order])
-    assert np.array_equal(pack.read(np.array([16, 0, 0])), wanted[[16, 0, 0]])
+    assert np.array_equal(pack.read(order), expected[order])
+    assert np.array_equal(pack.read(np.array([16, 0, 0])), expected[[16, 0, 0]])
     assert pack.read(np.zeros(0, dtype=np.int64)).shape == (0, SIDE, SIDE, 3)
     pixels = write(source, tmp_path / "pixels", "pixels")
     assert pack.fingerprint != pixels.fingerprint
     assert np.array_equal(pack.digests, pixels.digests)
 
 
-def test_each_shard_is_a_tar_of_pictures_and_classes_as_webdataset_groups_them(
-    tiny_source, tmp_path
-):
+def test_each_shard_is_a_tar_of_images_and_classes_as_webdataset_groups_them(tiny_source, tmp_path):
     source = tiny_source(17)
     write(source, tmp_path / "pack")
     samples = defaultdict(dict)
@@ -84,33 +82,33 @@ def test_each_shard_is_a_tar_of_pictures_and_classes_as_webdataset_groups_them(
     assert list(samples) == [f"{names[s]}/{i:08}" for i, s in enumerate(source.splits)]
     for sample, square, label in zip(samples.values(), squares(source), source.labels, strict=True):
         assert int(sample["cls"]) == label
-        with Image.open(io.BytesIO(sample["jpg"])) as picture:
-            assert picture.format == "JPEG"
-            assert np.array_equal(np.asarray(picture), decode(encoded(square), ""))
+        with Image.open(io.BytesIO(sample["jpg"])) as image:
+            assert image.format == "JPEG"
+            assert np.array_equal(np.asarray(image), decode(encode_jpeg(square), ""))
 
 
-def test_unreadable_pictures_are_left_out(tiny_source, tmp_path):
+def test_unreadable_images_are_left_out(tiny_source, tmp_path):
     source = tiny_source(30).spoil(8)
     pack = write(source, tmp_path / "pack")
     assert len(pack) == 29
     assert [path for path, _ in pack.skipped] == [source.paths[8]]
-    last = decode(encoded(squares(source)[-1]), "")
+    last = decode(encode_jpeg(squares(source)[-1]), "")
     assert np.array_equal(pack.read(np.array([28]))[0], last)
 
 
 def test_a_packing_goes_on_where_it_was_stopped(tiny_source, tmp_path, monkeypatch):
     source, folder = tiny_source(17), tmp_path / "pack"
-    real = packing.append_line
+    real = writer.append_line
 
     def stopping(path, values):
         if values.get("first") == 14:
             raise KeyboardInterrupt
         real(path, values)
 
-    monkeypatch.setattr(packing, "append_line", stopping)
+    monkeypatch.setattr(writer, "append_line", stopping)
     with pytest.raises(KeyboardInterrupt):
         write(source, folder)
-    monkeypatch.setattr(packing, "append_line", real)
+    monkeypatch.setattr(writer, "append_line", real)
     with pytest.raises(SourceError, match="the beginning of another pack: .* stored as jpeg"):
         write(source, folder, "pixels")
     reads = source.reads
@@ -129,7 +127,7 @@ def test_damage_is_an_error_with_the_shards_name(tiny_source, tmp_path):
     data = bytearray(shard.read_bytes())
     data[512 + 100] ^= 1
     shard.write_bytes(data)
-    words = r"shard shard-00001\.tar: its pictures are not those that were packed"
+    words = r"shard shard-00001\.tar: its images are not those that were packed"
     with pytest.raises(SourceError, match=words):
         open_pack(folder)
     pack = open_pack(folder, verify=False)
@@ -168,7 +166,7 @@ def test_jpeg_is_chosen_and_said_where_pixels_would_fill_the_disk(
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
     little_free(3 * 17 * 3 * WIDE**2 - 1)
     if cached:
-        made = pack_of(source, image_px=WIDE)
+        made = load_pack(source, image_px=WIDE)
     else:
         made = write(source, tmp_path / "pack", "auto", WIDE)
     assert made.header.store == "jpeg"
@@ -176,11 +174,11 @@ def test_jpeg_is_chosen_and_said_where_pixels_would_fill_the_disk(
     assert re.search(words, caplog.text)
     if cached:
         little_free(10**12)
-        assert pack_of(source, image_px=WIDE).header.store == "jpeg"  # it is there already
+        assert load_pack(source, image_px=WIDE).header.store == "jpeg"  # it is there already
 
 
-def test_jpeg_is_chosen_for_very_many_pictures(tiny_source, tmp_path, monkeypatch, little_free):
-    monkeypatch.setattr("alexnet.data.packs.plan.MOST_PIXEL_BYTES", 17 * 3 * WIDE**2 - 1)
+def test_jpeg_is_chosen_for_very_many_images(tiny_source, tmp_path, monkeypatch, little_free):
+    monkeypatch.setattr("alexnet.data.packs.plan.MAX_PIXEL_BYTES", 17 * 3 * WIDE**2 - 1)
     little_free(10**12)
     assert write(tiny_source(17), tmp_path / "pack", "auto", WIDE).header.store == "jpeg"
 
@@ -199,9 +197,9 @@ def test_a_photograph_takes_about_a_tenth_and_looks_the_same(monkeypatch):
     y, x = np.mgrid[0:256, 0:256]
     waves = [127 + 90 * np.sin(x / a + y / b) for a, b in ((17, 31), (23, -19), (41, 13))]
     noise = np.random.default_rng(0).normal(size=(256, 256, 1)) * 3
-    picture = (np.stack(waves, axis=2) + noise).clip(0, 255).astype(np.uint8)
+    image = (np.stack(waves, axis=2) + noise).clip(0, 255).astype(np.uint8)
     for _ in range(2):
-        data = encoded(picture)
-        assert len(data) < picture.nbytes / 7
-        assert np.abs(decode(data, "").astype(int) - picture).mean() < 4
-        monkeypatch.setattr(encoding, "simplejpeg", None)
+        data = encode_jpeg(image)
+        assert len(data) < image.nbytes / 7
+        assert np.abs(decode(data, "").astype(int) - image).mean() < 4
+        monkeypatch.setattr(formats, "simplejpeg", None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet.data.packs import pack as pack_module
-from alexnet.data.packs import writer as packing
+from alexnet.data.packs import writer
 from alexnet.data.packs.pack import PackHeader, is_pack, open_pack, read_header
 from alexnet.data.packs.writer import write_pack
 from alexnet.errors import SourceError
@@ -16,8 +16,8 @@ SIDE = 8
 
 @pytest.fixture
 def folder(tiny_source, tmp_path, monkeypatch):
-    """A pack of 16 pictures in shards of 7, 7 and 2."""
-    monkeypatch.setattr(packing, "SHARD_BYTES", 7 * 3 * SIDE**2)
+    """A pack of 16 images in shards of 7, 7 and 2."""
+    monkeypatch.setattr(writer, "SHARD_BYTES", 7 * 3 * SIDE**2)
     write_pack(tiny_source(16), tmp_path / "pack", image_px=SIDE, workers=1)
     return tmp_path / "pack"
 
@@ -39,7 +39,7 @@ def test_a_pack_says_what_it_is(folder, tiny_source):
     assert is_pack(folder)
     assert (len(pack), pack.folder) == (16, folder)
     assert pack.header == read_header(folder)
-    assert pack.header.pictures == 16
+    assert pack.header.images == 16
     assert pack.header.stored_bytes == 16 * 3 * SIDE**2
     assert pack.header.signature == source.signature
     assert pack.header.stat_signature == source.stat_signature
@@ -73,8 +73,8 @@ def test_a_small_pack_with_a_changed_bit_is_refused_when_opened(folder):
         open_pack(folder)
 
 
-def test_a_large_pack_with_a_changed_bit_is_refused_at_that_picture(folder, monkeypatch):
-    monkeypatch.setattr(pack_module, "VERIFIED_AT_ONCE", 10)
+def test_a_large_pack_with_a_changed_bit_is_refused_at_that_image(folder, monkeypatch):
+    monkeypatch.setattr(pack_module, "MAX_VERIFIED_BYTES", 10)
     flip_bit(folder / "shard-00001.u8", 100)
     pack = open_pack(folder)
     pack.read(np.arange(7))
@@ -107,11 +107,11 @@ def test_a_later_format_is_refused(folder):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"shards": [{"name": "../../etc/passwd", "pictures": 7}]},
-        {"shards": [{"name": 3, "pictures": 7}]},
-        {"shards": [{"name": "shard-00000.u8", "pictures": -7}]},
+        {"shards": [{"name": "../../etc/passwd", "images": 7}]},
+        {"shards": [{"name": 3, "images": 7}]},
+        {"shards": [{"name": "shard-00000.u8", "images": -7}]},
         {"shards": "none"},
-        {"fit": "stretch"},
+        {"resize_mode": "stretch"},
         {"image_px": 0},
         {"image_px": "wide"},
         {"index": {}},
@@ -138,7 +138,7 @@ def test_a_header_that_is_no_header_is_refused(folder, text):
 def test_an_index_of_other_shards_is_refused(folder):
     header = json.loads((folder / "pack.json").read_text())
     change_header(folder, shards=header["shards"][:2])
-    with pytest.raises(SourceError, match=r"index\.npz tells of 16 pictures, its shards of 14"):
+    with pytest.raises(SourceError, match=r"index\.npz tells of 16 images, its shards of 14"):
         open_pack(folder)
 
 

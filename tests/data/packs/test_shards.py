@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from alexnet.data.packs import shards
-from alexnet.data.packs.shards import MappedShards, MemoryPixels, Shard, pixel_checksums
+from alexnet.data.packs.shards import (
+    MappedShards,
+    MemoryPixels,
+    Shard,
+    ShardSet,
+    pixel_checksums,
+)
 from alexnet.errors import SourceError
 
 SIDE = 4
@@ -17,7 +23,7 @@ def pixels():
 
 @pytest.fixture
 def files(tmp_path, pixels):
-    """Three shards of 10, 10 and 5 pictures."""
+    """Three shards of 10, 10 and 5 images."""
     listed = []
     for number, part in enumerate((pixels[:10], pixels[10:20], pixels[20:])):
         (tmp_path / f"shard-{number}.u8").write_bytes(part.tobytes())
@@ -27,29 +33,30 @@ def files(tmp_path, pixels):
 
 @pytest.fixture
 def open_shards(tmp_path, files, pixels):
-    return lambda: MappedShards(tmp_path, files, image_px=SIDE, checksums=pixel_checksums(pixels))
+    shards = ShardSet(tmp_path, files, image_px=SIDE, checksums=pixel_checksums(pixels))
+    return lambda: MappedShards(shards)
 
 
-def test_pictures_come_in_the_order_asked_for_across_shards(open_shards, pixels):
+def test_images_come_in_the_order_asked_for_across_shards(open_shards, pixels):
     mapped = open_shards()
     asked = np.array([24, 0, 10, 9, 20, 0, 19])
-    assert np.array_equal(mapped.stored(asked).together(), pixels[asked])
-    assert mapped.stored(np.arange(0)).together().shape == (0, SIDE, SIDE, 3)
+    assert np.array_equal(mapped.stored(asked).to_array(), pixels[asked])
+    assert mapped.stored(np.arange(0)).to_array().shape == (0, SIDE, SIDE, 3)
 
 
-def test_pictures_are_copies(open_shards, pixels):
+def test_images_are_copies(open_shards, pixels):
     mapped = open_shards()
-    found = mapped.stored(np.array([3])).together()
+    found = mapped.stored(np.array([3])).to_array()
     found[:] = 0
-    assert np.array_equal(mapped.stored(np.array([3])).together(), pixels[[3]])
+    assert np.array_equal(mapped.stored(np.array([3])).to_array(), pixels[[3]])
     memory = MemoryPixels(pixels)
-    memory.stored(np.array([3])).together()[:] = 0
+    memory.stored(np.array([3])).to_array()[:] = 0
     assert pixels[3].any()
 
 
 @pytest.mark.parametrize("asked", [[25], [-1], [0, 99]])
-def test_pictures_that_are_not_there_are_refused(open_shards, asked):
-    with pytest.raises(IndexError, match="the pack holds pictures 0 to 24"):
+def test_images_that_are_not_there_are_refused(open_shards, asked):
+    with pytest.raises(IndexError, match="the pack holds images 0 to 24"):
         open_shards().stored(np.array(asked))
 
 
@@ -68,33 +75,33 @@ def test_a_missing_shard_is_refused_by_name(open_shards, tmp_path):
 
 def test_a_changed_byte_is_refused_by_its_shards_name_when_met(open_shards, tmp_path, pixels):
     data = bytearray((tmp_path / "shard-1.u8").read_bytes())
-    data[7 * 48 + 5] ^= 1  # of picture 17
+    data[7 * 48 + 5] ^= 1  # of image 17
     (tmp_path / "shard-1.u8").write_bytes(data)
     words = r"shard shard-1\.u8: its pixels are not those that were packed"
     mapped = open_shards()
-    assert np.array_equal(mapped.stored(np.arange(17)).together(), pixels[:17])
+    assert np.array_equal(mapped.stored(np.arange(17)).to_array(), pixels[:17])
     for _ in range(2):  # every time, not only the first
         with pytest.raises(SourceError, match=words):
-            mapped.stored(np.array([2, 17])).together()
+            mapped.stored(np.array([2, 17])).to_array()
     with pytest.raises(SourceError, match=words):
         open_shards().verify()
 
 
-def test_each_picture_is_verified_once(open_shards, monkeypatch):
+def test_each_image_is_verified_once(open_shards, monkeypatch):
     sums: list[int] = []
 
-    def counted(pictures):
-        sums.append(len(pictures))
-        return pixel_checksums(pictures)
+    def counted(images):
+        sums.append(len(images))
+        return pixel_checksums(images)
 
     monkeypatch.setattr(shards, "pixel_checksums", counted)
     mapped = open_shards()
-    mapped.stored(np.array([0, 1, 2])).together()
-    mapped.stored(np.array([2, 3])).together()
-    mapped.stored(np.array([0, 3])).together()
+    mapped.stored(np.array([0, 1, 2])).to_array()
+    mapped.stored(np.array([2, 3])).to_array()
+    mapped.stored(np.array([0, 3])).to_array()
     assert sums == [3, 1]
     mapped.verify()
-    mapped.stored(np.arange(25)).together()
+    mapped.stored(np.arange(25)).to_array()
     assert sum(sums) == 4 + 25
 
 

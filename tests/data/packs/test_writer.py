@@ -8,14 +8,14 @@ import shutil
 import numpy as np
 import pytest
 
-from alexnet.data.packs import writer as packing
+from alexnet.data.packs import writer
 from alexnet.data.packs.pack import open_pack
 from alexnet.data.packs.plan import PackingPlan
 from alexnet.data.packs.unreadable import UnreadablePolicy
 from alexnet.data.packs.writer import LOCK, pack_in_memory, write_pack
 from alexnet.data.sources.source import open_source
 from alexnet.errors import RecipeError, RunError, SourceError
-from alexnet.images import read_picture
+from alexnet.images import read_image
 from alexnet.locks import locked
 from alexnet.progress import show_on
 
@@ -24,8 +24,8 @@ SIDE = 8
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    """Seven pictures to a shard."""
-    monkeypatch.setattr(packing, "SHARD_BYTES", 7 * 3 * SIDE**2)
+    """Seven images to a shard."""
+    monkeypatch.setattr(writer, "SHARD_BYTES", 7 * 3 * SIDE**2)
 
 
 def everything(pack):
@@ -47,13 +47,13 @@ def test_a_pack_holds_what_the_decoder_gives_in_the_sources_order(
     assert np.array_equal(pack.splits, source.splits)
     assert np.array_equal(pack.sizes, source.sizes)
     assert (pack.classes, pack.class_words) == (source.classes, source.class_words)
-    assert (pack.image_px, pack.fit, pack.where) == (SIDE, "crop", source.where)
+    assert (pack.image_px, pack.resize_mode, pack.where) == (SIDE, "crop", source.where)
     pixels = everything(pack)
     for i, data in enumerate(source.files):
-        wanted = read_picture(data, name="", image_px=SIDE, how="crop")
-        assert np.array_equal(pixels[i], wanted)
+        expected = read_image(data, name="", image_px=SIDE, resize_mode="crop")
+        assert np.array_equal(pixels[i], expected)
         assert pack.digests[i].tobytes() == hashlib.blake2b(data, digest_size=16).digest()
-    assert [s.pictures for s in pack.header.shards] == [7, 7, 3]
+    assert [s.images for s in pack.header.shards] == [7, 7, 3]
 
 
 def test_a_pack_is_its_files_and_no_more(tiny_source, tmp_path, small_shards):
@@ -85,9 +85,7 @@ def test_fingerprint_tells_fit_and_size_apart(tiny_source):
     assert pack_in_memory(tiny_source(4, where="elsewhere"), plans[0]).fingerprint == prints[0]
 
 
-def test_unreadable_and_vanished_pictures_are_left_out_and_named(
-    tiny_source, tmp_path, small_shards
-):
+def test_unreadable_and_vanished_images_are_left_out_and_named(tiny_source, tmp_path, small_shards):
     source = tiny_source(60).spoil(8)
     source.files[30] = None
     pack = write(source, tmp_path / "pack")
@@ -101,7 +99,7 @@ def test_unreadable_and_vanished_pictures_are_left_out_and_named(
     assert again.fingerprint == pack.fingerprint
 
 
-def test_a_shard_without_one_readable_picture_is_no_file(tiny_source, tmp_path, small_shards):
+def test_a_shard_without_one_readable_image_is_no_file(tiny_source, tmp_path, small_shards):
     source = tiny_source(21).spoil(*range(7, 14))
     pack = write(source, tmp_path / "pack", quarantine=tmp_path / "aside")
     assert [s.name for s in pack.header.shards] == ["shard-00000.u8", "shard-00002.u8"]
@@ -110,9 +108,9 @@ def test_a_shard_without_one_readable_picture_is_no_file(tiny_source, tmp_path, 
     assert len(list((tmp_path / "aside").rglob("*.png"))) == 7
 
 
-def test_too_many_unreadable_pictures_are_an_error_that_lists_some(tiny_source, tmp_path):
+def test_too_many_unreadable_images_are_an_error_that_lists_some(tiny_source, tmp_path):
     source = tiny_source(40).spoil(3, 5, 7)
-    with pytest.raises(SourceError, match=r"3 of 40 pictures cannot be read.*bee/0003\.png"):
+    with pytest.raises(SourceError, match=r"3 of 40 images cannot be read.*bee/0003\.png"):
         write(source, tmp_path / "pack")
 
 
@@ -123,18 +121,18 @@ def test_too_many_are_noticed_at_the_end_of_a_shard(tiny_source, tmp_path, small
     assert source.reads == 7
 
 
-def test_an_unreadable_picture_can_be_an_error(tiny_source, tmp_path):
+def test_an_unreadable_image_can_be_an_error(tiny_source, tmp_path):
     with pytest.raises(SourceError, match=r"bee/0003\.png cannot be read"):
         write(tiny_source(40).spoil(3), tmp_path / "pack", unreadable="fail")
 
 
-def test_no_readable_picture_is_an_error(tiny_source, tmp_path):
+def test_no_readable_image_is_an_error(tiny_source, tmp_path):
     source = tiny_source(3).spoil(0, 1, 2)
     with pytest.raises(
-        SourceError, match=r"not one of its 3 pictures can be read\. The first, ant/00"
+        SourceError, match=r"not one of its 3 images can be read\. The first, ant/00"
     ):
         write(source, tmp_path / "pack", quarantine=tmp_path / "aside")
-    with pytest.raises(SourceError, match="not one of its 3 pictures can be read"):
+    with pytest.raises(SourceError, match="not one of its 3 images can be read"):
         pack_in_memory(
             source, PackingPlan(SIDE, "crop", UnreadablePolicy(quarantine=tmp_path / "b"), 1)
         )
@@ -168,7 +166,7 @@ def test_a_killed_packing_goes_on_behind_the_last_whole_shard(
     with show_on(lambda title, total: bars.append((title, total)) or Bar(bars)):
         pack = write(source, folder)
     assert source.reads == 21 - instant // 7 * 7
-    assert bars[0] == ("packing pictures", 21)
+    assert bars[0] == ("packing images", 21)
     assert sum(bars[1:]) == 21  # finished shards count
     whole = write(tiny_source(21).spoil(4), tmp_path / "whole")
     assert pack.fingerprint == whole.fingerprint
@@ -203,9 +201,9 @@ def test_a_packing_killed_at_any_rename_goes_on(
         return call
 
     with monkeypatch.context() as patched:
-        patched.setattr(packing, "replace_file", dying(packing.replace_file))
-        patched.setattr(packing, "append_line", dying(packing.append_line))
-        patched.setattr(packing, "write_json", dying(packing.write_json))
+        patched.setattr(writer, "replace_file", dying(writer.replace_file))
+        patched.setattr(writer, "append_line", dying(writer.append_line))
+        patched.setattr(writer, "write_json", dying(writer.write_json))
         with pytest.raises(Killed):
             write(tiny_source(21), tmp_path / "pack")
     pack = write(tiny_source(21), tmp_path / "pack")
@@ -253,7 +251,7 @@ def test_a_policy_also_holds_for_what_an_earlier_call_skipped(tiny_source, tmp_p
 
 
 def source_failing_at(source, index):
-    """The same source, whose reading stops with an error that is no picture's."""
+    """The same source, whose reading stops with an error that is no image's."""
     copy = type(source)(len(source.paths))
     copy.files = source.files
 
@@ -291,7 +289,7 @@ def test_a_folder_with_something_else_is_refused(tiny_source, tmp_path):
 def test_another_pack_is_not_overwritten(tiny_source, tmp_path):
     source, folder = tiny_source(5), tmp_path / "pack"
     write(source, folder)
-    words = "pack holds another pack already: of pictures, 8 pixels, crop, stored as pixels"
+    words = "pack holds another pack already: of images, 8 pixels, crop, stored as pixels"
     with pytest.raises(SourceError, match=rf"{words}; since .* 1 new \(bee/0005\.png\)\. Remove"):
         write(tiny_source(6), folder)
     with pytest.raises(SourceError, match=rf"{words}\. Remove it"):
@@ -309,7 +307,7 @@ def test_a_pack_of_files_that_changed_says_how(tiny_source, tmp_path):
     write(source, folder)
     assert source.reads == 0  # the new times are known now
     source.files[6], source.time = source.files[4], 2
-    words = r"since then pictures has changed: 1 picture of another content \(ant/0006\.png\)\. Rem"
+    words = r"since then images has changed: 1 image of another content \(ant/0006\.png\)\. Rem"
     with pytest.raises(SourceError, match=words):
         write(source, folder)
     source.sizes[6] += 1
@@ -318,11 +316,11 @@ def test_a_pack_of_files_that_changed_says_how(tiny_source, tmp_path):
 
 
 def test_files_and_folders_that_vanish_while_packing_are_skipped(make_folder, make_png, tmp_path):
-    """A real folder, from which somebody takes pictures away after it was looked through."""
+    """A real folder, from which somebody takes images away after it was looked through."""
     files = {f"{k}/{i:02}.png": make_png(i) for k in ("ant", "bee", "cat") for i in range(40)}
     where = make_folder({**files, "bee/deep/1.png": make_png(1), "bee/deep/2.png": make_png(2)})
     source = open_source(where)
-    read = source.files.contents.read
+    read = source.files.reader.read
 
     def vanishing(path, place, size):
         if path == "ant/20.png":  # others are being decoded meanwhile
@@ -330,7 +328,7 @@ def test_files_and_folders_that_vanish_while_packing_are_skipped(make_folder, ma
             shutil.rmtree(where / "bee" / "deep")
         return read(path, place, size)
 
-    source.files.contents.read = vanishing
+    source.files.reader.read = vanishing
     pack = write(source, tmp_path / "pack")
     assert len(pack) == 119
     gone = {"bee/deep/1.png", "bee/deep/2.png", "cat/39.png"}
@@ -339,7 +337,7 @@ def test_files_and_folders_that_vanish_while_packing_are_skipped(make_folder, ma
 
 def test_a_pack_is_not_packed_again(tiny_source, tmp_path):
     pack = write(tiny_source(4), tmp_path / "pack")
-    words = r"pack is a pack already, of 8 pixels \(crop\)\. Train on it as it is, or .*, pictures"
+    words = r"pack is a pack already, of 8 pixels \(crop\)\. Train on it as it is, or .*, images"
     with pytest.raises(SourceError, match=words):
         write(pack, tmp_path / "other")
     assert not (tmp_path / "other").exists()
@@ -349,8 +347,8 @@ def test_the_beginning_of_another_pack_is_not_continued(tiny_source, tmp_path, s
     source, folder = tiny_source(40), tmp_path / "pack"
     with pytest.raises(RunError):
         write(source_failing_at(source, 20), folder)
-    with pytest.raises(SourceError, match="holds the beginning of another pack: of pictures, 8 pi"):
-        write(source, folder, fit="pad")
+    with pytest.raises(SourceError, match="holds the beginning of another pack: of images, 8 pi"):
+        write(source, folder, resize_mode="pad")
 
 
 def test_a_second_process_is_refused(tiny_source, tmp_path):
@@ -364,7 +362,7 @@ def test_too_little_room_is_said_before_the_work(tiny_source, tmp_path, monkeypa
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     source = tiny_source(30)
-    words = r"Packing 30 pictures of 8 pixels takes 5\.76 kB, and 1 kB are free in .*pack\. Free"
+    words = r"Packing 30 images of 8 pixels takes 5\.76 kB, and 1 kB are free in .*pack\. Free"
     with pytest.raises(SourceError, match=words):
         write(source, tmp_path / "pack", store="pixels")
     assert source.reads == 0
@@ -374,7 +372,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards(
     tiny_source, tmp_path, small_shards, monkeypatch
 ):
     source, folder = tiny_source(21), tmp_path / "pack"
-    replace_file = packing.replace_file
+    replace_file = writer.replace_file
 
     def full(path, write):
         if path.name == "shard-00002.u8":
@@ -382,7 +380,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards(
         replace_file(path, write)
 
     with monkeypatch.context() as patched:
-        patched.setattr(packing, "replace_file", full)
+        patched.setattr(writer, "replace_file", full)
         words = (
             r"shard-00002\.u8: the disk is full\. Free .* 2 of 3 shards are finished and kept in "
             r".*pack: call again to go on behind them\."
@@ -395,10 +393,10 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards(
 
 
 def test_shards_grow_rather_than_become_many(tiny_source, tmp_path, monkeypatch):
-    monkeypatch.setattr(packing, "SHARD_BYTES", 1)
-    monkeypatch.setattr(packing, "MOST_SHARDS", 4)
+    monkeypatch.setattr(writer, "SHARD_BYTES", 1)
+    monkeypatch.setattr(writer, "MAX_SHARDS", 4)
     pack = write(tiny_source(22), tmp_path / "pack")
-    assert [s.pictures for s in pack.header.shards] == [6, 6, 6, 4]
+    assert [s.images for s in pack.header.shards] == [6, 6, 6, 4]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +404,10 @@ def test_shards_grow_rather_than_become_many(tiny_source, tmp_path, monkeypatch)
     [
         ({"image_px": 0}, "image_px must be between 1 and 4096 pixels; got 0"),
         ({"image_px": 5000}, "image_px must be between 1 and 4096 pixels; got 5000"),
-        ({"fit": "stretch"}, 'fit must be "crop", "squash" or "pad"; got "stretch"'),
+        (
+            {"resize_mode": "stretch"},
+            'resize_mode must be "crop", "squash" or "pad"; got "stretch"',
+        ),
         ({"workers": 0}, "workers must be at least 1; got 0"),
         ({"unreadable": "ignore"}, 'got "ignore"'),
     ],

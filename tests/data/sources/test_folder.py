@@ -7,7 +7,7 @@ import pytest
 
 from alexnet.data.sources.folder import list_folder
 from alexnet.errors import SourceError
-from alexnet.images import UnreadablePicture
+from alexnet.images import UnreadableImage
 
 FILES = {"b/2.png": b"two", "a/1.png": b"one", "a/deep/er/3": b"", "4.txt": b"four"}
 
@@ -52,12 +52,12 @@ def test_links_are_followed_and_rings_are_left(make_folder, tmp_path):
 
 
 @posix
-def test_links_to_nowhere_are_pictures_that_are_gone(make_folder, tmp_path):
+def test_links_to_nowhere_are_images_that_are_gone(make_folder, tmp_path):
     where = make_folder({"a/1.png": b"one"})
     (where / "a" / "2.png").symlink_to(tmp_path / "nowhere")
     found = list_folder(where)
     assert list(found.paths) == ["a/1.png", "a/2.png"]
-    with pytest.raises(UnreadablePicture, match=r"a/2\.png cannot be read: it is gone"):
+    with pytest.raises(UnreadableImage, match=r"a/2\.png cannot be read: it is gone"):
         found.read(1)
 
 
@@ -74,7 +74,7 @@ def test_a_file_that_becomes_a_folder_is_said(make_folder):
     found = list_folder(where)
     (where / "a" / "1.png").unlink()
     (where / "a" / "1.png").mkdir()
-    with pytest.raises(UnreadablePicture, match="is a directory|permission denied"):
+    with pytest.raises(UnreadableImage, match="is a directory|permission denied"):
         found.read(0)
 
 

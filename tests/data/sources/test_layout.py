@@ -7,32 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.data.sources.folder import Finds
-from alexnet.data.sources.layout import laid_out, some
+from alexnet.data.sources.folder import list_folder
+from alexnet.data.sources.layout import read_class_words, read_class_words_beside, read_layout
+from alexnet.data.sources.listing import ListingBuilder
 from alexnet.data.sources.names import SPLITS
 from alexnet.errors import SourceError
 
 
 def listing(*paths):
     """Files at these paths; those that end in / are empty folders."""
-    finds = Finds()
+    finds = ListingBuilder()
     for path in paths:
         if path.endswith("/"):
             finds.folders.add(path[:-1])
         else:
             finds.add(path, 1, 1)
-    return finds.listing(Path("pictures"), contents=None)
+    return finds.build(Path("images"), reader=None)
 
 
 def read(*paths):
     """Path -> (split, class) as the layout has it, in its order."""
     files = listing(*paths)
-    found = laid_out(files)
+    found = read_layout(files)
     assert (found.labels >= 0).all()
     return {
         files.paths[i]: (SPLITS[split], found.classes[label])
         for i, label, split in zip(
-            found.chosen.tolist(), found.labels.tolist(), found.splits.tolist(), strict=True
+            found.indices.tolist(), found.labels.tolist(), found.splits.tolist(), strict=True
         )
     }
 
@@ -46,21 +47,21 @@ def test_folders_are_classes():
 
 
 @pytest.mark.parametrize(
-    ("names", "wanted"),
+    ("names", "expected"),
     [
         (("train", "val", "test"), ("train", "val", "test")),
         (("Train", "VALID", "Test"), ("train", "val", "test")),
         (("training", "validation", "testing"), ("train", "val", "test")),
     ],
 )
-def test_folders_above_are_splits(names, wanted):
+def test_folders_above_are_splits(names, expected):
     paths = [f"{name}/{each}/1.png" for name in names for each in ("ant", "bee")]
     assert list(read(*paths).values()) == [
-        (split, each) for split in wanted for each in ("ant", "bee")
+        (split, each) for split in expected for each in ("ant", "bee")
     ]
 
 
-def test_pictures_come_split_by_split_and_class_by_class():
+def test_images_come_split_by_split_and_class_by_class():
     found = read("test/a/1", "val/10/1", "train/10/2", "train/10/1", "train/2/9", "train/a/1")
     assert list(found) == [
         *("train/2/9", "train/10/1", "train/10/2", "train/a/1"),
@@ -87,8 +88,8 @@ def test_deeper_folders_belong_to_their_class():
     st.lists(st.sampled_from(["wrap", "x"]), max_size=2, unique=True),
     st.lists(st.sampled_from(["deep", "er"]), max_size=2),
 )
-def test_every_picture_is_found_wherever_it_lies(classes, splits, wrappers, deeper):
-    wanted = {
+def test_every_image_is_found_wherever_it_lies(classes, splits, wrappers, deeper):
+    expected = {
         "/".join([*wrappers, *filter(None, [split]), name, *deeper, "1.png"]): (
             split.lower(),
             name,
@@ -96,10 +97,10 @@ def test_every_picture_is_found_wherever_it_lies(classes, splits, wrappers, deep
         for split in splits or {""}
         for name in classes
     }
-    assert read(*wanted) == wanted
+    assert read(*expected) == expected
 
 
-def test_files_outside_the_class_folders_are_left_out_and_pictures_among_them_said(caplog):
+def test_files_outside_the_class_folders_are_left_out_and_images_among_them_said(caplog):
     with caplog.at_level(logging.WARNING):
         found = read("ant/1.png", "bee/1.png", "README.txt", "labels.csv", "LICENSE")
     assert len(found) == 2
@@ -110,7 +111,7 @@ def test_files_outside_the_class_folders_are_left_out_and_pictures_among_them_sa
         )
     assert len(found) == 2
     assert (
-        'pictures: 9 files in no class folder left out: "test/0.jpg", "test/1.jpg", "test/2.jpg" '
+        'images: 9 files in no class folder left out: "test/0.jpg", "test/1.jpg", "test/2.jpg" '
         "and 6 more." in caplog.text
     )
 
@@ -123,13 +124,13 @@ def test_folders_of_texts_are_no_classes(caplog):
     with caplog.at_level(logging.WARNING):
         found = read("ant/1.png", "bee/1.png", "annotations/1.xml", "docs/README.md", "cat/")
     assert {name for _, name in found.values()} == {"ant", "bee"}
-    assert '"annotations", "cat", "docs" without pictures passed over' in caplog.text
+    assert '"annotations", "cat", "docs" without images passed over' in caplog.text
 
 
 def test_empty_class_folders_are_said_with_splits_too(caplog):
     with caplog.at_level(logging.WARNING):
         read("train/ant/1.png", "train/bee/1.png", "train/cat/", "val/")
-    assert 'pictures: "train/cat" without pictures passed over.' in caplog.text
+    assert 'images: "train/cat" without images passed over.' in caplog.text
 
 
 def test_a_class_called_train_among_others_is_a_class_and_it_is_said(caplog):
@@ -140,9 +141,9 @@ def test_a_class_called_train_among_others_is_a_class_and_it_is_said(caplog):
 
 
 def test_what_may_be_a_split_or_a_class_is_refused():
-    words = r'pictures has "train" beside "holdout", and nobody can tell .* called train, val, test'
+    words = r'images has "train" beside "holdout", and nobody can tell .* called train, val, test'
     with pytest.raises(SourceError, match=words):
-        laid_out(listing("train/ant/1.png", "train/bee/1.png", "holdout/ant/1.png"))
+        read_layout(listing("train/ant/1.png", "train/bee/1.png", "holdout/ant/1.png"))
 
 
 def test_other_folders_beside_two_splits_are_left_out_and_said(caplog):
@@ -163,6 +164,37 @@ def test_one_class_is_left_for_others_to_judge():
     assert list(read("ant/1.png", "ant/deep/2.png").values()) == [("", "ant")] * 2
 
 
-def test_names_in_sentences_are_few():
-    assert some(["a", "b"]) == '"a", "b"'
-    assert some(map(str, range(2000))) == '"0", "1", "2" and 1,997 more'
+TEXT = "n01\tgoldfish, Carassius auratus\nn02\tant\nn99\telsewhere\nno tab here\nn03\t\n"
+WORDS = {"n01": "goldfish, Carassius auratus", "n02": "ant"}
+
+
+@pytest.mark.parametrize("name", ["classes.tsv", "words.txt"])
+@pytest.mark.parametrize("base", ["", "wrap", "wrap/inner"])
+@pytest.mark.parametrize("above", ["", "wrap/inner/"])
+def test_words_lie_beside_the_splits_or_above(make_folder, name, base, above):
+    place = above if base == "wrap/inner" else ""
+    files = list_folder(make_folder({f"{place}{name}": TEXT.encode(), "wrap/inner/a/1": b""}))
+    assert read_class_words(files, base, ["n01", "n02", "n03"]) == WORDS
+
+
+def test_only_the_words_of_the_classes_are_kept(make_folder):
+    files = list_folder(make_folder({"classes.tsv": b"\xef\xbb\xbfn01\tfish\tmore\r\nn02\tant"}))
+    assert read_class_words(files, "", ["n01"]) == {"n01": "fish"}
+
+
+def test_without_words_or_below_the_classes_there_are_none(make_folder):
+    files = list_folder(make_folder({"a/classes.tsv": TEXT.encode()}))
+    assert read_class_words(files, "", ["n01"]) == {}
+
+
+def test_words_that_cannot_be_read_are_none(make_folder):
+    where = make_folder({"classes.tsv": TEXT.encode()})
+    files = list_folder(where)
+    (where / "classes.tsv").unlink()
+    assert read_class_words(files, "", ["n01"]) == {}
+
+
+def test_words_lie_beside_a_table(make_folder):
+    where = make_folder({"words.txt": TEXT.encode()})
+    assert read_class_words_beside(where / "labels.csv", ["n01", "n02"]) == WORDS
+    assert read_class_words_beside(where / "other" / "labels.csv", ["n01"]) == {}

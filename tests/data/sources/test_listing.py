@@ -1,30 +1,33 @@
 from __future__ import annotations
 
+import gc
+import os
 import random
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from alexnet.data.sources import folder as listing_module
-from alexnet.data.sources.folder import Finds
-from alexnet.images import UnreadablePicture
+from alexnet.data.sources import listing as listing_module
+from alexnet.data.sources.listing import ListingBuilder, RandomAccessFile
+from alexnet.images import UnreadableImage
 
 
-class Told:
-    """Contents that say what they were asked for."""
+class EchoReader:
+    """Reads what it was asked for."""
 
-    def read(self, path, place, size):
-        return f"{path} {place} {size}".encode()
+    def read(self, path, position, size):
+        return f"{path} {position} {size}".encode()
 
 
 def listing(*paths):
-    finds = Finds()
+    builder = ListingBuilder()
     for place, path in enumerate(paths):
-        finds.add(path, 10 + place, 100 + place, place)
-    finds.folders.add("empty/inner")
-    return finds.listing(Path("here"), Told())
+        builder.add(path, 10 + place, 100 + place, place)
+    builder.folders.add("empty/inner")
+    return builder.build(Path("here"), EchoReader())
 
 
 def test_files_come_by_path_whatever_the_scan_met_first():
@@ -60,26 +63,68 @@ def test_some_files_are_taken_in_another_order():
 
 
 def test_nothing_is_a_listing():
-    found = Finds().listing(Path("here"), Told())
+    found = ListingBuilder().build(Path("here"), EchoReader())
     assert (len(found), found.folders) == (0, ("",))
 
 
-def test_a_file_too_large_for_a_picture_is_not_read(monkeypatch):
-    monkeypatch.setattr(listing_module, "MOST_FILE_BYTES", 10)
+def test_a_file_too_large_for_an_image_is_not_read(monkeypatch):
+    monkeypatch.setattr(listing_module, "MAX_FILE_BYTES", 10)
     found = listing("a/1.png", "a/film.mp4")
     assert found.read(0)
-    with pytest.raises(UnreadablePicture, match="it has 11 bytes, and the limit is 10 bytes"):
+    with pytest.raises(UnreadableImage, match="it has 11 bytes, and the limit is 10 bytes"):
         found.read(1)
 
 
-def test_a_million_pictures_take_less_than_200_megabytes():
+def test_a_million_images_take_less_than_200_megabytes():
     n = 20_000  # some of it, for speed
-    finds = Finds()
+    builder = ListingBuilder()
     for i in range(n):
-        finds.add(f"train/n{i % 100:08}/n{i % 100:08}_{i:05}.JPEG", i, i, i)
+        builder.add(f"train/n{i % 100:08}/n{i % 100:08}_{i:05}.JPEG", i, i, i)
     tracemalloc.start()
-    found = finds.listing(Path("here"), Told())
+    found = builder.build(Path("here"), EchoReader())
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found) == n
     assert held / n < 200e6 / 1.28e6
+
+
+OPEN = Path("/proc/self/fd")
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 40)
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize("pread", [True, False])
+def test_threads_read_at_any_place_at_once(path, monkeypatch, pread):
+    if not pread:
+        monkeypatch.delattr(os, "pread", raising=False)
+    file = RandomAccessFile.open(path)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda i: file.read(i, 3), range(256)))
+    assert found == [bytes([i, (i + 1) % 256, (i + 2) % 256]) for i in range(256)]
+
+
+def test_short_readings_are_put_together(path, monkeypatch):
+    monkeypatch.setattr(RandomAccessFile, "_read", one_byte_at_most)
+    assert RandomAccessFile.open(path).read(254, 4) == bytes([254, 255, 0, 1])
+
+
+def one_byte_at_most(self, offset, count):
+    return bytes([offset % 256]) if count else b""
+
+
+def test_the_end_of_the_file_is_the_end(path):
+    assert RandomAccessFile.open(path).read(256 * 40 - 2, 10) == b"\xfe\xff"
+
+
+@pytest.mark.skipif(not OPEN.is_dir(), reason="needs /proc")
+def test_nobody_leaves_it_open(path):
+    before = len(list(OPEN.iterdir()))
+    file = RandomAccessFile.open(path)
+    assert len(list(OPEN.iterdir())) == before + 1
+    del file
+    gc.collect()
+    assert len(list(OPEN.iterdir())) == before

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from alexnet.data.sources.names import (
     SPLITS,
-    hidden,
-    looks_like_picture,
+    is_hidden,
+    looks_like_image,
     natural_key,
     safe_path,
     split_code,
@@ -49,27 +49,27 @@ def test_other_names_are_no_splits(name):
     ],
 )
 def test_hidden_and_system_files_are_passed_over(path):
-    assert hidden(path)
+    assert is_hidden(path)
 
 
 def test_names_with_points_inside_are_not_hidden():
-    assert not hidden("v1.2/ant...bee/1.png")
+    assert not is_hidden("v1.2/ant...bee/1.png")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a", "a.dat", "readme.png", "notice.jpg"])
-def test_what_may_be_a_picture_is_left_to_its_content(name):
-    assert looks_like_picture(f"ant/{name}")
+def test_what_may_be_an_image_is_left_to_its_content(name):
+    assert looks_like_image(f"ant/{name}")
 
 
 @pytest.mark.parametrize("name", ["README.txt", "LICENSE", "labels.CSV", "a.json", "notes.md"])
-def test_texts_and_tables_are_no_pictures(name):
-    assert not looks_like_picture(f"ant/{name}")
+def test_texts_and_tables_are_no_images(name):
+    assert not looks_like_image(f"ant/{name}")
 
 
 def test_numbers_sort_as_numbers():
     names = ["10", "2", "1", "img10b", "img9", "img10a", "02", "ant", "Ant", "é", "-1", ""]
-    wanted = ["", "1", "02", "2", "10", "-1", "Ant", "ant", "img9", "img10a", "img10b", "é"]
-    assert sorted(names, key=natural_key) == wanted
+    expected = ["", "1", "02", "2", "10", "-1", "Ant", "ant", "img9", "img10a", "img10b", "é"]
+    assert sorted(names, key=natural_key) == expected
     assert natural_key("9" * 5000) < natural_key("1" + "0" * 5000)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet.data import Pack, Readable, Source, open_source, pack_of
-from alexnet.data.packs.plan import Packable
+from alexnet.data import ImageFiles, Pack, Source, load_pack, open_source
+from alexnet.data.packs.plan import PackableSource
 from alexnet.data.packs.writer import write_pack
 from alexnet.errors import SourceError
 
@@ -42,8 +42,8 @@ def test_every_kind_of_source_is_the_same(make_files):
 
 def test_a_source_is_what_others_need(make_folder):
     source = open_source(make_folder(FILES))
-    packable: Packable = source
-    readable: Readable = source
+    packable: PackableSource = source
+    readable: ImageFiles = source
     assert packable.where == source.where
     assert readable.read(0)
 
@@ -145,12 +145,10 @@ class TestRefusals:
             open_source(tmp_path / "dat" / "cats" / "1")
 
     def test_a_relative_path_is_looked_for_here(self, tmp_path, monkeypatch):
-        (tmp_path / "pictures").mkdir()
+        (tmp_path / "images").mkdir()
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(
-            SourceError, match=r'no file or folder picture\. Did you mean "pictures"'
-        ):
-            open_source(Path("picture"))
+        with pytest.raises(SourceError, match=r'no file or folder image\. Did you mean "images"'):
+            open_source(Path("image"))
 
     def test_an_empty_folder_says_what_is_accepted(self, make_files):
         words = (
@@ -171,7 +169,7 @@ class TestRefusals:
 
     def test_one_class_is_too_few_to_learn_and_enough_to_measure(self, make_files):
         where = make_files({"ant/1.png": b"", "ant/deep/2.png": b""})
-        with pytest.raises(SourceError, match='pictures of one class only, "ant".* at least two'):
+        with pytest.raises(SourceError, match='images of one class only, "ant".* at least two'):
             open_source(where)
         assert open_source(where, fewest_classes=1).classes == ("ant",)
 
@@ -191,7 +189,7 @@ class TestRefusals:
     def test_a_class_that_val_lacks_is_said(self, make_folder, caplog):
         with caplog.at_level(logging.WARNING):
             open_source(make_folder({"train/a/1": b"", "train/b/1": b"", "val/a/1": b""}))
-        assert 'val has no pictures of "b".' in caplog.text
+        assert 'val has no images of "b".' in caplog.text
 
     def test_a_test_set_alone_needs_no_train(self, make_folder):
         source = open_source(make_folder({"test/a/1": b"", "test/b/1": b""}))
@@ -202,7 +200,7 @@ class TestRefusals:
         [
             ("x.bin", b"\x00\x01", r"x\.bin is neither an archive nor a table\. A source is"),
             ("x.csv", b"", r"x\.csv is empty\. A source is"),
-            ("x.jpg", b"\xff\xd8\xff\xe0", r"looks like a single picture \(alexnet predict says"),
+            ("x.jpg", b"\xff\xd8\xff\xe0", r"looks like a single image \(alexnet predict says"),
             ("x.zip", b"<html>no", r'is called "\.zip", and its content is something else'),
             ("x.txt", b"hello\n", r'x\.txt has no column "path"\. Its columns: "hello"'),
         ],
@@ -222,10 +220,10 @@ class TestRefusals:
 def test_a_source_is_packed_and_its_pack_found_again(make_files, make_png, monkeypatch):
     files = {f"{name}/{i}.png": make_png(i) for name in CLASSES for i in range(3)}
     source = open_source(make_files(files))
-    first = pack_of(source, image_px=8, workers=1)
+    first = load_pack(source, image_px=8, workers=1)
     again = open_source(source.where)
     monkeypatch.setattr(Source, "read", lambda self, index: 1 / 0)
-    assert pack_of(again, image_px=8, workers=1).fingerprint == first.fingerprint
+    assert load_pack(again, image_px=8, workers=1).fingerprint == first.fingerprint
     assert list(first.paths) == list(files)
 
 

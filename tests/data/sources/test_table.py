@@ -8,11 +8,11 @@ import pytest
 from alexnet.data.sources.names import SPLITS
 from alexnet.data.sources.table import looks_like_table, read_table
 from alexnet.errors import SourceError
-from alexnet.images import UnreadablePicture
+from alexnet.images import UnreadableImage
 
 
 @pytest.fixture
-def pictures(make_folder):
+def images(make_folder):
     """A folder in which `img/0.png` to `img/9.png` lie."""
     return make_folder({f"img/{i}.png": bytes([i]) * (i + 1) for i in range(10)})
 
@@ -32,8 +32,8 @@ PLAIN = "path,label,split\nimg/3.png,bee,train\nimg/1.png,ant,val\nimg/2.png,bee
 READ = [("img/3.png", "bee", "train"), ("img/1.png", "ant", "val"), ("img/2.png", "bee", "test")]
 
 
-def test_a_table_is_read_row_by_row_in_its_order(pictures):
-    table = read_table(write(pictures, PLAIN), parquet=False)
+def test_a_table_is_read_row_by_row_in_its_order(images):
+    table = read_table(write(images, PLAIN), parquet=False)
     assert rows(table) == READ
     assert table.classes == ("ant", "bee")
     assert table.files.sizes.tolist() == [4, 2, 3]
@@ -58,30 +58,30 @@ def test_a_table_is_read_row_by_row_in_its_order(pictures):
         (lambda text: text.replace("\n", "\n,,\n \n"), "utf-8"),
     ],
 )
-def test_tables_of_every_spelling_are_the_same(pictures, change, encoding):
-    path = write(pictures, change(PLAIN), encoding=encoding)
+def test_tables_of_every_spelling_are_the_same(images, change, encoding):
+    path = write(images, change(PLAIN), encoding=encoding)
     assert rows(read_table(path, parquet=False)) == READ
 
 
-def test_labels_may_be_numbers_and_sort_as_such(pictures):
+def test_labels_may_be_numbers_and_sort_as_such(images):
     text = "label;path\n10;img/0.png\n2;img/1.png\n"
-    table = read_table(write(pictures, text), parquet=False)
+    table = read_table(write(images, text), parquet=False)
     assert table.classes == ("2", "10")
     assert rows(table) == [("img/0.png", "10", ""), ("img/1.png", "2", "")]
 
 
-def test_paths_may_be_absolute_or_lead_elsewhere(pictures, make_folder):
+def test_paths_may_be_absolute_or_lead_elsewhere(images, make_folder):
     other = make_folder({"x": b""})
-    text = f"path,label\n{pictures / 'img' / '4.png'},ant\n../{pictures.name}/img/5.png,bee\n"
+    text = f"path,label\n{images / 'img' / '4.png'},ant\n../{images.name}/img/5.png,bee\n"
     table = read_table(write(other, text), parquet=False)
     assert [table.files.read(i) for i in range(2)] == [bytes([4]) * 5, bytes([5]) * 6]
 
 
-def test_a_missing_file_is_a_picture_that_is_gone(pictures):
+def test_a_missing_file_is_a_image_that_is_gone(images):
     text = "path,label\nimg/0.png,ant\nimg/77.png,bee\nimg,bee\n"
-    table = read_table(write(pictures, text), parquet=False)
+    table = read_table(write(images, text), parquet=False)
     assert table.files.sizes.tolist() == [1, 0, 0]
-    with pytest.raises(UnreadablePicture, match=r"img/77\.png cannot be read: it is gone"):
+    with pytest.raises(UnreadableImage, match=r"img/77\.png cannot be read: it is gone"):
         table.files.read(1)
 
 
@@ -114,13 +114,13 @@ def test_a_missing_file_is_a_picture_that_is_gone(pictures):
         ("path,label\nimg/0.png," + "x" * 200_000 + "\n", "is no whole CSV table: field larger"),
     ],
 )
-def test_tables_that_cannot_be_used_say_why(pictures, text, words):
+def test_tables_that_cannot_be_used_say_why(images, text, words):
     with pytest.raises(SourceError, match=words):
-        read_table(write(pictures, text), parquet=False)
+        read_table(write(images, text), parquet=False)
 
 
-def test_another_encoding_is_refused(pictures):
-    path = write(pictures, "path,label\nimg/0.png,Bär\n", encoding="cp1252")
+def test_another_encoding_is_refused(images):
+    path = write(images, "path,label\nimg/0.png,Bär\n", encoding="cp1252")
     words = r'labels\.csv is not written in UTF-8 \(it has a byte 0xe4\)\. Save it as "CSV UTF-8"'
     with pytest.raises(SourceError, match=words):
         read_table(path, parquet=False)
@@ -145,13 +145,13 @@ def test_tables_are_known_by_name_or_columns(tmp_path, name, start, table):
 
 class TestParquet:
     @pytest.fixture
-    def parquet(self, pictures):
+    def parquet(self, images):
         pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
         from pyarrow import parquet
 
         def make(**columns):
-            parquet.write_table(pa.table(columns), pictures / "labels.parquet", row_group_size=2)
-            return pictures / "labels.parquet"
+            parquet.write_table(pa.table(columns), images / "labels.parquet", row_group_size=2)
+            return images / "labels.parquet"
 
         return make
 
@@ -189,13 +189,13 @@ class TestParquet:
         with pytest.raises(SourceError, match="is no whole Parquet table: "):
             read_table(path, parquet=True)
 
-    def test_without_pyarrow_the_command_is_named(self, pictures, monkeypatch):
+    def test_without_pyarrow_the_command_is_named(self, images, monkeypatch):
         def missing(name):
             raise ImportError(name)
 
         monkeypatch.setattr(importlib, "import_module", missing)
         with pytest.raises(SourceError, match=r'pip install "alexnet\[tables\]", or write the tab'):
-            read_table(pictures / "x.parquet", parquet=True)
+            read_table(images / "x.parquet", parquet=True)
 
 
 @pytest.mark.parametrize("kind", ["s", "us"])

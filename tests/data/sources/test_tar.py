@@ -14,7 +14,7 @@ import pytest
 from alexnet.data.sources import tar as tar_archive
 from alexnet.data.sources.tar import COMPRESSIONS, list_tar
 from alexnet.errors import RunError, SourceError
-from alexnet.images import UnreadablePicture
+from alexnet.images import UnreadableImage
 
 GZIP = COMPRESSIONS[b"\x1f\x8b"]
 
@@ -59,8 +59,8 @@ def test_names_of_every_format_are_read(tmp_path, kind):
         format=kind,
     )
     found = list_tar(path)
-    wanted = {name.replace("./b//", "b/"): name.encode("utf8", "replace") for name in names}
-    assert {path: found.read(i) for i, path in enumerate(found.paths)} == wanted
+    expected = {name.replace("./b//", "b/"): name.encode("utf8", "replace") for name in names}
+    assert {path: found.read(i) for i, path in enumerate(found.paths)} == expected
 
 
 def test_many_threads_read_at_once(where):
@@ -100,7 +100,7 @@ def test_an_archive_cut_off_is_refused(where):
 def test_an_archive_with_a_broken_header_is_refused(where):
     found = list_tar(where)
     data = bytearray(where.read_bytes())
-    data[int(found.places[20]) - 400] ^= 1
+    data[int(found.positions[20]) - 400] ^= 1
     where.write_bytes(data)
     words = "is damaged after 20 files: it goes on with something that is no header"
     with pytest.raises(SourceError, match=words):
@@ -109,7 +109,7 @@ def test_an_archive_with_a_broken_header_is_refused(where):
 
 def test_an_archive_without_its_end_mark_is_said(where, caplog):
     found = list_tar(where)
-    last = int(found.places[29])
+    last = int(found.positions[29])
     where.write_bytes(where.read_bytes()[: last - 512])
     with caplog.at_level(logging.WARNING):
         assert len(list_tar(where)) == 29
@@ -124,15 +124,15 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path):
         list_tar(tmp_path / "a.tar")
 
 
-def test_an_archive_that_shrinks_or_goes_is_a_picture_that_cannot_be_read(where):
+def test_an_archive_that_shrinks_or_goes_is_a_image_that_cannot_be_read(where):
     found = list_tar(where)
     kept = list_tar(where)
     kept.read(0)
     where.write_bytes(where.read_bytes()[:-12000])
-    with pytest.raises(UnreadablePicture, match="its archive is shorter than it was"):
+    with pytest.raises(UnreadableImage, match="its archive is shorter than it was"):
         kept.read(29)
     where.unlink()
-    with pytest.raises(UnreadablePicture, match="its archive cannot be read"):
+    with pytest.raises(UnreadableImage, match="its archive cannot be read"):
         found.read(0)
 
 
@@ -164,13 +164,13 @@ def test_a_compressed_archive_cut_off_is_refused(where, cut):
 def test_a_changed_bit_in_a_compressed_archive_is_found(where):
     packed = where.with_suffix(".tgz")
     data = bytearray(gzip.compress(where.read_bytes(), 0))
-    data[int(list_tar(where).places[29]) + 1000] ^= 1
+    data[int(list_tar(where).positions[29]) + 1000] ^= 1
     packed.write_bytes(data)
     with pytest.raises(SourceError, match=r"is damaged after 30 files: CRC check failed"):
         list_tar(packed, GZIP)
 
 
-def test_too_little_room_to_unpack_is_no_pictures_fault(where, monkeypatch):
+def test_too_little_room_to_unpack_is_no_images_fault(where, monkeypatch):
     packed = where.with_suffix(".tgz")
     packed.write_bytes(gzip.compress(where.read_bytes()))
     found = list_tar(packed, GZIP)

@@ -1,4 +1,4 @@
-"""int8: ranges from pictures, rounding steps in the graph, nearly the same answers."""
+"""int8: ranges observed on images, rounding in the graph, nearly the same predictions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 
 from alexnet.errors import AlexNetError, WeightsError
 from alexnet.exporters import open_onnx, open_openvino, write_onnx, write_openvino
-from alexnet.exporters.compare import made_pictures
+from alexnet.exporters.compare import synthetic_images
 from alexnet.models import build_model
 
 
 def calibration(side: int, *counts: int):
-    return lambda: (made_pictures(side, count) for count in counts)
+    return lambda: (synthetic_images(side, count) for count in counts)
 
 
-@pytest.mark.parametrize("takes", ["picture", "numbers"])
-def test_it_answers_nearly_as_the_weights_do(held, weigh, tmp_path, takes):
-    weights = weigh(build_model("alexnet_small", classes=3, initialisation="he"))
-    wishes = {"takes": takes, "precision": "int8", "calibration": calibration(64, 3, 2)}
-    found = held(write_onnx, open_onnx, weights, "int8.onnx", **wishes)
-    assert (found.pictures, found.moved < 0.1) == (4, True)
-    held(write_onnx, open_onnx, weights, "fp32.onnx")
+@pytest.mark.parametrize("input_type", ["image", "tensor"])
+def test_it_predicts_nearly_as_the_weights_do(write_and_compare, weigh, tmp_path, input_type):
+    weights = weigh(build_model("alexnet_small", classes=3, initialization="he"))
+    options = {"input_type": input_type, "precision": "int8", "calibration": calibration(64, 3, 2)}
+    found = write_and_compare(write_onnx, open_onnx, weights, "int8.onnx", **options)
+    assert (found.images, found.probability_shift < 0.1) == (4, True)
+    write_and_compare(write_onnx, open_onnx, weights, "fp32.onnx")
     sizes = [(tmp_path / f"{each}.onnx").stat().st_size for each in ("fp32", "int8")]
     assert sizes[1] < 0.27 * sizes[0]
     model = onnx.load(tmp_path / "int8.onnx")
@@ -33,29 +33,33 @@ def test_it_answers_nearly_as_the_weights_do(held, weigh, tmp_path, takes):
     assert kinds["conv3.weight_quantized"] == onnx.TensorProto.INT8
 
 
-def test_normalisations_stay_as_they_are(held, weigh, tmp_path):
-    weights = weigh(build_model("cifar_11pct", classes=3, initialisation="he"))
-    wishes = {"precision": "int8", "calibration": calibration(32, 6), "plain_operators": True}
-    found = held(write_onnx, open_onnx, weights, "int8.onnx", **wishes)
-    assert found.moved < 0.1
+def test_normalizations_stay_as_they_are(write_and_compare, weigh, tmp_path):
+    weights = weigh(build_model("cifar_11pct", classes=3, initialization="he"))
+    options = {"precision": "int8", "calibration": calibration(32, 6), "plain_operators": True}
+    found = write_and_compare(write_onnx, open_onnx, weights, "int8.onnx", **options)
+    assert found.probability_shift < 0.1
     numbers = [each.name for each in onnx.load(tmp_path / "int8.onnx").graph.initializer]
     assert "norm1/band" in numbers
     assert "conv1.weight_quantized" in numbers
 
 
-def test_openvino_reads_it(held, weigh):
-    weights = weigh(build_model("cifar_26pct", classes=3, initialisation="he"))
-    wishes = {"precision": "int8", "calibration": calibration(32, 6)}
-    found = held(write_openvino, open_openvino, weights, "int8.xml", **wishes)
-    assert (found.pictures, found.moved < 0.1) == (4, True)
+def test_openvino_reads_it(write_and_compare, weigh):
+    weights = weigh(build_model("cifar_26pct", classes=3, initialization="he"))
+    options = {"precision": "int8", "calibration": calibration(32, 6)}
+    found = write_and_compare(write_openvino, open_openvino, weights, "int8.xml", **options)
+    assert (found.images, found.probability_shift < 0.1) == (4, True)
 
 
-def test_it_needs_pictures_and_a_package(held, weigh, monkeypatch):
+def test_it_needs_images_and_a_package(write_and_compare, weigh, monkeypatch):
     weights = weigh(build_model("mlp", classes=3))
-    with pytest.raises(WeightsError, match=r"int8 needs pictures .* with --calibrate SOURCE"):
-        held(write_onnx, open_onnx, weights, precision="int8")
-    with pytest.raises(WeightsError, match="There is no picture to see how large"):
-        held(write_onnx, open_onnx, weights, precision="int8", calibration=lambda: iter(()))
+    with pytest.raises(WeightsError, match=r"int8 needs images .* with --calibrate SOURCE"):
+        write_and_compare(write_onnx, open_onnx, weights, precision="int8")
+    with pytest.raises(WeightsError, match="There is no image to observe the ranges"):
+        write_and_compare(
+            write_onnx, open_onnx, weights, precision="int8", calibration=lambda: iter(())
+        )
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(AlexNetError, match=r'ONNX Runtime: pip install "alexnet\[export\]"'):
-        held(write_onnx, open_onnx, weights, precision="int8", calibration=calibration(32, 1))
+        write_and_compare(
+            write_onnx, open_onnx, weights, precision="int8", calibration=calibration(32, 1)
+        )

@@ -99,18 +99,18 @@ class Case:
     def imported(self, **asked):
         return import_caffe(ImportRequest(files=self.files, **asked))
 
-    def opencv(self, pictures: np.ndarray) -> np.ndarray:
+    def opencv(self, images: np.ndarray) -> np.ndarray:
         """What OpenCV's reader answers for (N, C, H, W)."""
         import cv2
 
         trained = self.folder / "opencv.caffemodel"  # it does not find weights in V0's form
         trained.write_bytes(caffemodel(self.arrays, self.opencv_reads))
         net = cv2.dnn.readNetFromCaffe(str(self.files[0]), str(trained))
-        return np.concatenate([self._ask(net, each[None]) for each in pictures])
+        return np.concatenate([self._ask(net, each[None]) for each in images])
 
     @staticmethod
-    def _ask(net, picture: np.ndarray) -> np.ndarray:
-        net.setInput(np.ascontiguousarray(picture))
+    def _ask(net, image: np.ndarray) -> np.ndarray:
+        net.setInput(np.ascontiguousarray(image))
         return net.forward().reshape(1, -1)
 
 

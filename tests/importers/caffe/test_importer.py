@@ -13,10 +13,10 @@ from alexnet.errors import AlexNetError, RecipeError, WeightsError
 from alexnet.evaluation import Member, probabilities
 from alexnet.importers import ImportRequest
 from alexnet.importers.caffe import import_caffe
-from alexnet.importers.caffe.layers import drafted
+from alexnet.importers.caffe.layers import build_graph
+from alexnet.importers.caffe.model_match import match_model
 from alexnet.importers.caffe.net import read_net
-from alexnet.importers.caffe.ours import our_model
-from alexnet.importers.caffe.plan import plan_of
+from alexnet.importers.caffe.subgraph import inference_subgraph
 
 SHAPES = {"conv1": [(4, 3, 3, 3), (4,)], "fc": [(2, 4), (2,)]}
 
@@ -44,22 +44,22 @@ TRAIN_VAL = DEPLOY.replace(
 
 
 @pytest.fixture
-def picture():
-    """Side, pixels (S, S, 3) of a picture of noise."""
+def image():
+    """Side, pixels (S, S, 3) of an image of noise."""
     return np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
 
-def test_a_picture_is_prepared_as_caffe_prepares_it(write_case, tmp_path, picture):
+def test_a_image_is_prepared_as_caffe_prepares_it(write_case, tmp_path, image):
     case = write_case(DEPLOY, SHAPES)
     mean = np.random.default_rng(1).uniform(90, 140, (3, 16, 16)).astype(np.float32)
     np.save(tmp_path / "mean.npy", mean)
-    Image.fromarray(picture).save(tmp_path / "a.png")
+    Image.fromarray(image).save(tmp_path / "a.png")
     weights = case.imported(mean=str(tmp_path / "mean.npy"), scale=0.02).weights
     rule = weights.preprocessing
-    assert (rule.image_px, rule.crop_px, rule.fit, rule.order) == (16, 12, "squash", "BGR")
+    assert (rule.image_px, rule.crop_px, rule.resize_mode, rule.order) == (16, 12, "squash", "BGR")
     stored = rule.read((tmp_path / "a.png").read_bytes(), "a.png")
     found = probabilities(Member(weights.network(), rule), stored[None])
-    as_caffe = (picture[..., ::-1].transpose(2, 0, 1) - mean)[:, 2:14, 2:14] * 0.02
+    as_caffe = (image[..., ::-1].transpose(2, 0, 1) - mean)[:, 2:14, 2:14] * 0.02
     wanted = case.opencv(as_caffe[None].astype(np.float32))
     assert np.abs(found - wanted).max() < 1e-5
     assert wanted.min() > 0.01
@@ -74,16 +74,16 @@ def test_red_green_blue_is_said_by_the_user(write_case):
     assert case.imported(mean="1,2,3").weights.preprocessing.mean.tolist() == [3, 2, 1]
 
 
-def test_what_the_description_says_of_the_picture_is_taken(write_case):
+def test_what_the_description_says_of_the_image_is_taken(write_case):
     rule = write_case(TRAIN_VAL % "crop_size: 12", SHAPES).imported().weights.preprocessing
     assert rule.mean.tolist() == [30, 20, 10]
-    assert rule.scale.tolist() == [2, 2, 2]
+    assert rule.std.tolist() == [2, 2, 2]
     assert (rule.image_px, rule.crop_px) == (12, 12)
     case = write_case(TRAIN_VAL % "", SHAPES)
     with pytest.raises(WeightsError, match="does not say of which side.*--image-px"):
         case.imported()
     rule = case.imported(image_px=20, scale=1, mean="5").weights.preprocessing
-    assert (rule.crop_px, rule.scale, rule.mean.tolist()) == (20, None, [5, 5, 5])
+    assert (rule.crop_px, rule.std, rule.mean.tolist()) == (20, None, [5, 5, 5])
 
 
 def test_a_mean_beside_the_files_is_found_and_its_name_is_remembered(write_case, tmp_path):
@@ -93,16 +93,16 @@ def test_a_mean_beside_the_files_is_found_and_its_name_is_remembered(write_case,
     assert found.weights.preprocessing.image_px == 14
     with pytest.raises(WeightsError, match="More than one mean"):
         import_caffe(ImportRequest(files=(*case.files, tmp_path / "mean.npy"), mean="1"))
-    with pytest.raises(WeightsError, match="of 14 pixels and the picture of 20.*--mean 1,1,1"):
+    with pytest.raises(WeightsError, match="of 14 pixels and the image of 20.*--mean 1,1,1"):
         case.imported(mean=str(tmp_path / "mean.npy"), image_px=20)
     case = write_case(TRAIN_VAL.replace("mean_value: [10, 20, 30]", 'mean_file: "m"') % "", SHAPES)
     remarks = " ".join(case.imported(image_px=12).remarks)
     assert "(its training named m)" in remarks
 
 
-def test_a_grey_network_sees_grey(write_case):
-    grey = DEPLOY.replace("input_dim: 3 ", "input_dim: 1 ", 1)
-    case = write_case(grey, SHAPES | {"conv1": [(4, 1, 3, 3), (4,)]})
+def test_a_gray_network_sees_gray(write_case):
+    gray = DEPLOY.replace("input_dim: 3 ", "input_dim: 1 ", 1)
+    case = write_case(gray, SHAPES | {"conv1": [(4, 1, 3, 3), (4,)]})
     network = case.imported().weights.network()
     x = np.random.default_rng(0).normal(size=(2, 1, 12, 12)).astype(np.float32)
     with torch.inference_mode():
@@ -147,14 +147,14 @@ def test_caffes_own_become_models_of_ours(pool_first, model, tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(alexnet_prototxt(227, pool_first=pool_first))
     net = read_net(path)
-    draft = drafted(net, plan_of(net), channels=3, side=227, order="BGR")
-    found, names = our_model(draft, classes=1000, image_px=256, crop_px=227)
+    graph = build_graph(net, inference_subgraph(net), channels=3, side=227, order="BGR")
+    found, names = match_model(graph, classes=1000, image_px=256, crop_px=227)
     assert found.model == model
     assert names["fc8"] == "fc8"
     assert {name for name, _ in found.named_children()} == set(names.values())
     path.write_text(path.read_text().replace("local_size: 5", "local_size: 3"))
-    other = drafted(net, plan_of(read_net(path)), channels=3, side=227, order="BGR")
-    assert our_model(other, classes=1000, image_px=256, crop_px=227) is None
+    other = build_graph(net, inference_subgraph(read_net(path)), channels=3, side=227, order="BGR")
+    assert match_model(other, classes=1000, image_px=256, crop_px=227) is None
 
 
 def test_caffenet_answers_as_in_opencv(write_case):
@@ -188,7 +188,7 @@ WRONG = {
     ("kernel_size: 3", "kernel_size: 3 kernel_h: 3"): "has both kernel_size and kernel_h",
     ("kernel_size: 3", ""): "needs one kernel_size, or two; it has 0",
     ("kernel_size: 3", "kernel_size: 3 axis: 2"): "runs along other axes",
-    ("kernel_size: 3", "kernel_size: 3 group: 2"): "cannot share 3 channels in and 4 out",
+    ("kernel_size: 3", "kernel_size: 3 group: 2"): "cannot split 3 channels in and 4 out",
     ("num_output: 4", "num_output: 5"): r"array of \(4, 3, 3, 3\) for the layer .*makes \(5, 3,",
     ("num_output: 4", "num_output: 4 bias_term: false"): "2 arrays for the layer.*wants 1",
     ("AVE global_pooling: true", "STOCHASTIC kernel_size: 2"): "pool must be MAX or 0 or AVE or 1",
@@ -196,7 +196,7 @@ WRONG = {
     ("num_output: 2", "num_output: 2 axis: 2"): "keeps an axis of its input",
     ('name: "fc"', 'name: "fcc"'): 'no weights for the layer "fcc".*Did you mean "fc"',
     ('bottom: "pool"', 'bottom: "pool" bottom: "pool"'): "takes 2 inputs",
-    ("input_dim: 3 ", "input_dim: 4 "): "pictures .* of 4 channels",
+    ("input_dim: 3 ", "input_dim: 4 "): "images .* of 4 channels",
 }
 
 
@@ -207,13 +207,13 @@ def test_what_is_not_done_is_named_with_its_place(write_case, change):
 
 
 def test_an_answer_for_many_places_is_none(write_case):
-    with pytest.raises(WeightsError, match="answers for 5 x 5 places of a picture"):
+    with pytest.raises(WeightsError, match="outputs at 5 x 5 positions of an image"):
         write_case(DEPLOY[: DEPLOY.index('layer { name: "pool"')], SHAPES).imported()
 
 
 LAYERS = {
     'type: "LRN" lrn_param { local_size: 4 }': "local_size of 4; Caffe takes odd",
-    'type: "BatchNorm" batch_norm_param { use_global_stats: false }': "depends on others",
+    'type: "BatchNorm" batch_norm_param { use_global_stats: false }': "depends on other images",
     'type: "Slice" slice_param { slice_point: 9 }': r"cannot cut 4 into 1 parts at \[9\]",
     'type: "Concat" concat_param { axis: 4 }': "has axis 4, and its input has the axes 1 to 3",
     'type: "Reshape" reshape_param { shape { dim: 3 dim: -1 } }': "they should stay",
@@ -254,10 +254,10 @@ def test_a_shape_is_worked_out_as_in_caffe(tmp_path, given, after):
     net = read_net(path)
     if after is None:
         with pytest.raises(WeightsError, match="makes 1 x 5 of 1 x 4 x 5 x 5"):
-            drafted(net, plan_of(net), channels=3, side=12, order="RGB")
+            build_graph(net, inference_subgraph(net), channels=3, side=12, order="RGB")
         return
-    draft = drafted(net, plan_of(net), channels=3, side=12, order="RGB")
-    assert draft.shapes["relu1"] == after
+    graph = build_graph(net, inference_subgraph(net), channels=3, side=12, order="RGB")
+    assert graph.shapes["relu1"] == after
 
 
 def test_a_product_may_lie_the_other_way(write_case):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet.errors import WeightsError
-from alexnet.importers.caffe.mean import mean_in_words, read_mean
+from alexnet.importers.caffe.mean import format_mean, read_mean
 
 IMAGE = np.arange(48, dtype=np.float32).reshape(3, 4, 4)
 
@@ -28,11 +28,11 @@ def test_numbers_are_a_mean_too(tmp_path):
     np.save(tmp_path / "m.npy", IMAGE.mean((1, 2)))
     found = read_mean(str(tmp_path / "m.npy"), channels=3, order="BGR")
     assert found.tolist() == [39.5, 23.5, 7.5]
-    assert mean_in_words(found, "BGR") == "7.5,23.5,39.5"
-    assert mean_in_words(None, "RGB") == "none"
+    assert format_mean(found, "BGR") == "7.5,23.5,39.5"
+    assert format_mean(None, "RGB") == "none"
 
 
-def test_a_grey_mean_is_that_of_each_colour(tmp_path):
+def test_a_gray_mean_is_that_of_each_color(tmp_path):
     np.save(tmp_path / "m.npy", IMAGE[:1])
     found = read_mean(str(tmp_path / "m.npy"), channels=1, order="RGB")
     assert np.array_equal(found, np.repeat(IMAGE[:1], 3, 0).transpose(1, 2, 0))

@@ -6,7 +6,7 @@ import pytest
 
 from alexnet.errors import WeightsError
 from alexnet.importers.caffe.net import read_net
-from alexnet.importers.caffe.plan import plan_of
+from alexnet.importers.caffe.subgraph import inference_subgraph
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def read(tmp_path):
 
 
 def planned(net) -> list[str]:
-    return [layer.name for _, layer, _ in plan_of(net).layers]
+    return [layer.name for _, layer, _ in inference_subgraph(net).layers]
 
 
 DATA = 'input: "data" input_shape { dim: 4 dim: 3 dim: 8 dim: 8 }\n'
@@ -43,8 +43,8 @@ layers { name: "loss" type: SOFTMAX_LOSS bottom: "fc" bottom: "label" }
 
 def test_of_a_training_description_the_testing_phase_is_left(read):
     net = read(TRAIN_VAL.replace('exclude { stage: "deploy" }', ""))
-    picture = net.pictures[0]
-    assert (picture.blob, picture.side, picture.scale, picture.mean_file) == ("data", 7, 0.5, "m")
+    image = net.images[0]
+    assert (image.blob, image.side, image.scale, image.mean_file) == ("data", 7, 0.5, "m")
     assert planned(net) == ["c", "fc", "r"]
 
 
@@ -82,8 +82,8 @@ INPUTS = {
 @pytest.mark.parametrize("form", INPUTS)
 def test_an_input_is_read_in_each_of_its_forms(read, form):
     net = read(f'{INPUTS[form]} layer {{ name: "r" type: "ReLU" bottom: "data" top: "r" }}')
-    (picture, *_) = net.pictures
-    assert (picture.blob, picture.batch, picture.channels, picture.side) == ("data", 2, 1, 5)
+    (image, *_) = net.images
+    assert (image.blob, image.batch_size, image.channels, image.side) == ("data", 2, 1, 5)
     assert planned(net) == ["r"]
 
 
@@ -98,13 +98,13 @@ def test_blobs_that_are_written_over_are_told_apart(read):
         layer { name: "p" type: "Softmax" bottom: "x" top: "p" }
         """
     )
-    plan = plan_of(net)
-    names = {place: layer.name for place, layer, _ in plan.layers}
+    subgraph = inference_subgraph(net)
+    names = {place: layer.name for place, layer, _ in subgraph.layers}
     made_of = {
-        layer.name: [names.get(s.layer) for s in sources] for _, layer, sources in plan.layers
+        layer.name: [names.get(s.layer) for s in sources] for _, layer, sources in subgraph.layers
     }
     assert made_of == {"a": [None], "b": ["a"], "c": ["b", None]}
-    assert names[plan.answer.layer] == "c"  # the softmax at the end is ours to take
+    assert names[subgraph.output.layer] == "c"  # the softmax at the end is ours to take
 
 
 RELU = 'layer { name: "%s" type: "ReLU" bottom: "%s" top: "%s" } '
@@ -117,7 +117,7 @@ WRONG = {
     "net: 'x.prototxt' base_lr: 1": r"describes how to train \(a solver\)",
     "layer { type: 'ReLU' } layers { type: RELU }": '"layer" or "layers", not both',
     DATA + RELU % ("r", "x", "r"): 'takes "x", which nothing',
-    DATA + RELU % ("r", "data", "r") + RELU % ("s", "data", "s"): r'2 answers \("r", "s"\)',
+    DATA + RELU % ("r", "data", "r") + RELU % ("s", "data", "s"): r'2 outputs \("r", "s"\)',
     DATA + 'input: "b" input_shape { dim: 1 }' + BOTH: "needs 2 inputs",
     DATA + 'layer { name: "p" type: "Softmax" bottom: "data" top: "p" }': "needs 0 inputs",
     'input: "d" input_dim: [1, 3, 8, 9] layer { type: "X" }': "is 8 x 9; squares",
@@ -129,4 +129,4 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG)
 def test_what_cannot_be_understood_is_told(read, text):
     with pytest.raises(WeightsError, match=WRONG[text]):
-        plan_of(read(text))
+        inference_subgraph(read(text))

@@ -25,12 +25,12 @@ def test_a_trained_model_answers_as_in_opencv(name, real_models):
     files = tuple(real_models / each for each in MODELS[name])
     found = import_caffe(ImportRequest(files=files, image_px=None if name != "training" else 32))
     network = found.weights.network()
-    grey, side = name == "lenet", found.weights.preprocessing.crop_px
+    gray, side = name == "lenet", found.weights.preprocessing.crop_px
     rng = np.random.default_rng(0)
-    size = (4, 1 if grey else 3, side, side)
-    x = rng.uniform(-120, 130, size).astype(np.float32) / (256 if grey else 1)
+    size = (4, 1 if gray else 3, side, side)
+    x = rng.uniform(-120, 130, size).astype(np.float32) / (256 if gray else 1)
     with torch.inference_mode():
-        answer = network(torch.from_numpy(np.repeat(x, 3, 1) if grey else x)).softmax(1).numpy()
+        answer = network(torch.from_numpy(np.repeat(x, 3, 1) if gray else x)).softmax(1).numpy()
     described = files[0] if name != "training" else real_models / MODELS["full"][0]
     reader = cv2.dnn.readNetFromCaffe(str(described), str(files[1]))
     wanted = []
@@ -61,15 +61,15 @@ def test_means_of_caffes_are_read(real_models):
     ],
 )
 def test_a_trained_model_is_as_good_as_it_was(name, mean, share, real_models, tmp_path):
-    pictures = real_models.parent / "cifar10.zip"
-    if not pictures.is_file():
-        pytest.skip("the pictures of CIFAR-10 are not there")
+    images = real_models.parent / "cifar10.zip"
+    if not images.is_file():
+        pytest.skip("the images of CIFAR-10 are not there")
     import_(
         *(real_models / each for each in MODELS[name]),
         out=tmp_path / "w.safetensors",
         order="rgb",
         mean=str(real_models / "cifar10_mean.binaryproto") if mean else None,
-        classes=pictures,
+        classes=images,
     )
-    results = evaluate(tmp_path / "w.safetensors", pictures, split="test")
+    results = evaluate(tmp_path / "w.safetensors", images, split="test")
     assert (results.images, results.top1) == (10_000, share)

@@ -107,7 +107,7 @@ def net() -> SimpleNamespace:
 
 @pytest.fixture
 def build():
-    """Build a network of texts, on pictures of 32 pixels unless told otherwise."""
+    """Build a network of texts, on images of 32 pixels unless told otherwise."""
 
     def build(layers: str = LAYERS, parameters: str = PARAMETERS, **arguments):
         arguments = {"classes": 10, "crop_px": 32, "image_px": 32, **arguments}

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from alexnet.errors import RecipeError
-from alexnet.models import build_model, geometry
+from alexnet.models import build_model, summarize_model
 from alexnet.nn import ResponseNorm
 
 RATES = "epsW=0.001\nepsB=0.002\nmomW=0.9\nmomB=0.9\n"
@@ -45,16 +45,16 @@ TOWER_PARAMETERS = (
 )
 
 
-def pictures(side: int = 32) -> torch.Tensor:
+def images(side: int = 32) -> torch.Tensor:
     return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(3))
 
 
-def test_a_net_in_a_row_is_what_its_lines_say(build):
+def test_sequential_network_equals_its_layers(build):
     network = build().eval()
     names = ["conv1", "pool1", "pool1_neuron", "rnorm1", "conv2", "conv2_neuron", "drop", "fc10"]
     assert [name for name, _ in network.named_children()] == names
     p = network.state_dict()
-    x = pictures()
+    x = images()
     y = functional.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2)
     y = functional.max_pool2d(y, 3, 2, ceil_mode=True).relu()
     y = ResponseNorm(5, alpha=0.001, beta=0.75, k=2, divide=True)(y)
@@ -66,7 +66,7 @@ def test_a_net_in_a_row_is_what_its_lines_say(build):
     assert network.features_layer == "conv2_neuron"
 
 
-def test_first_weights_have_the_widths_and_biases_of_the_file(build):
+def test_initial_weights_have_the_deviations_and_biases_of_the_file(build):
     p = build(classes=10).state_dict()
     assert p["conv1.weight"].std().item() == pytest.approx(0.0001, rel=0.1)
     assert p["conv2.weight"].std().item() == pytest.approx(0.01, rel=0.1)
@@ -75,14 +75,14 @@ def test_first_weights_have_the_widths_and_biases_of_the_file(build):
     again, other = build(seed=0).state_dict(), build(seed=1).state_dict()
     assert torch.equal(p["fc10.weight"], again["fc10.weight"])
     assert not torch.equal(p["fc10.weight"], other["fc10.weight"])
-    he = build(initialisation="he").state_dict()
+    he = build(initialization="he").state_dict()
     assert he["conv2.weight"].std().item() == pytest.approx((2 / 72) ** 0.5, rel=0.1)
 
 
-def test_towers_that_meet_are_what_their_lines_say(build):
+def test_towers_that_meet_equal_their_layers(build):
     network = build(TOWERS, TOWER_PARAMETERS, classes=3, crop_px=8, image_px=8).eval()
     p = network.state_dict()
-    x = pictures(8)
+    x = images(8)
     pooled = {}
     for t in "ab":
         y = functional.conv2d(x, p[f"conv1{t}.weight"], p[f"conv1{t}.bias"], padding=1).relu()
@@ -104,9 +104,9 @@ def test_towers_that_meet_are_what_their_lines_say(build):
     assert torch.equal(features[:, 5:], network.stage(x, "fc3b_neuron"))
 
 
-def test_a_layer_that_no_one_reads_any_more_is_let_go(build):
+def test_outputs_are_freed_after_their_last_reader(build):
     network = build(TOWERS, TOWER_PARAMETERS, classes=3, crop_px=8, image_px=8)
-    network(pictures(8)).sum().backward()
+    network(images(8)).sum().backward()
     assert all(each.grad is not None for each in network.parameters())
 
 
@@ -141,7 +141,7 @@ def test_the_authors_net_of_13_percent_is_ours(build):
         for kind in ("weight", "bias")
     }
     ours.load_state_dict(state)
-    x = pictures()
+    x = images()
     assert torch.allclose(network(x), ours(x), atol=1e-6)
 
 
@@ -173,7 +173,7 @@ def test_norms_inside_a_map(build, options, words, net):
 
 def test_a_blocked_norm_sums_over_disjoint_groups(build, net):
     norm = build(net.changed(net.layers, "rnorm1", size=4, blocked=1)).rnorm1
-    x = pictures(5).repeat(1, 6, 1, 1)[:, :16]
+    x = images(5).repeat(1, 6, 1, 1)[:, :16]
     sums = x.square().unflatten(1, (4, 4)).sum(2, keepdim=True).expand(-1, -1, 4, -1, -1)
     wanted = x / (2 + 0.001 / 4 * sums.flatten(1, 2)) ** 0.75
     assert torch.allclose(norm(x), wanted, atol=1e-6)
@@ -188,7 +188,7 @@ def test_dropout_of_both_programs(build, net):
     assert "drop" not in dict(
         build(net.changed(net.layers, "drop", type="dropout2"), off).named_children()
     )
-    assert build(dropout=0.1).drop.share == 0.1
+    assert build(dropout=0.1).drop.p == 0.1
 
 
 def test_pools_that_start_elsewhere(build, net):
@@ -207,7 +207,7 @@ def test_biases_of_their_own_at_each_position(build, net):
     assert (layer.bias == 1).all()
 
 
-def test_sums_maxima_and_layers_side_by_side(build, net):
+def test_eltsum_eltmax_and_concat(build, net):
     extra = """
 [sum]
 type=eltsum
@@ -221,7 +221,7 @@ inputs=most,sum
 """
     layers = net.changed(net.layers.replace("\n[drop]", extra + "\n[drop]"), "drop", inputs="both")
     parameters = net.parameters + "[sum]\ncoeffs=2,-0.5\n"
-    stages = build(layers, parameters).eval().stages(100 * pictures())
+    stages = build(layers, parameters).eval().stages(100 * images())
     y = stages["conv2_neuron"]
     assert torch.allclose(stages["sum"], 1.5 * y)
     assert torch.equal(stages["most"], torch.maximum(y, stages["sum"]))
@@ -240,15 +240,15 @@ def test_local_layers_with_groups_see_their_own_maps(build, net):
     assert not torch.equal(y[:, 16:], z[:, 16:])
 
 
-def test_maps_that_feed_the_softmax_are_laid_flat(build, net):
+def test_maps_that_feed_the_softmax_are_flattened(build, net):
     layers = net.changed(net.layers, "fc10", type="pool", pool="avg", outputs=None, initW=None)
     layers = net.changed(layers, "fc10", channels=32, sizeX=16, stride=1)
     network = build(layers, classes=32)
-    assert network(pictures()).shape == (2, 32)
+    assert network(images()).shape == (2, 32)
 
 
-def test_the_table_of_a_file(pair):
-    found = geometry(pair())
+def test_summary_of_a_layer_file(pair):
+    found = summarize_model(pair())
     rows = {each.name: each for each in found.layers}
     assert (found.classes, found.crop_px, found.features_layer) == (10, 32, "conv2_neuron")
     assert rows["conv1"].multiply_adds == 32 * 32 * 16 * 75
@@ -257,11 +257,11 @@ def test_the_table_of_a_file(pair):
     assert "0.001 / 5" in (rows["rnorm1"].details or "")
 
 
-def test_the_table_counts_sums_over_several_inputs(build):
-    from alexnet.models import network_geometry
+def test_summary_counts_several_inputs(build):
+    from alexnet.models import summarize_network
 
     network = build(TOWERS, TOWER_PARAMETERS, classes=3, crop_px=8, image_px=8)
-    rows = {each.name: each for each in network_geometry(network).layers}
+    rows = {each.name: each for each in summarize_network(network).layers}
     assert rows["conv2a"].multiply_adds == 16 * 16 * (16 * 9 + 16)
     assert rows["conv2a"].parameters == 16 * (16 * 9 + 16) + 16
     assert rows["fc4"].weights == 3 * 10
@@ -277,7 +277,7 @@ def test_without_sizes_the_first_stride_decides(build, net):
     assert (network.image_px, network.crop_px) == (256, 224)
 
 
-def test_asking_for_another_activation_is_refused(build):
+def test_another_activation_raises(build):
     with pytest.raises(RecipeError, match="activations of this network stand in its layer file"):
         build(activation="tanh")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexnet.errors import RecipeError
-from alexnet.models import build_model, file_rates
+from alexnet.models import build_model, layer_file_hyperparameters
 
 # layer, options of the layer file that are set (None: taken out), the sentence
 LAYER_CHECKS = [
@@ -50,7 +50,7 @@ LAYER_CHECKS = [
     (
         "conv1",
         {"neuron": "tanh[1]"},
-        r'tanh, a tanh\(b x\), has 2 numbers in brackets; got "tanh\[1\]"',
+        r'tanh, a tanh\(b x\), has 2 parameters in brackets; got "tanh\[1\]"',
     ),
     ("conv1", {"neuron": "tanh[a,b]"}, 'neuron must be a number; got "a"'),
     ("conv1", {"neuron": "nrelu"}, "nrelu, which adds noise, is not supported"),
@@ -90,7 +90,7 @@ LAYER_CHECKS = [
 
 
 @pytest.mark.parametrize(("layer", "options", "words"), LAYER_CHECKS)
-def test_a_layer_that_cannot_be_is_named(net, build, layer, options, words):
+def test_invalid_layer_raises_with_its_name(net, build, layer, options, words):
     with pytest.raises(RecipeError, match=f'^Layer "{layer}": .*({words})'):
         build(net.changed(net.layers, layer, **options))
 
@@ -103,19 +103,19 @@ PARAMETER_CHECKS = [
     ("drop", {"keep": 0}, "keep must be above 0"),
     ("drop", {"keep": 1.5}, "keep must be at most 1"),
     ("logprob", {"coeff": None}, 'option "coeff" is missing'),
-    ("logprob", {"coeff": 0}, "coeff is 0, so that nothing would learn"),
+    ("logprob", {"coeff": 0}, "coeff is 0, so nothing would be trained"),
     ("logprob", {"topk": 11}, "topk must be between 1 and 10; got 11"),
 ]
 
 
 @pytest.mark.parametrize(("layer", "options", "words"), PARAMETER_CHECKS)
-def test_a_parameter_that_cannot_be_is_named(net, build, layer, options, words):
+def test_invalid_parameter_raises_with_its_layer(net, build, layer, options, words):
     with pytest.raises(RecipeError, match=f'^Layer "{layer}": .*{words}'):
         build(net.layers, net.changed(net.parameters, layer, **options))
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2", "fc10", "rnorm1", "drop", "logprob"])
-def test_a_layer_without_its_section_of_parameters_is_named(net, build, layer):
+def test_layer_without_parameter_section_raises(net, build, layer):
     parameters = net.parameters.replace(f"[{layer}]", "[other]")
     with pytest.raises(RecipeError, match=rf'^Layer "{layer}": .* needs a section \[{layer}\]'):
         build(net.layers, parameters)
@@ -137,13 +137,13 @@ UNSUPPORTED = [
 
 
 @pytest.mark.parametrize(("kind", "option", "words"), UNSUPPORTED)
-def test_types_that_are_not_here_are_named(net, build, kind, option, words):
+def test_unsupported_types_raise(net, build, kind, option, words):
     layer = f"\n[odd]\ntype={kind}\ninputs=data\n{option}\n"
     with pytest.raises(RecipeError, match=f'^Layer "odd": .*{words}'):
         build(net.layers.replace("\n[conv1]", layer + "\n[conv1]"))
 
 
-def test_a_transform_above_weights_is_refused_as_in_the_program(net, build):
+def test_transform_above_weights_raises_as_in_the_program(net, build):
     layer = "\n[odd]\ntype=resize\nscale=1\ninputs=conv1\n"
     with pytest.raises(RecipeError, match='"odd": type resize passes no gradient'):
         build(net.layers.replace("\n[pool1]", layer + "\n[pool1]"))
@@ -152,12 +152,12 @@ def test_a_transform_above_weights_is_refused_as_in_the_program(net, build):
 @pytest.mark.parametrize(
     "kind", ["msm", "crossent", "crossent2", "sum2", "gsum2", "tica", "rflickr"]
 )
-def test_other_costs_are_named(net, build, kind):
+def test_unsupported_costs_raise(net, build, kind):
     with pytest.raises(RecipeError, match=f'"logprob": type cost.{kind} is a cost other than'):
         build(net.changed(net.layers, "logprob", type=f"cost.{kind}"))
 
 
-def test_a_layer_that_is_not_read_is_named(net, build):
+def test_layer_without_reader_raises(net, build):
     layers = net.changed(net.layers, "conv2", inputs="pool1")
     with pytest.raises(
         RecipeError, match='^Layer "rnorm1": of type cmrnorm, it is read by no layer'
@@ -165,7 +165,7 @@ def test_a_layer_that_is_not_read_is_named(net, build):
         build(layers)
 
 
-def test_pooling_of_few_channels_is_for_pictures_alone(net, build):
+def test_pooling_of_few_channels_is_for_images_alone(net, build):
     pool = "\n[small]\ntype=pool\npool=avg\ninputs=data\nchannels=3\nsizeX=2\nstride=2\n"
     layers = net.changed(
         net.layers.replace("\n[conv1]", pool + "\n[conv1]"), "conv1", inputs="small"
@@ -189,7 +189,7 @@ def test_inputs_of_a_sum_must_give_one_shape(net, build):
 
 
 @pytest.mark.parametrize("name", ["forward", "training", "classes", "a.b", "a,b"])
-def test_names_that_no_layer_can_have(net, build, name):
+def test_unusable_layer_names_raise(net, build, name):
     layers = net.layers.replace("[pool1]", f"[{name}]").replace("inputs=pool1", f"inputs={name}")
     with pytest.raises(RecipeError, match="name"):
         build(layers)
@@ -205,13 +205,13 @@ def test_names_that_no_layer_can_have(net, build, name):
         ("".join(f"[a{i}]\ntype=data\ndataIdx=0\n" for i in range(1001)), "1,000 is the limit"),
     ],
 )
-def test_texts_that_are_no_layer_files(build, layers, words):
+def test_texts_that_are_not_layer_files_raise(build, layers, words):
     with pytest.raises(RecipeError, match=words):
         build(layers)
 
 
 @pytest.mark.parametrize("files", [None, {}, {"layers": 1, "parameters": ""}, "text", []])
-def test_arguments_that_are_no_texts(files):
+def test_arguments_that_are_not_texts_raise(files):
     with pytest.raises(RecipeError, match='made of two texts, "layers" and "parameters"'):
         build_model("cuda_convnet", classes=2, files=files)
 
@@ -228,7 +228,7 @@ WORDS = [
     changes=st.lists(st.tuples(st.integers(0, 60), st.sampled_from(WORDS)), min_size=1, max_size=4),
     dropped=st.integers(0, 60),
 )
-def test_whatever_stands_in_the_files_nothing_but_a_sentence_comes(changes, dropped, net):
+def test_random_changes_build_or_raise_recipe_error(changes, dropped, net):
     texts = []
     for text in (net.layers, net.parameters):
         lines = text.splitlines()
@@ -241,4 +241,4 @@ def test_whatever_stands_in_the_files_nothing_but_a_sentence_comes(changes, drop
     with contextlib.suppress(RecipeError), torch.device("meta"):
         build_model("cuda_convnet", classes=10, image_px=32, crop_px=32, files=files)
     with contextlib.suppress(RecipeError):
-        file_rates(files)
+        layer_file_hyperparameters(files)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from alexnet.errors import RecipeError
-from alexnet.models import GRAPH, GraphNetwork, build_model, free_name, network_geometry
+from alexnet.models import GRAPH, GraphNetwork, build_model, summarize_network, unused_name
 
 WINDOW = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1, "bias": True}
 
@@ -40,9 +40,9 @@ FIRE = {
         conv("expand1", "relu/squeeze", 2),
         conv("expand3", "relu/squeeze", 5, 3, padding=[1, 1]),
         node("concat", "concat", "expand1", "expand3", axis=1),
-        node("drop", "dropout", "concat", share=0.5, inverted=True),
+        node("drop", "dropout", "concat", p=0.5, inverted=True),
         conv("classifier", "drop", 4),
-        node("pool", "pool", "classifier", kind="mean", kernel=None, **POOL),
+        node("pool", "pool", "classifier", kind="avg", kernel=None, **POOL),
         node("logits", "flatten", "pool", axis=1, end=3),
     ],
 }
@@ -75,7 +75,7 @@ def test_branches_meet_again():
     assert network.features_layer == "concat"
     with pytest.raises(RecipeError, match='graph has no layer "conct". Did you mean "concat"'):
         network.stage(x, "conct")
-    with pytest.raises(RecipeError, match=r"graph takes pictures of shape \(N, 3, 6, 6\)"):
+    with pytest.raises(RecipeError, match=r"graph takes images of shape \(N, 3, 6, 6\)"):
         network(x[..., :5])
 
 
@@ -88,7 +88,7 @@ def test_the_same_arguments_give_the_same_bits():
     assert not torch.equal(one.squeeze.weight, build(seed=2).squeeze.weight)
 
 
-def test_what_nobody_needs_any_more_is_let_go():
+def test_outputs_are_freed_after_their_last_reader():
     network = build().eval()
     alive: list[weakref.ref] = []
 
@@ -128,8 +128,8 @@ WRONG = {
     "no object": ([1], r"described by an object; got \[1\]"),
     "no op": (changed(0, op=...), "Node 1 of the graph lacks one of name, op and inputs"),
     "inputs": (changed(0, inputs=[3]), 'inputs of the node "squeeze" are not all names'),
-    "operation": (changed(0, op="cnov"), 'asks for the operation "cnov".*Did you mean "conv"'),
-    "from behind": (changed(0, inputs=["pool"]), '"squeeze" takes "pool", which no node before'),
+    "operation": (changed(0, op="cnov"), 'has the operation "cnov".*Did you mean "conv"'),
+    "from behind": (changed(0, inputs=["pool"]), '"squeeze" takes "pool", but no node before'),
     "twice": (changed(1, name="squeeze"), 'No node can be called "squeeze" here'),
     "dot": (changed(0, name="a.b"), 'No node can be called "a.b" here'),
     "torch's": (changed(0, name="forward"), 'No node can be called "forward" here'),
@@ -137,21 +137,21 @@ WRONG = {
     "unknown": (changed(0, kernl=1), 'no setting "kernl". Did you mean "kernel"'),
     "negative": (changed(0, stride=[0, 1]), 'of at least 1, height and width as "stride"; got'),
     "flag": (changed(0, bias=1), 'needs true or false as "bias"; got 1'),
-    "word": (changed(7, kind="min"), 'needs "max" or "mean" as "kind"; got \'min\''),
+    "word": (changed(7, kind="min"), 'needs "max" or "avg" as "kind"; got \'min\''),
     "number": (changed(1, slope=float("nan")), 'needs a number from -inf to inf as "slope"'),
     "inputs of one": (changed(0, inputs=["input", "input"]), "takes one; it has 2"),
-    "groups": (changed(0, groups=2), "cannot share 3 channels in and 3 out between 2 groups"),
+    "groups": (changed(0, groups=2), "cannot split 3 channels in and 3 out evenly into 2 groups"),
     "too large": (changed(0, kernel=[9, 9]), 'window of the node "squeeze" is larger.* 3 x 6 x 6'),
-    "memory": (changed(0, outputs=2**24), "would make 603,979,776 numbers of one picture"),
+    "memory": (changed(0, outputs=2**24), "would have 603,979,776 outputs for one image"),
     "parameters": (changed(0, outputs=2**24, kernel=[9, 9], padding=[9, 9]), "would have 4,0"),
     "axis": (changed(4, axis=4), 'whole number from 1 to 3 as "axis"; got 4'),
-    "side by side": (changed(3, padding=[0, 0]), "differs in more than one axis"),
-    "answer": ({**FIRE, "nodes": FIRE["nodes"][:-1]}, r'"pool", makes \(4, 1, 1\) of a picture'),
+    "side by side": (changed(3, padding=[0, 0]), "differ in more than one axis"),
+    "answer": ({**FIRE, "nodes": FIRE["nodes"][:-1]}, r'an output of shape \(4, 1, 1\)'),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_cannot_be_built_is_told(name):
+def test_invalid_description_raises(name):
     description, said = WRONG[name]
     with pytest.raises(RecipeError, match=said), torch.device("meta"):
         build(description)
@@ -178,7 +178,7 @@ ANYTHING = st.recursive(
 @given(
     st.integers(0, 8), st.sampled_from(["name", "op", "inputs", "kernel", "axis", "x"]), ANYTHING
 )
-def test_any_change_is_built_or_told(place, name, value):
+def test_any_changed_description_is_built_or_raises(place, name, value):
     with torch.device("meta"):
         try:
             build(changed(place, **{name: value}))
@@ -186,20 +186,20 @@ def test_any_change_is_built_or_told(place, name, value):
             assert str(error)
 
 
-def test_names_that_a_layer_cannot_have_are_changed():
-    assert free_name("conv1", {}) == "conv1"
-    assert free_name("conv1", {"conv1": 1, "conv1_2": 1}) == "conv1_3"
-    assert free_name("conv.1", {}) == "conv_1"
-    assert free_name("eval", {}) == "eval_"
-    assert free_name("classes", {}) == "classes_"
-    assert free_name("", {}) == "node"
-    assert free_name("_modules", {}) == "node_modules"
+def test_unused_name():
+    assert unused_name("conv1", {}) == "conv1"
+    assert unused_name("conv1", {"conv1": 1, "conv1_2": 1}) == "conv1_3"
+    assert unused_name("conv.1", {}) == "conv_1"
+    assert unused_name("eval", {}) == "eval_"
+    assert unused_name("classes", {}) == "classes_"
+    assert unused_name("", {}) == "node"
+    assert unused_name("_modules", {}) == "node_modules"
 
 
-def test_its_geometry_is_a_row_a_node():
+def test_its_summary_has_a_row_for_each_node():
     description = copy.deepcopy(FIRE)
     description["nodes"][3] |= {"kernel": [3, 1], "padding": [1, 0]}
-    found = network_geometry(build(description))
+    found = summarize_network(build(description))
     rows = {each.name: each for each in found.layers}
     assert (found.summary, found.activation, found.features_layer) == ("fire", "relu", "concat")
     assert rows["squeeze"].multiply_adds == 36 * 3 * 3
@@ -207,6 +207,6 @@ def test_its_geometry_is_a_row_a_node():
     assert rows["expand3"].details.startswith("takes relu/squeeze, windows of 3 x 1, stride 1 x 1")
     assert rows["expand3"].kernel is None
     assert rows["concat"].output == [7, 6, 6]
-    assert rows["pool"].kind == "mean pooling"
+    assert rows["pool"].kind == "average pooling"
     assert found.parameters == sum(each.numel() for each in build(description).parameters())
     assert "graph of 9 nodes" in found.notes[0]

@@ -7,7 +7,7 @@ import math
 import pytest
 from torch import nn
 
-from alexnet.nn import FullyConnected, MaxPool, MeanPool, ResponseNorm
+from alexnet.nn import AvgPool, FullyConnected, MaxPool, ResponseNorm
 
 PARAMETERS = {
     "cifar_26pct": 145_578,
@@ -57,7 +57,7 @@ def test_layers_stand_in_the_order_of_the_programs_files(model, weightless):
 
 
 @pytest.mark.parametrize("model", WIDTHS)
-def test_first_weights_have_the_published_widths(model, small):
+def test_initial_weights_have_the_published_deviations(model, small):
     network = small(model)
     for name, std in WIDTHS[model].items():
         layer = network.get_submodule(name)
@@ -69,16 +69,16 @@ def test_first_weights_have_the_published_widths(model, small):
 @pytest.mark.parametrize("model", DECAY)
 def test_decay_is_the_published_one_for_every_layer_with_weights(model, weightless):
     network = weightless(model)
-    assert network.decay == DECAY[model]
+    assert network.weight_decay == DECAY[model]
     with_weights = {name.partition(".")[0] for name, _ in network.named_parameters()}
-    assert with_weights == set(network.decay)
+    assert with_weights == set(network.weight_decay)
 
 
 def test_one_decay_for_all_is_no_decay_by_layer(weightless):
-    assert weightless("alexnet").decay == {}
+    assert weightless("alexnet").weight_decay == {}
 
 
-def test_the_normalisations(weightless):
+def test_the_normalizations(weightless):
     """Both generations of the program's parser divide a spatial scale by size**2."""
 
     def norms(model: str) -> dict[str, tuple[object, ...]]:
@@ -102,11 +102,11 @@ def test_pools_are_maximum_first_and_means_then(weightless):
         model: [
             type(each)
             for each in weightless(model).children()
-            if isinstance(each, MaxPool | MeanPool)
+            if isinstance(each, MaxPool | AvgPool)
         ]
         for model in ("cifar_26pct", "cifar_18pct", "cifar_13pct")
     }
-    assert kinds["cifar_26pct"] == kinds["cifar_18pct"] == [MaxPool, MeanPool, MeanPool]
+    assert kinds["cifar_26pct"] == kinds["cifar_18pct"] == [MaxPool, AvgPool, AvgPool]
     assert kinds["cifar_13pct"] == [MaxPool, MaxPool]
 
 
@@ -114,7 +114,7 @@ def test_pools_are_maximum_first_and_means_then(weightless):
     ("one", "other"),
     [("cifar_13pct", "cifar_13pct_norm"), ("cifar_11pct_no_norm", "cifar_11pct")],
 )
-def test_the_fair_pairs_differ_in_normalisation_alone(one, other, small):
+def test_pairs_differ_in_normalization_alone(one, other, small):
     plain, normed = small(one), small(other)
     without = [
         (name, repr(each))
@@ -122,7 +122,7 @@ def test_the_fair_pairs_differ_in_normalisation_alone(one, other, small):
         if not isinstance(each, ResponseNorm)
     ]
     assert without == [(name, repr(each)) for name, each in plain.named_children()]
-    assert (plain.decay, plain.crop_px) == (normed.decay, normed.crop_px)
+    assert (plain.weight_decay, plain.crop_px) == (normed.weight_decay, normed.crop_px)
     theirs = normed.state_dict()
     assert all(each.equal(theirs[name]) for name, each in plain.state_dict().items())
 

@@ -123,7 +123,7 @@ def test_without_towers_there_would_be_62_378_344_parameters(weightless):
 
 
 @pytest.mark.parametrize("model", FIRST_WEIGHTS)
-def test_first_weights_have_the_published_widths_and_biases(model, small):
+def test_initial_weights_have_the_published_deviations_and_biases(model, small):
     network = small(model)
     for name, (std, bias) in FIRST_WEIGHTS[model].items():
         layer = network.get_submodule(name)
@@ -149,7 +149,7 @@ def norm_settings(network: Network) -> dict[str, tuple[object, ...]]:
     }
 
 
-def test_each_reading_of_the_normalisation(weightless):
+def test_each_reading_of_the_normalization(weightless):
     printed = (5, 1e-4, 0.75, 2.0, False, 2, "channels")
     assert norm_settings(weightless("alexnet")) == {"norm1": printed, "norm2": printed}
     program = {
@@ -183,12 +183,12 @@ def test_each_reading_of_the_normalisation(weightless):
 )
 def test_dropout_is_a_half_and_scales_where_the_original_does(model, inverted, weightless):
     dropped = layers(weightless(model), Dropout)
-    assert {name: (each.share, each.inverted) for name, each in dropped.items()} == {
+    assert {name: (each.p, each.inverted) for name, each in dropped.items()} == {
         "drop6": (0.5, inverted),
         "drop7": (0.5, inverted),
     }
     changed = layers(weightless(model, dropout=0.2), Dropout).values()
-    assert [each.share for each in changed] == [0.2, 0.2]
+    assert [each.p for each in changed] == [0.2, 0.2]
 
 
 def test_conv1_rounds_up_without_padding_as_in_the_program(weightless):
@@ -217,7 +217,7 @@ def test_torchvisions_weights_fit_one_column(weightless):
     assert renamed == ours
 
 
-def test_one_column_answers_as_the_same_layers_of_torch(small):
+def test_one_column_equals_torch_layers(small):
     """torchvision's own sequence, its weights taken over by name, gives the same logits."""
     network = small("one_column")
     features = nn.Sequential(

@@ -1,4 +1,4 @@
-"""Choosing and building: activation, first weights, sizes, and what cannot be built."""
+"""Choosing and building: activation, initial weights, sizes, and what cannot be built."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WANTED = (
 )
 
 
-def test_every_model_that_was_promised_is_there():
+def test_models_are_the_documented_ones():
     assert set(WANTED.split()) <= set(MODELS)
 
 
@@ -41,7 +41,7 @@ def test_the_models_own_activation_is_relu_but_for_the_traditional_one(name, wei
 
 
 def test_he_draws_every_layer_by_its_fan_in():
-    network = build_model("cifar_26pct", classes=100, initialisation="he")
+    network = build_model("cifar_26pct", classes=100, initialization="he")
     for key in ("conv1", "conv2", "conv3", "fc4", "fc5"):
         layer = network.get_submodule(key)
         std = math.sqrt(2 / layer.weight[0].numel())
@@ -70,7 +70,7 @@ def test_ours_start_with_hes_weights_and_a_small_classifier(small):
         ({"image_px": 1}, (1, 1)),
     ],
 )
-def test_a_picture_alone_keeps_the_proportion_and_a_crop_alone_the_picture(asked, found):
+def test_image_px_alone_scales_the_crop_and_crop_px_alone_keeps_the_image(asked, found):
     assert sizes(Options(classes=2, **asked), 256, 224) == found
 
 
@@ -84,10 +84,10 @@ def test_a_picture_alone_keeps_the_proportion_and_a_crop_alone_the_picture(asked
         ({"classes": 0}, "alexnet needs at least one class; got 0"),
         ({"dropout": 1.0}, "dropout must be at least 0 and under 1; got 1.0"),
         ({"activation": "rleu"}, 'no activation "rleu". Did you mean "relu"'),
-        ({"initialisation": "hee"}, 'no initialisation "hee". Did you mean "he"'),
+        ({"initialization": "hee"}, 'no initialization "hee". Did you mean "he"'),
     ],
 )
-def test_arguments_out_of_range_are_sentences(asked, words, weightless):
+def test_arguments_out_of_range_raise(asked, words, weightless):
     with pytest.raises(RecipeError, match=words):
         weightless("alexnet", **asked)
 
@@ -99,7 +99,7 @@ def test_arguments_out_of_range_are_sentences(asked, words, weightless):
             "alexnet",
             {"crop_px": 10, "image_px": 11},
             (
-                r"alexnet cannot take crops of 10 pixels from pictures of 11: conv1 has a window "
+                r"alexnet cannot take crops of 10 pixels from images of 11: conv1 has a window "
                 r"of 11 x 11, and its input is 10 x 10\. The smallest that work are crops of 52 pix"
             ),
         ),
@@ -112,7 +112,7 @@ def test_arguments_out_of_range_are_sentences(asked, words, weightless):
         ("cifar_26pct", {"image_px": 2}, "pool1 has a window of 3 x 3, and its input is 2 x 2"),
     ],
 )
-def test_a_geometry_that_cannot_work_names_layer_and_sizes(model, asked, words, weightless):
+def test_sizes_that_cannot_work_raise_with_layer_and_sizes(model, asked, words, weightless):
     with pytest.raises(RecipeError, match=words):
         weightless(model, **asked)
 
@@ -125,7 +125,7 @@ def test_a_geometry_that_cannot_work_names_layer_and_sizes(model, asked, words, 
         ("cifar_13pct", {"image_px": 4096}, "local3"),
     ],
 )
-def test_what_no_memory_holds_is_refused_before_it_is_taken(model, asked, layer):
+def test_too_large_network_raises_before_allocation(model, asked, layer):
     words = f"{model} for .* is too large: up to {layer} it has .* parameters.* is the limit"
     with pytest.raises(RecipeError, match=words):
         build_model(model, **{"classes": 2, **asked})
@@ -135,7 +135,7 @@ def test_twenty_thousand_classes_are_no_mistake(weightless):
     assert weightless("alexnet", classes=21_843).fc8.out_features == 21_843
 
 
-def test_an_unknown_model_is_told_with_the_nearest():
+def test_unknown_model_raises_with_suggestion():
     words = 'no model "alexnett". Did you mean "alexnet" .*Models: alexnet, alexnet_program'
     with pytest.raises(RecipeError, match=words):
         build_model("alexnett", classes=2)

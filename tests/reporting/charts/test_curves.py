@@ -1,56 +1,92 @@
+import itertools
 import re
 
-from alexnet.reporting.charts.curves import cuts_of, draw_curves, epoch_table
+import pytest
+
+from alexnet.reporting.charts.curves import TrainingCharts, lr_drops, spans_decades
 
 
-def test_a_falling_rate_is_a_cut_only_where_the_schedule_cuts(epoch_of):
+def drawn(epochs, recipe=None, classes=10) -> str:
+    return "".join(map("".join, TrainingCharts(epochs, recipe or {}, classes).svgs()))
+
+
+def test_a_lower_rate_is_a_drop_only_where_the_schedule_drops(epoch_of):
     rates = (0.01, 0.01, 0.001, 0.001, 0.0001)
     epochs = [epoch_of(e, lr=rate) for e, rate in enumerate(rates, 1)]
-    assert cuts_of(epochs, {"schedule": "plateau"}) == [3, 5]
-    assert cuts_of(epochs, {"schedule": "steps"}) == [3, 5]
-    assert cuts_of(epochs, {"schedule": "cosine"}) == []
-    assert cuts_of(epochs, {}) == []
+    assert lr_drops(epochs, {"schedule": "plateau"}) == [3, 5]
+    assert lr_drops(epochs, {"schedule": "steps"}) == [3, 5]
+    assert lr_drops(epochs, {"schedule": "cosine"}) == []
+    assert lr_drops(epochs, {}) == []
 
 
-def test_curves_tell_their_ends_and_the_best_epoch(epoch_of):
+def test_charts_tell_their_ends_and_the_best_epoch(epoch_of):
     epochs = [
         epoch_of(e, val_error=v, best=b)
         for e, v, b in ((1, 0.4, True), (2, 0.1, True), (3, 0.2, False))
     ]
-    drawn = draw_curves(epochs, {}, classes=10)
-    assert "Training loss from 2 to 0.6667, validation loss from 2.1 to 0.7." in drawn
-    assert "best validation error 10.0\u202f% after epoch 2" in drawn
-    assert "val. top-5" in drawn
-    assert "Epoch 2<span>the weights that were kept" in drawn
-    assert "val. top-5" not in draw_curves(epochs, {}, classes=5)
+    charts = drawn(epochs)
+    assert "Training loss from 2 to 0.6667, validation loss from 2.1 to 0.7." in charts
+    assert "best validation error 10.0\u202f% after epoch 2" in charts
+    assert "val. top-5" in charts
+    assert "val. top-5" not in drawn(epochs, classes=5)
 
 
-def test_without_validation_the_curves_are_of_training_alone(epoch_of):
+def test_without_validation_the_charts_are_of_training_alone(epoch_of):
     nothing = {"val_loss": None, "val_error": None, "val_top5_error": None}
-    drawn = draw_curves([epoch_of(1, **nothing), epoch_of(2, **nothing)], {}, classes=10)
-    assert "validation" not in drawn
-    assert drawn.count("<svg") == 3
+    charts = drawn([epoch_of(1, **nothing), epoch_of(2, **nothing)])
+    assert "validation" not in charts
+    assert charts.count("<svg") == 3
 
 
 def test_figures_that_are_not_finite_leave_a_gap(epoch_of):
     nan = float("nan")
-    drawn = draw_curves([epoch_of(1), epoch_of(2, train_loss=nan, images_per_s=nan)], {}, classes=3)
-    assert "nan" not in drawn.lower()
-    assert "–" in drawn
+    assert "nan" not in drawn([epoch_of(1), epoch_of(2, train_loss=nan)]).lower()
+    lost = [epoch_of(1, train_loss=nan, val_loss=None)]
+    title, svg = TrainingCharts(lost, {}, 3).svgs()[0]
+    assert (title, svg) == ("Loss, nats", "")
 
 
-def test_many_epochs_are_thinned_and_the_last_stays(epoch_of):
-    table = epoch_table([epoch_of(e, best=False) for e in range(1, 1001)])
-    rows = [int(each) for each in re.findall(r'<th scope="row">(\d+)</th>', table)]
-    assert len(rows) <= 201
-    assert rows[0] == 1
-    assert rows[-1] == 1000
+@pytest.mark.parametrize("rates", [[0.1], [0.0], [0.0, 0.0], [5.0, 5.0]])
+def test_few_or_equal_values_can_be_drawn(epoch_of, rates):
+    charts = drawn([epoch_of(e, lr=lr) for e, lr in enumerate(rates, 1)])
+    assert "nan" not in charts
+    assert "inf" not in charts
 
 
-def test_losses_that_fall_far_stand_on_powers_of_ten(epoch_of):
+def test_gaps_break_the_line_and_an_isolated_value_is_a_dot(epoch_of):
+    values = [1.0, 0.5, None, 0.3, None]
+    nothing = {"val_error": None, "val_top5_error": None, "best": False}
+    epochs = [epoch_of(e, val_loss=v, **nothing) for e, v in enumerate(values, 1)]
+    loss = TrainingCharts(epochs, {}, 3).svgs()[0][1]
+    line = re.search(r'<path d="(M[^"]+)"[^>]*rgb\(var\(--correct\)\)', loss)
+    assert line
+    assert line[1].count("L") == 1
+    assert len(re.findall(r"<use [^>]*rgb\(var\(--correct\)\)", loss)) == 1
+
+
+def test_a_dropping_rate_is_drawn_as_steps(epoch_of):
+    epochs = [epoch_of(e, lr=lr) for e, lr in enumerate((0.01, 0.01, 0.001), 1)]
+    svg = TrainingCharts(epochs, {"schedule": "plateau"}, 3).svgs()[2][1]
+    line = re.search(r'd="M ([^"]+)" style="[^"]*stroke: var\(--ink\)', svg)
+    assert line
+    points = [tuple(map(float, each.split())) for each in line[1].split(" L ")]
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in itertools.pairwise(points))
+
+
+def test_losses_that_span_decades_stand_on_a_logarithmic_axis(epoch_of):
     near = [epoch_of(1, train_loss=2.0, val_loss=2.0), epoch_of(2, train_loss=0.5, val_loss=0.6)]
     far = [*near, epoch_of(3, train_loss=0.001, val_loss=0.2)]
-    assert "in powers of ten" not in draw_curves(near, {}, classes=3)
-    assert "in powers of ten" in draw_curves(far, {}, classes=3)
-    nothing = [*far, epoch_of(4, train_loss=0.0, val_loss=float("nan"))]
-    assert "in powers of ten" not in draw_curves(nothing, {}, classes=3)
+    assert not spans_decades(near)
+    assert "Loss, nats, logarithmic" in TrainingCharts(far, {}, 3).titles()
+    ticks = re.findall(r">([^<>]+)</text>", TrainingCharts(far, {}, 3).svgs()[0][1])
+    assert {"0.001", "0.01", "0.1", "1"} <= set(ticks)
+    assert not spans_decades([*far, epoch_of(4, train_loss=0.0, val_loss=float("nan"))])
+
+
+def test_names_at_the_right_end_keep_their_distance(epoch_of):
+    epochs = [epoch_of(e, train_error=0.5, val_error=0.501, val_top5_error=0.499) for e in (1, 2)]
+    svg = TrainingCharts(epochs, {}, 10).svgs()[1][1]
+    names = re.findall(r'<text [^>]* y="([\d.]+)">(train|validation|val. top-5)<', svg)
+    spots = sorted(float(y) for y, _ in names)
+    assert len(spots) == 3
+    assert all(b - a >= 13.9 for a, b in itertools.pairwise(spots))

@@ -2,58 +2,61 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.reporting.run.examples import MATRIX_CLASSES, choose_cases, confused_pairs
+from alexnet.reporting.run.examples import MATRIX_CLASSES, choose_examples, confused_pairs
 
 
-def test_wrong_answers_come_most_confident_first(evidence_of):
-    evidence = evidence_of(n=400, right=0.5)
-    cases = choose_cases(evidence)
-    wrong = np.flatnonzero(~evidence.right)
-    by_confidence = sorted(wrong, key=lambda i: -evidence.answered_probability[i])
-    assert cases.wrong == by_confidence[: len(cases.wrong)]
-    assert 0 < len(cases.wrong) < len(wrong)
+def test_mistakes_come_most_confident_first(report_data_of):
+    data = report_data_of(n=400, accuracy=0.5)
+    examples = choose_examples(data)
+    mistakes = np.flatnonzero(~data.correct)
+    by_confidence = sorted(mistakes, key=lambda i: -data.predicted_probability[i])
+    assert examples.mistakes == by_confidence[: len(examples.mistakes)]
+    assert 0 < len(examples.mistakes) < len(mistakes)
 
 
-def test_right_answers_are_the_least_sure_and_the_surest_of_each_class(evidence_of):
-    evidence = evidence_of(n=400)
-    cases = choose_cases(evidence)
-    right = np.flatnonzero(evidence.right)
-    sure = evidence.answered_probability
-    assert cases.unsure == sorted(right, key=lambda i: sure[i])[: len(cases.unsure)]
-    for k, item in enumerate(cases.sure):
-        own = [i for i in right if evidence.labels[i] == k]
-        assert item == max(own, key=lambda i: sure[i])
+def test_correct_ones_are_the_least_confident_and_the_most_confident_of_each_class(report_data_of):
+    data = report_data_of(n=400)
+    examples = choose_examples(data)
+    correct = np.flatnonzero(data.correct)
+    confidence = data.predicted_probability
+    assert (
+        examples.least_confident
+        == sorted(correct, key=lambda i: confidence[i])[: len(examples.least_confident)]
+    )
+    for k, item in enumerate(examples.most_confident):
+        own = [i for i in correct if data.labels[i] == k]
+        assert item == max(own, key=lambda i: confidence[i])
 
 
-def test_every_cell_of_a_small_matrix_opens_with_its_own_pictures(evidence_of):
-    evidence = evidence_of(n=200, right=0.6)
-    cases = choose_cases(evidence)
-    assert set(cases.cells) == {(int(t), int(a)) for t, a in np.argwhere(evidence.confusion)}
-    for (true, answered), items in cases.cells.items():
-        assert len(items) == min(int(evidence.confusion[true, answered]), 12)
-        assert {int(evidence.labels[i]) for i in items} == {true}
-        assert {int(evidence.answered[i]) for i in items} == {answered}
+def test_every_cell_of_a_small_matrix_opens_with_its_own_images(report_data_of):
+    data = report_data_of(n=200, accuracy=0.6)
+    examples = choose_examples(data)
+    assert set(examples.cells) == {(int(t), int(a)) for t, a in np.argwhere(data.confusion)}
+    for (true, predicted), items in examples.cells.items():
+        assert len(items) == min(int(data.confusion[true, predicted]), 12)
+        assert {int(data.labels[i]) for i in items} == {true}
+        assert {int(data.predicted[i]) for i in items} == {predicted}
 
 
-def test_many_classes_open_the_most_confused_pairs_only(evidence_of):
-    evidence = evidence_of(n=2000, k=MATRIX_CLASSES + 1, right=0.3)
-    cases = choose_cases(evidence)
-    assert len(cases.cells) == 24
-    assert all(true != answered for true, answered in cases.cells)
+def test_many_classes_open_the_most_confused_pairs_only(report_data_of):
+    data = report_data_of(n=2000, k=MATRIX_CLASSES + 1, accuracy=0.3)
+    examples = choose_examples(data)
+    assert len(examples.cells) == 24
+    assert all(true != predicted for true, predicted in examples.cells)
 
 
-def test_items_are_named_once_the_wrong_ones_first(evidence_of):
-    cases = choose_cases(evidence_of(n=300, right=0.5))
-    items = cases.items()
+def test_items_are_named_once_the_mistakes_first(report_data_of):
+    examples = choose_examples(report_data_of(n=300, accuracy=0.5))
+    items = examples.items()
     assert len(items) == len(set(items))
-    assert items[: len(cases.wrong)] == cases.wrong
-    assert set(items) >= {i for each in cases.cells.values() for i in each}
+    assert items[: len(examples.mistakes)] == examples.mistakes
+    assert set(items) >= {i for each in examples.cells.values() for i in each}
 
 
-def test_nothing_right_and_nothing_wrong_both_have_cases(evidence_of):
-    assert choose_cases(evidence_of(right=1.0)).wrong == []
-    nothing = choose_cases(evidence_of(right=0.0))
-    assert (nothing.sure, nothing.unsure) == ([], [])
+def test_nothing_correct_and_no_mistake_both_have_examples(report_data_of):
+    assert choose_examples(report_data_of(accuracy=1.0)).mistakes == []
+    nothing = choose_examples(report_data_of(accuracy=0.0))
+    assert (nothing.most_confident, nothing.least_confident) == ([], [])
 
 
 @given(
@@ -73,4 +76,4 @@ def test_pairs_are_those_of_a_plain_count(counts):
     )
     found = confused_pairs(confusion, limit=5)
     assert [(p.count, p.share) for p in found] == [(n, share) for n, share, _, _ in expected[:5]]
-    assert all(confusion[p.true, p.answered] == p.count for p in found)
+    assert all(confusion[p.label, p.predicted] == p.count for p in found)

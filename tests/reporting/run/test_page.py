@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from alexnet.reporting.run.examples import choose_cases, make_album
+from alexnet.evaluation import compute_metrics
+from alexnet.reporting.run.examples import choose_examples
 from alexnet.reporting.run.page import draw_page
+from alexnet.reporting.thumbnails import make_thumbnails
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -50,12 +52,12 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture
-def page_of(evidence_of):
+def page_of(report_data_of):
     def page_of(**changes):
-        evidence = evidence_of(**changes)
-        cases = choose_cases(evidence)
-        album = make_album(evidence.picture, cases.items())
-        return draw_page(evidence, cases, album, FILES)
+        data = report_data_of(**changes)
+        examples = choose_examples(data)
+        thumbnails = make_thumbnails(data.image, examples.items())
+        return draw_page(data, examples, thumbnails, FILES)
 
     return page_of
 
@@ -72,7 +74,7 @@ def hostile(page_of):
         class_words={HOSTILE[4]: HOSTILE[0]},
         skipped=[(each, each) for each in HOSTILE],
         notes=HOSTILE,
-        recipe={"model": HOSTILE[0], "cuts": HOSTILE},
+        recipe={"model": HOSTILE[0], "milestones": HOSTILE},
         filters=None,
         no_filters=HOSTILE[1],
         split=HOSTILE[2],
@@ -84,7 +86,7 @@ def test_nothing_outside_of_the_page_is_named(hostile):
     assert all(each.startswith("data:image/") for each in outline.every("src"))
     links = outline.every("href")
     assert {each for each in links if not each.startswith("#")} == set(FILES)
-    assert not re.search(r"url\(|@import|srcset|<link|<iframe|<base|<form", hostile)
+    assert not re.search(r"url\((?!#)|@import|srcset|<link|<iframe|<base|<form", hostile)
     style = hostile.split("<style>")[1].split("</style>")[0]
     assert "://" not in style
 
@@ -113,7 +115,7 @@ def test_the_policy_allows_the_own_script_alone(hostile):
 
 
 def test_every_inner_link_has_its_place(page_of):
-    outline = Outline(page_of(n=200, right=0.6))
+    outline = Outline(page_of(n=200, accuracy=0.6))
     ids = outline.every("id")
     assert len(ids) == len(set(ids))
     inner = [each[1:] for each in outline.every("href") if each.startswith("#")]
@@ -122,78 +124,137 @@ def test_every_inner_link_has_its_place(page_of):
     assert set(outline.every("aria-labelledby")) <= set(ids)
 
 
-def test_every_picture_has_words(page_of):
+def test_every_image_has_words(page_of):
     assert all(attributes.get("alt") for tag, attributes in Outline(page_of()).tags if tag == "img")
     drawings = [a for t, a in Outline(page_of()).tags if t == "svg"]
     assert drawings
     assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
 
 
-def test_the_headline_says_the_figure_with_its_interval(page_of, evidence_of):
-    results = evidence_of().results
+def test_the_headline_says_the_accuracy_with_its_interval(page_of, report_data_of):
+    results = report_data_of().results
     page = page_of(class_words={})
     assert f"{100 * results.top1:.1f}<small>" in page
-    assert "of 40 test pictures answered right." in page
+    assert "top-1 accuracy on 40 test images." in page
     low, high = results.top1_interval.low, results.top1_interval.high
     assert f"interval {100 * low:.1f} to {100 * high:.1f}\u202f%." in page
     assert "A sentence worth reading." in page
-    assert "commonest class 25.0\u202f%" in page
+    assert "most frequent class 25.0\u202f%" in page
 
 
-def test_missing_classes_and_unreadable_pictures_are_said(page_of, evidence_of):
+def test_missing_classes_and_unreadable_images_are_said(page_of, report_data_of):
     import dataclasses
 
     results = dataclasses.replace(
-        evidence_of().results, missing_classes=["wasp"], unreadable=[("a.png", "it is cut off")]
+        report_data_of().results, missing_classes=["wasp"], unreadable=[("a.png", "it is cut off")]
     )
     page = page_of(results=results)
-    assert "1 class had no picture here: wasp." in page
-    assert "1 picture could not be read and are not counted." in page
+    assert "1 class had no image here: wasp." in page
+    assert "1 image could not be read and are not counted." in page
 
 
 def test_fields_of_the_recipe_that_differ_stand_out(page_of):
-    page = page_of(recipe={"model": "alexnet", "lr": 0.2, "cuts": [3, 5], "flip": False, "seed": 0})
+    page = page_of(
+        recipe={"model": "alexnet", "lr": 0.2, "milestones": [3, 5], "flip": False, "seed": 0}
+    )
     own = re.findall(r'<div class="own"><dt>([^<]+)</dt><dd>([^<]+)', page)
-    assert own == [("lr", "0.2"), ("cuts", "3, 5"), ("flip", "no")]
+    assert own == [("lr", "0.2"), ("milestones", "3, 5"), ("flip", "no")]
 
 
-def test_without_training_filters_or_skipped_pictures_the_page_says_so(page_of):
+def test_without_training_filters_or_skipped_images_the_page_says_so(page_of):
     page = page_of(epochs=[], filters=None, no_filters="There is no convolution.", skipped=[])
     for words in (
         "No training was recorded here.",
         "There is no convolution.",
-        "Every picture could be read.",
+        "Every image could be read.",
     ):
         assert words in page
     Outline(page)
 
 
-def test_many_skipped_pictures_are_named_some_of_them(page_of):
+def test_many_skipped_images_are_named_some_of_them(page_of):
     page = page_of(skipped=[(f"{i}.jpg", "it is cut off") for i in range(120)])
-    assert "120 pictures could not be read." in page
+    assert "120 images could not be read." in page
     assert "49.jpg" in page
     assert "50.jpg" not in page
-    assert "... and 70 more." in page
+    assert "... and 70 more in skipped.csv of the run." in page
 
 
 @pytest.mark.parametrize("split", [("test", "test "), ("val", "validation "), ("all", "")])
 def test_the_split_is_named_in_words(page_of, split):
-    assert f"of 40 {split[1]}pictures answered right." in page_of(split=split[0])
+    assert f"top-1 accuracy on 40 {split[1]}images." in page_of(split=split[0])
 
 
 @pytest.mark.parametrize(
     ("side", "shown", "crisp"),
     [(32, 96, True), (8, 104, True), (64, 104, False), (256, 128, False)],
 )
-def test_small_pictures_are_enlarged_by_a_whole_factor(page_of, side, shown, crisp):
+def test_small_images_are_enlarged_by_a_whole_factor(page_of, side, shown, crisp):
     body = re.search(r"<body[^>]*>", page_of(side=side))
     assert body
-    assert f"--picture:{shown}px" in body[0]
+    assert f"--image:{shown}px" in body[0]
     assert ("crisp" in body[0]) is crisp
     assert shown % side == 0 or not crisp
 
 
-def test_filters_of_grey_pictures_are_said_to_be_added_up(page_of):
-    grey = np.repeat(np.random.default_rng(0).normal(size=(8, 1, 5, 5)), 3, axis=1)
-    assert "pixels, red, green and blue added up. Mid-grey" in page_of(filters=grey)
-    assert "pixels over red, green and blue. Mid-grey" in page_of()
+def test_filters_of_gray_images_are_said_to_be_added_up(page_of):
+    gray = np.repeat(np.random.default_rng(0).normal(size=(8, 1, 5, 5)), 3, axis=1)
+    assert "pixels, red, green and blue added up. Mid-gray" in page_of(filters=gray)
+    assert "pixels over red, green and blue. Mid-gray" in page_of()
+
+
+def test_many_epochs_are_thinned_and_the_last_stays(page_of, epoch_of):
+    page = page_of(epochs=[epoch_of(e, best=False) for e in range(1, 1001)])
+    table = page.split('id="epochs"')[1].split("</table>")[0]
+    rows = [int(each) for each in re.findall(r'<th scope="row">(\d+)</th>', table)]
+    assert len(rows) <= 201
+    assert rows[0] == 1
+    assert rows[-1] == 1000
+
+
+def test_the_readout_shows_the_epoch_whose_weights_were_saved(page_of, epoch_of):
+    nan = float("nan")
+    epochs = [epoch_of(1, images_per_s=nan), epoch_of(2, train_loss=nan, best=False)]
+    page = page_of(epochs=epochs)
+    assert "Epoch 1<span>the weights that were saved" in page
+    assert "<dt>images/s</dt><dd>–</dd>" in page
+    assert "nan" not in re.sub(r"data:image[^\"]*|<script>.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_captions_count_what_is_shown_of_how_many(page_of, report_data_of):
+    data = report_data_of(n=400, accuracy=0.5)
+    mistakes, correct = int((~data.correct).sum()), int(data.correct.sum())
+    page = page_of(n=400, accuracy=0.5)
+    assert f"24 of {mistakes} mistakes, most confident first." in page
+    assert f"10 of {correct} correct predictions, least first." in page
+    few = page_of(n=8, accuracy=0.5, seed=3)
+    assert " mistakes, most confident first." in few
+    assert " of 3 mistakes" not in few
+
+
+def test_a_mistake_is_shown_with_its_label(page_of):
+    page = page_of(classes=["ant", "bee"], n=4, accuracy=0.0)
+    assert page.count('class="card wrong"') == 4
+    assert page.count('class="label"') == 4
+    assert "No image was predicted correctly." in page
+    page = page_of(accuracy=1.0)
+    assert "Every image was predicted correctly." in page
+    assert "No class was predicted as another." in page
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [(1.0, "100"), (0.999, "&gt;99"), (0.42, "42"), (0.001, "&lt;1"), (0.0, "0")],
+)
+def test_a_probability_is_never_rounded_to_certainty(page_of, probability, said):
+    found = np.array([[probability, 1 - probability]], np.float32)
+    results = compute_metrics(found, np.array([0]), ["ant", "bee"], crops=1)
+    page = page_of(
+        classes=["ant", "bee"], n=1, labels=np.array([0]), probabilities=found, results=results
+    )
+    assert f'<span class="p">{said}\u202f%</span></span>' in page
+    assert f'class="{"prediction" if probability >= 0.5 else "label"}"' in page
+
+
+def test_an_image_that_is_gone_leaves_a_word(page_of):
+    assert "no image</span>" in page_of(image=lambda item: None)

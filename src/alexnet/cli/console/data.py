@@ -1,4 +1,4 @@
-"""What `pack` and `cache` answer, as text and tables for a console."""
+"""Reports of `pack`, `cache` and `check` on a console."""
 
 from __future__ import annotations
 
@@ -11,38 +11,31 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.records import (
-    FLAWS,
+    ISSUES,
     CachedPack,
     CacheReport,
     CheckReport,
-    CopyGroup,
-    FoundPicture,
+    DuplicateGroup,
+    FlaggedImage,
     PackReport,
 )
-from alexnet.text import bytes_in_words, counted, format_duration
+from alexnet.text import format_bytes, format_count, format_duration
 
-__all__ = ["render_check", "render_pack", "show_cache", "show_pack"]
+__all__ = ["render_cache", "render_check", "render_pack"]
 
-_LISTED = 10  # unreadable files
-
-
-def render_pack(record: PackReport | CacheReport, console: Console) -> None:
-    """Print either record."""
-    if isinstance(record, PackReport):
-        show_pack(console, record)
-    else:
-        show_cache(console, record)
+_MAX_UNREADABLE = 10
+_MAX_LISTED = 5  # of each issue; the page and check.json have all
 
 
-def show_pack(console: Console, report: PackReport) -> None:
+def render_pack(report: PackReport, console: Console) -> None:
     """Print what was packed, and the files that could not be read."""
     splits = ", ".join(f"{count:,} {name}" for name, count in report.splits.items())
     console.print(
         Text(
-            f"{report.pictures:,} pictures{f' ({splits})' if splits else ''} of "
-            f"{len(report.classes):,} classes, {report.image_px} pixels ({report.fit}), "
+            f"{report.images:,} images{f' ({splits})' if splits else ''} of "
+            f"{len(report.classes):,} classes, {report.image_px} pixels ({report.resize_mode}), "
             f"{'as JPEG files, ' if report.store == 'jpeg' else ''}"
-            f"{bytes_in_words(report.bytes)} in {counted(report.shards, 'shard')}, "
+            f"{format_bytes(report.bytes)} in {format_count(report.shards, 'shard')}, "
             f"{report.seconds:.1f} s."
         )
     )
@@ -50,23 +43,25 @@ def show_pack(console: Console, report: PackReport) -> None:
     if not report.unreadable:
         return
     count = len(report.unreadable)
-    where = f", copied to {report.quarantine}" if report.quarantine else ""
-    console.print(Text(f"{counted(count, 'picture')} could not be read{where}:"))
-    for path, reason in report.unreadable[:_LISTED]:
+    copied = f", copied to {report.quarantine}" if report.quarantine else ""
+    console.print(Text(f"{format_count(count, 'image')} could not be read{copied}:"))
+    for path, reason in report.unreadable[:_MAX_UNREADABLE]:
         console.print(Text(f"  {path}: {reason}"))
-    if count > _LISTED:
-        console.print(Text(f"  and {count - _LISTED:,} more, listed in {report.folder}/pack.json"))
+    if count > _MAX_UNREADABLE:
+        console.print(
+            Text(f"  and {count - _MAX_UNREADABLE:,} more, listed in {report.folder}/pack.json")
+        )
 
 
-def show_cache(console: Console, report: CacheReport) -> None:
+def render_cache(report: CacheReport, console: Console) -> None:
     """Print a row for each pack of the cache, and what was removed."""
     for each in report.removed:
-        console.print(Text(f"Removed {each.name} ({bytes_in_words(each.bytes)})."))
+        console.print(Text(f"Removed {each.name} ({format_bytes(each.bytes)})."))
     if not report.packs:
         console.print(Text(f"The cache {report.folder} is empty."))
         return
     table = Table("name", "source", box=None, pad_edge=False)
-    for name in ("pictures", "side", "size", "last used"):
+    for name in ("images", "side", "size", "last used"):
         table.add_column(name, justify="right")
     for each in report.packs:
         table.add_row(*_row(each))
@@ -74,7 +69,7 @@ def show_cache(console: Console, report: CacheReport) -> None:
     total = sum(each.bytes for each in report.packs)
     console.print(
         Text(
-            f"{counted(len(report.packs), 'pack')}, {bytes_in_words(total)} in {report.folder}. "
+            f"{format_count(len(report.packs), 'pack')}, {format_bytes(total)} in {report.folder}. "
             "Remove with: alexnet cache --clear NAME, or --clear all",
             style="dim",
         )
@@ -86,124 +81,123 @@ def _row(pack: CachedPack) -> tuple[Text, ...]:
     cells = (
         pack.name,
         pack.source or "unknown",
-        f"{pack.pictures:,}" if pack.whole else "unfinished",
-        f"{pack.image_px} {pack.fit}" if pack.image_px else "",
-        bytes_in_words(pack.bytes),
+        f"{pack.images:,}" if pack.complete else "unfinished",
+        f"{pack.image_px} {pack.resize_mode}" if pack.image_px else "",
+        format_bytes(pack.bytes),
         used,
     )
     return tuple(Text(cell) for cell in cells)
 
 
-_LISTED_OF_A_KIND = 5  # of each kind; the page and check.json have all
-
-
 def render_check(report: CheckReport, console: Console) -> None:
-    """Write what was found: the set as a whole, copies, single pictures, classes, the next step."""
+    """Print the whole source, duplicates, issues, classes, and the next step."""
     lines = [
-        *_whole(report),
+        *_overview(report),
         "",
-        *_copies("of equal pixels", report.copies),
-        *_copies("nearly the same", report.near_copies),
-        *_flaws(report),
+        *_duplicates("duplicates", report.duplicates),
+        *_duplicates("near duplicates", report.near_duplicates),
+        *_issues(report),
         *_classes(report),
         *report.notes,
         "",
-        *_next(report),
+        *_next_steps(report),
     ]
     for line in lines:
         console.print(Text(line), soft_wrap=True)
 
 
-def _whole(report: CheckReport) -> list[str]:
+def _overview(report: CheckReport) -> list[str]:
     splits = ", ".join(f"{count:,} {name}" for name, count in report.splits.items())
     formats = ", ".join(f"{count:,} {name}" for name, count in report.formats.items())
     memory = f", at most {report.peak_memory_mb:,.0f} MB" if report.peak_memory_mb else ""
     lines = [
-        f"{report.source}: {report.pictures:,} pictures of {len(report.classes):,} classes",
+        f"{report.source}: {report.images:,} images of {len(report.classes):,} classes",
         f"{report.readable:,} can be read{f' ({splits})' if splits else ''}",
         (
-            f"looked at in {format_duration(report.seconds)}, "
+            f"scanned in {format_duration(report.seconds)}, "
             f"{report.images_per_s:,.0f} images/s{memory}"
         ),
     ]
     if report.sizes is not None:
         sides = [report.sizes.smallest, report.sizes.median, report.sizes.largest]
-        least, middle, most = (f"{width:,} x {height:,}" for width, height in sides)
-        span = middle if least == most else f"{least} to {most}, median {middle}"
-        lines.append(f"{span} pixels; {formats}")
+        smallest, median, largest = (f"{width:,} x {height:,}" for width, height in sides)
+        same = smallest == largest
+        pixels = median if same else f"{smallest} to {largest}, median {median}"
+        lines.append(f"{pixels} pixels; {formats}")
     return lines
 
 
-def _copies(what: str, groups: Sequence[CopyGroup]) -> list[str]:
+def _duplicates(title: str, groups: Sequence[DuplicateGroup]) -> list[str]:
     if not groups:
-        return [f"copies {what}: none"]
-    pictures = sum(len(group.pictures) for group in groups)
-    kinds = {
+        return [f"{title}: none"]
+    images = sum(len(group.images) for group in groups)
+    counts = {
         "across splits": sum(group.across_splits for group in groups),
         "across classes": sum(group.across_classes for group in groups),
     }
-    across = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
-    head = f"copies {what}: {counted(len(groups), 'group')} of {pictures:,} pictures"
-    lines = [f"{head}, {across}" if across else head]
-    lines += [f"  {_group(group)}" for group in groups[:_LISTED_OF_A_KIND]]
+    across = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    headline = f"{title}: {format_count(len(groups), 'group')} of {images:,} images"
+    lines = [f"{headline}, {across}" if across else headline]
+    lines += [f"  {_format_group(group)}" for group in groups[:_MAX_LISTED]]
     return [*lines, *_more(len(groups))]
 
 
-def _group(group: CopyGroup) -> str:
-    shown = [each.path for each in group.pictures[:3]]
-    more = f", and {len(group.pictures) - 3:,} more" if len(group.pictures) > 3 else ""
-    return " = ".join(shown) + more
+def _format_group(group: DuplicateGroup) -> str:
+    paths = [image.path for image in group.images[:3]]
+    more = f", and {len(group.images) - 3:,} more" if len(group.images) > 3 else ""
+    return " = ".join(paths) + more
 
 
-def _flaws(report: CheckReport) -> list[str]:
+def _issues(report: CheckReport) -> list[str]:
     lines: list[str] = []
-    for kind, flaw in FLAWS.items():
-        found = report.flaws.get(kind, [])
-        if found:
-            lines.append(f"{flaw.title}: {counted(len(found), 'picture')}")
-            lines += [f"  {_picture(each)}" for each in found[:_LISTED_OF_A_KIND]]
-            lines += _more(len(found))
-    fine = [flaw.title for kind, flaw in FLAWS.items() if not report.flaws.get(kind)]
-    if fine:
-        lines.append(f"none: {'; '.join(fine)}")
+    for kind, issue in ISSUES.items():
+        images = report.issues.get(kind, [])
+        if images:
+            lines.append(f"{issue.title}: {format_count(len(images), 'image')}")
+            lines += [f"  {_format_image(image)}" for image in images[:_MAX_LISTED]]
+            lines += _more(len(images))
+    absent = [issue.title for kind, issue in ISSUES.items() if not report.issues.get(kind)]
+    if absent:
+        lines.append(f"none: {'; '.join(absent)}")
     return lines
 
 
-def _picture(found: FoundPicture) -> str:
-    return f"{found.path}: {found.detail}" if found.detail else found.path
+def _format_image(image: FlaggedImage) -> str:
+    return f"{image.path}: {image.detail}" if image.detail else image.path
 
 
 def _more(count: int) -> list[str]:
-    return [f"  and {count - _LISTED_OF_A_KIND:,} more"] if count > _LISTED_OF_A_KIND else []
+    return [f"  and {count - _MAX_LISTED:,} more"] if count > _MAX_LISTED else []
 
 
 def _classes(report: CheckReport) -> list[str]:
-    sizes = sorted(report.classes, key=lambda each: each.pictures)
+    sizes = sorted(report.classes, key=lambda each: each.images)
     if not sizes:
         return []
-    least, most = sizes[0], sizes[-1]
+    smallest, largest = sizes[0], sizes[-1]
     lines = [
-        f"classes: {least.pictures:,} pictures ({least.name}) to {most.pictures:,} ({most.name})"
-        if least.pictures != most.pictures
-        else f"classes: {most.pictures:,} pictures each"
+        f"classes: {smallest.images:,} images ({smallest.name}) to {largest.images:,} "
+        f"({largest.name})"
+        if smallest.images != largest.images
+        else f"classes: {largest.images:,} images each"
     ]
-    missing = [f"  {each.split} has no picture of {each.name}" for each in report.missing]
-    return [*lines, *missing[:_LISTED_OF_A_KIND], *_more(len(missing))]
+    missing = [f"  {each.split} has no image of {each.name}" for each in report.missing]
+    return [*lines, *missing[:_MAX_LISTED], *_more(len(missing))]
 
 
-def _next(report: CheckReport) -> list[str]:
+def _next_steps(report: CheckReport) -> list[str]:
     source = shlex.quote(report.source)
     lines = [f"page      {report.report}"]
     if not report.exclude:
         return [*lines, "Nothing has to be left out."]
-    count = counted(len(report.exclude), "picture")
+    count = format_count(len(report.exclude), "image")
     if report.exclude_to is None:
         command = f"alexnet check {source} --exclude-to exclude.csv"
         lines.append(f"{count} are better left out; to have the list: {command}")
     else:
         listed = shlex.quote(report.exclude_to)
         lines += [
-            f"excluded  {report.exclude_to}: {count}; read it, and strike what should stay",
+            f"excluded  {report.exclude_to}: {count}; read it, and remove what should stay",
             f"next      alexnet train {source} --exclude {listed}",
         ]
     return lines

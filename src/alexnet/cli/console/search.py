@@ -1,4 +1,4 @@
-"""How a study reads on a screen: what moves, or what was found."""
+"""Reports of `search` and `tune` on a console."""
 
 from __future__ import annotations
 
@@ -9,117 +9,118 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.records import SearchedField, SearchReport, TrialCost, TuneReport
-from alexnet.text import counted, format_duration
+from alexnet.text import format_count, format_duration
 
 __all__ = ["render_search", "render_tune"]
 
-_SHOWN = 5  # trials, the best first
+_MAX_TRIALS = 5  # of the table, the best first
 
 
 def render_search(report: SearchReport, console: Console) -> None:
-    """Write the best trial first, then the next ones, the fields that matter, and the places."""
+    """Print the best trial first, then the next ones, the importance of fields, and the files."""
     if report.dry_run:
-        _show_plan(report, console)
+        _print_dry_run(report, console)
         return
-    _show_best(report, console)
-    console.print(_table_of_trials(report))
+    _print_best(report, console)
+    console.print(_trials_table(report))
     if report.importance:
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in report.importance.items())
-        console.print(Text(f"What decides: {shares}."))
+        values = ", ".join(f"{name} {value:.0%}" for name, value in report.importance.items())
+        console.print(Text(f"Importance: {values}."))
     if report.retrained:
-        _show_retrained(report, console)
-    places = (("recipe", report.best_recipe), ("report", report.report), ("study", report.storage))
-    for name, place in places:
-        if place:
-            console.print(Text(f"{name:<8} {place}"), soft_wrap=True)
+        _print_retrained(report, console)
+    files = (("recipe", report.best_recipe), ("report", report.report), ("study", report.storage))
+    for name, path in files:
+        if path:
+            console.print(Text(f"{name:<8} {path}"), soft_wrap=True)
 
 
-def _show_best(report: SearchReport, console: Console) -> None:
-    states = [each.state for each in report.trials]
+def _print_best(report: SearchReport, console: Console) -> None:
+    states = [trial.state for trial in report.trials]
     counts = ", ".join(
-        f"{states.count(state)} {state}"  # type: ignore[arg-type]
+        f"{sum(each == state for each in states)} {state}"
         for state in ("complete", "pruned", "failed", "running")
         if state in states
     )
     best = report.best
-    if best is None or best.error is None:
-        console.print(Text(f"No trial came to its end ({counts or 'none was begun'})."))
+    if best is None or best.val_error is None:
+        console.print(Text(f"No trial is complete ({counts or 'none was started'})."))
         return
     console.print(
         Text.assemble(
-            (f"{best.error:.2%}", "bold"),
-            f" validation error at best, trial {best.number} of "
-            f"{counted(len(report.trials), 'trial')} ({counts}), "
+            (f"{best.val_error:.2%}", "bold"),
+            f" lowest validation error, trial {best.number} of "
+            f"{format_count(len(report.trials), 'trial')} ({counts}), "
             f"{format_duration(report.seconds)}.",
         )
     )
     if not report.done:
-        console.print(f"{report.wanted} were asked for; the same command goes on.")
+        console.print(f"{report.n_trials} trials were asked for; the same command continues.")
 
 
-def _table_of_trials(report: SearchReport) -> Table:
+def _trials_table(report: SearchReport) -> Table:
     table = Table(box=None, pad_edge=False)
-    fields = [each.field for each in report.space]
+    fields = [field.field for field in report.space]
     for name in ("trial", "val error", *fields):
         table.add_column(name, justify="right")
-    ended = [each for each in report.trials if each.state == "complete" and each.error is not None]
-    for each in sorted(ended, key=lambda trial: trial.error or 0.0)[:_SHOWN]:
-        values = [_shown(each.values.get(name)) for name in fields]
-        table.add_row(str(each.number), f"{each.error or 0.0:.2%}", *values)
+    complete = [t for t in report.trials if t.state == "complete" and t.val_error is not None]
+    for trial in sorted(complete, key=lambda trial: trial.val_error or 0.0)[:_MAX_TRIALS]:
+        params = [_format(trial.params.get(name)) for name in fields]
+        table.add_row(str(trial.number), f"{trial.val_error or 0.0:.2%}", *params)
     return table
 
 
-def _show_retrained(report: SearchReport, console: Console) -> None:
-    errors = [each.error for each in report.retrained if each.error is not None]
+def _print_retrained(report: SearchReport, console: Console) -> None:
+    errors = [run.error for run in report.retrained if run.error is not None]
     if not errors:
         return
     split = report.retrained[0].split
-    spread = f" ± {statistics.stdev(errors):.2%}" if len(errors) > 1 else ""
+    deviation = f" ± {statistics.stdev(errors):.2%}" if len(errors) > 1 else ""
     remark = "" if split == "test" else ", which chose the recipe, too: there is no test split"
     console.print(
         Text.assemble(
-            (f"{statistics.mean(errors):.2%}{spread}", "bold"),
-            f" error on {counted(report.retrained[0].images, f'{split} picture')}{remark}; the "
-            f"best recipe trained with {counted(len(errors), 'other seed')}.",
+            (f"{statistics.mean(errors):.2%}{deviation}", "bold"),
+            f" error on {format_count(report.retrained[0].images, f'{split} image')}{remark}; the "
+            f"best recipe trained with {format_count(len(errors), 'other seed')}.",
         )
     )
 
 
-def _show_plan(report: SearchReport, console: Console) -> None:
+def _print_dry_run(report: SearchReport, console: Console) -> None:
     console.print(
-        f"{counted(report.wanted, 'trial')} of {report.model}, sampler {report.sampler}, pruner "
-        f"{report.pruner}. What moves:"
+        f"{format_count(report.n_trials, 'trial')} of {report.model}, sampler {report.sampler}, "
+        f"pruner {report.pruner}. The search space:"
     )
     table = Table(box=None, pad_edge=False)
-    for name in ("field", "values", "scale", "the recipe has"):
+    for name in ("field", "values", "scale", "recipe"):
         table.add_column(name)
-    for each in report.space:
-        scale = " ".join(filter(None, [each.scale, "whole" if each.whole else None]))
-        values = _values(each) + (f" (with {each.only_with})" if each.only_with else "")
-        table.add_row(each.field, values, scale, _shown(each.usual))
+    for field in report.space:
+        scale = " ".join(filter(None, [field.scale, "integer" if field.integer else None]))
+        condition = f" (with {field.condition})" if field.condition else ""
+        table.add_row(field.field, _domain(field) + condition, scale, _format(field.default))
     console.print(table)
     if report.cost:
-        _show_cost(report.cost, report.wanted, console)
+        _print_cost(report.cost, report.n_trials, console)
     console.print("Nothing was trained or written. Without --dry-run the search begins.")
 
 
-def _show_cost(cost: TrialCost, wanted: int, console: Console) -> None:
+def _print_cost(cost: TrialCost, n_trials: int, console: Console) -> None:
+    epochs, images = format_count(cost.epochs, "epoch"), format_count(cost.train_images, "image")
     console.print(
-        f"A trial is {counted(cost.epochs, 'epoch')} of {counted(cost.train_images, 'picture')}, "
-        f"each followed by {counted(cost.val_images, 'validation picture')}: about "
+        f"A trial is {epochs} of {images}, each followed by "
+        f"{format_count(cost.val_images, 'validation image')}: about "
         f"{format_duration(cost.seconds)} here at {cost.images_per_s:,.0f} images/s. "
-        "All of them: at most "
-        f"about {format_duration(wanted * cost.seconds)} with one worker, less what is pruned."
+        f"All of them: at most about {format_duration(n_trials * cost.seconds)} with one worker, "
+        "less what is pruned."
     )
 
 
-def _values(field: SearchedField) -> str:
+def _domain(field: SearchedField) -> str:
     if field.choices is not None:
-        return ", ".join(map(_shown, field.choices))
-    return f"{_shown(field.low)} to {_shown(field.high)}"
+        return ", ".join(map(_format, field.choices))
+    return f"{_format(field.low)} to {_format(field.high)}"
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -128,13 +129,13 @@ def _shown(value: object) -> str:
 
 
 def render_tune(report: TuneReport, console: Console) -> None:
-    """Write the number first, then why, then where the picture is."""
+    """Print the suggested rate first, then the reason, then where the chart is."""
     console.print(
         Text.assemble(
             (f"{report.lr:g}", "bold"),
-            f" is suggested as learning rate of {report.model} at batch {report.batch} "
-            f"({len(report.rates)} steps, {format_duration(report.seconds)}).",
+            f" is the suggested learning rate of {report.model} at batch size {report.batch_size} "
+            f"({len(report.lrs)} steps, {format_duration(report.seconds)}).",
         )
     )
     console.print(Text(report.reason))
-    console.print(Text(f"picture  {report.page}"), soft_wrap=True)
+    console.print(Text(f"chart  {report.page}"), soft_wrap=True)

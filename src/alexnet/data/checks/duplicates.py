@@ -1,9 +1,9 @@
-"""Near copies: pictures whose hashes differ in few bits and whose waves say that they are alike.
+"""Near duplicates: images whose perceptual hashes are near and whose coefficients are similar.
 
-Both must hold: the hash finds, the waves decide. Members of a group need not all be near each
-other; a chain of near copies is one group.
+Both must hold: the hashes find the pairs, the coefficients decide. Members of a group need not all
+be similar to each other: a chain of near duplicates is one group (union-find).
 
-Legend: N pictures, M = N, or 2 N where mirror images count too, W words that differ.
+Legend: N images, M = N, or 2 N where mirror images count too, W hashes that differ.
 """
 
 from __future__ import annotations
@@ -15,193 +15,206 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.checks.hashing import (
-    MIRRORED_WAVES,
+    MIRROR_SIGNS,
     Pairs,
-    alikeness,
-    close_pairs,
-    correlations,
-    groupings,
-    hashes,
+    count_band_choices,
+    find_near_pairs,
+    perceptual_hashes,
+    similarities,
+    similarity_matrix,
 )
-from alexnet.data.loading.sampling import permutation
+from alexnet.data.loading.counter_random import permutation
 from alexnet.progress import track
 
-__all__ = ["RADIUS", "Groups", "alike_from", "near_groups"]
+__all__ = ["RADIUS", "UnionFind", "choose_min_similarity", "near_duplicate_groups"]
+
+RADIUS = 8
+"""Bits of 64 in which the hashes of near duplicates may differ."""
+
+MIN_SIMILARITY = 0.90
+"""Of near duplicates, in sets where other images are seldom so similar."""
+
+MAX_MIN_SIMILARITY = 0.985
+"""Images as similar as that are copies, in any set."""
+
+_STEPS = 18  # between the two
+_SAMPLE = 4000
+_SAMPLE_ROWS = 500  # compared with all at once
+_CHANCE_PAIRS = 0.05  # for each image; more similar pairs than that are the nature of the set
+
+_MAX_WAITING_PAIRS = 1 << 20  # held in memory before they are compared
+_COMPARED_AT_ONCE = 1 << 16
 
 
-class Groups:
-    """N things, each alone at first.
+class UnionFind:
+    """N items in groups, each alone at first.
 
     Args:
         count: N.
     """
 
     def __init__(self, count: int) -> None:
-        self._above = array("q", range(count))
+        self._parents = array("q", range(count))
 
-    def join(self, some: NDArray[np.int64], others: NDArray[np.int64]) -> None:
-        """Join things in pairs.
+    def union(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
+        """Join the groups of n pairs.
 
         Args:
-            some: (n,) the one of each pair.
-            others: (n,) the other.
+            first: (n,) the one item of each pair.
+            second: (n,) the other.
         """
-        for one, other in zip(some.tolist(), others.tolist(), strict=True):
-            a, b = self.root(one), self.root(other)
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            a, b = self.find(one), self.find(other)
             if a != b:
-                self._above[max(a, b)] = min(a, b)
+                self._parents[max(a, b)] = min(a, b)
 
-    def root(self, one: int) -> int:
-        """Return the least member of a thing's group."""
-        above = self._above
-        while above[one] != one:
-            above[one] = above[above[one]]  # the way is halved for the next who goes it
-            one = above[one]
-        return one
+    def find(self, item: int) -> int:
+        """Return the least member of an item's group."""
+        parents = self._parents
+        while parents[item] != item:
+            parents[item] = parents[parents[item]]  # path halving
+            item = parents[item]
+        return item
 
-    def roots(self, some: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the least member of each thing's group, (n,)."""
-        above = np.frombuffer(self._above, dtype=np.int64)
-        found = above[some] if len(some) else some
-        while len(higher := above[found]) and not np.array_equal(higher, found):
-            found = higher
-        return found
+    def find_all(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the least member of each item's group, (n,)."""
+        parents = np.frombuffer(self._parents, dtype=np.int64)
+        roots = parents[items] if len(items) else items
+        while len(higher := parents[roots]) and not np.array_equal(higher, roots):
+            roots = higher
+        return roots
 
-    def several(self) -> list[list[int]]:
+    def groups(self) -> list[list[int]]:
         """Return the groups of two and more, members rising, by their least member."""
-        found: dict[int, list[int]] = {}
-        for one in range(len(self._above)):
-            root = self.root(one)
-            if root != one:
-                found.setdefault(root, [root]).append(one)
-        return [found[root] for root in sorted(found)]
+        members: dict[int, list[int]] = {}
+        for item in range(len(self._parents)):
+            root = self.find(item)
+            if root != item:
+                members.setdefault(root, [root]).append(item)
+        return [members[root] for root in sorted(members)]
 
 
-RADIUS = 8
-"""Bits of 64 in which the hashes of near copies may differ."""
-
-LEAST = 0.90
-"""How alike near copies are at least, where pictures that are none are seldom so alike."""
-
-SURE = 0.985
-"""Pictures as alike as that are copies, in any set."""
-
-_STEPS = 18  # between the two
-_SAMPLE = 4000
-_ROWS = 500  # of them held against all at once
-_CHANCE_PAIRS = 0.05  # for each picture; more alike pairs than that are the nature of the set
-
-_MOST_PAIRS = 1 << 20  # held in memory before they are looked at
-
-
-def alike_from(found: NDArray[np.float16]) -> float:
-    """Return how alike near copies of a set must be, from the set's own pictures.
+def choose_min_similarity(coefficients: NDArray[np.float16]) -> float:
+    """Return how similar near duplicates of a set must be, from the set's own images.
 
     Scans of one form and handwritten digits are all much alike. Where more pairs than one for
-    twenty pictures lie between `LEAST` and `SURE`, the limit is raised to where fewer do.
+    twenty images lie between `MIN_SIMILARITY` and `MAX_MIN_SIMILARITY`, the limit is raised to
+    where fewer do.
 
     Args:
-        found: waves of N different pictures, (N, 64).
+        coefficients: of N different images, (N, 64).
     """
-    count = len(found)
+    count = len(coefficients)
     if count < 2:
-        return LEAST
-    chosen = found[permutation(count, 0, 0, "alike")[:_SAMPLE]]
-    between = np.sort(np.concatenate([*_pairs_between(chosen)]))
-    scale = count * (count - 1) / (len(chosen) * (len(chosen) - 1))  # from sample to set
-    limits: list[float] = np.linspace(LEAST, SURE, _STEPS).tolist()
+        return MIN_SIMILARITY
+    sample = coefficients[permutation(count, 0, 0, "alike")[:_SAMPLE]]
+    between = np.sort(np.concatenate([*_similarities_between(sample)]))
+    scale = count * (count - 1) / (len(sample) * (len(sample) - 1))  # from sample to set
+    limits: list[float] = np.linspace(MIN_SIMILARITY, MAX_MIN_SIMILARITY, _STEPS).tolist()
     for limit in limits:
-        rest = len(between) - int(np.searchsorted(between, limit))
-        if rest * scale <= max(_CHANCE_PAIRS * count, 1):
+        pairs = len(between) - int(np.searchsorted(between, limit))
+        if pairs * scale <= max(_CHANCE_PAIRS * count, 1):
             return round(limit, 3)
-    return SURE
+    return MAX_MIN_SIMILARITY
 
 
-def _pairs_between(chosen: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
-    """Yield how alike the pairs are that are neither clearly different nor clearly copies."""
-    for start in range(0, len(chosen), _ROWS):
-        alike = np.triu(correlations(chosen[start : start + _ROWS], chosen[start:]), 1)
-        yield alike[(alike >= LEAST) & (alike < SURE)]
+def _similarities_between(sample: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
+    """Yield the similarities of pairs that are neither clearly different nor clearly copies."""
+    for start in range(0, len(sample), _SAMPLE_ROWS):
+        rows = sample[start : start + _SAMPLE_ROWS]
+        similar = np.triu(similarity_matrix(rows, sample[start:]), 1)
+        yield similar[(similar >= MIN_SIMILARITY) & (similar < MAX_MIN_SIMILARITY)]
 
 
-def near_groups(
-    found: NDArray[np.float16], *, least: float, mirrored: bool = False
+def near_duplicate_groups(
+    coefficients: NDArray[np.float16], *, min_similarity: float, mirrored: bool = False
 ) -> list[list[int]]:
-    """Return the groups of near copies: as if every picture had been held against every other.
+    """Return the groups of near duplicates: as if every image were compared with every other.
 
     Args:
-        found: waves of N pictures, (N, 64).
-        least: how alike near copies are at least.
-        mirrored: whether a picture and another's mirror image are near copies, too.
+        coefficients: of N images, (N, 64).
+        min_similarity: of near duplicates.
+        mirrored: whether an image and another's mirror image are near duplicates, too.
     """
-    return _Search(found, least, mirrored=mirrored).groups()
+    return _Search(coefficients, min_similarity, mirrored=mirrored).groups()
 
 
 class _Search:
-    """One search; pictures that are joined already are not held against each other any more."""
+    """One search; images of one group are not compared any more."""
 
-    def __init__(self, found: NDArray[np.float16], least: float, *, mirrored: bool) -> None:
-        self.count, self.least = len(found), least
-        self.waves = np.concatenate([found, found * MIRRORED_WAVES]) if mirrored else found
-        words = hashes(self.waves)
-        self.order = np.argsort(words, kind="stable")  # members of a word lie side by side
-        self.words, self.starts = np.unique(words[self.order], return_index=True)
-        self.ends = np.append(self.starts[1:], len(words))
-        self.joined = Groups(self.count)
+    def __init__(
+        self, coefficients: NDArray[np.float16], min_similarity: float, *, mirrored: bool
+    ) -> None:
+        self.count, self.min_similarity = len(coefficients), min_similarity
+        forms = [coefficients, coefficients * MIRROR_SIGNS] if mirrored else [coefficients]
+        self.coefficients = np.concatenate(forms)  # (M, 64)
+        hashes = perceptual_hashes(self.coefficients)
+        self.order = np.argsort(hashes, kind="stable")  # images of one hash side by side
+        self.hashes, self.starts = np.unique(hashes[self.order], return_index=True)  # (W,)
+        self.ends = np.append(self.starts[1:], len(hashes))
+        self.union_find = UnionFind(self.count)
 
     def groups(self) -> list[list[int]]:
-        for word in np.flatnonzero(self.ends - self.starts > 1).tolist():
-            self._join_equal(self._members(word))
+        for number in np.flatnonzero(self.ends - self.starts > 1).tolist():
+            self._join_equal_hashes(self._members(number))
         waiting: list[Pairs] = []
-        with track("looking for near copies", groupings(RADIUS)) as advance:
-            for pairs in close_pairs(self.words, RADIUS):
+        with track("searching near duplicates", count_band_choices(RADIUS)) as advance:
+            for pairs in find_near_pairs(self.hashes, RADIUS):
                 waiting.append(pairs)
-                if sum(len(some) for some, _ in waiting) > _MOST_PAIRS:
-                    self._look_at(waiting)
+                if sum(len(first) for first, _ in waiting) > _MAX_WAITING_PAIRS:
+                    self._compare_hashes(waiting)
                     waiting = []
                 advance()
-            self._look_at(waiting)
-        return self.joined.several()
+            self._compare_hashes(waiting)
+        return self.union_find.groups()
 
-    def _members(self, word: int) -> NDArray[np.int64]:
-        return self.order[self.starts[word] : self.ends[word]]
+    def _members(self, number: int) -> NDArray[np.int64]:
+        return self.order[self.starts[number] : self.ends[number]]
 
-    def _join_equal(self, members: NDArray[np.int64]) -> None:
-        """Join the near copies among pictures of one hash, however many they are.
+    def _join_equal_hashes(self, members: NDArray[np.int64]) -> None:
+        """Join the near duplicates among images of one hash, however many they are.
 
-        Whoever is found is asked for more and never looked at again: thousands of copies cost as
-        many looks, not as many squared.
+        An image that was joined is compared with the rest and then left out: thousands of copies
+        cost as many comparisons, not as many squared.
         """
         while len(members):
-            asking, members = [int(members[0])], members[1:]
-            while asking and len(members):
-                one = asking.pop()
-                near = alikeness(self.waves[one], self.waves[members]) >= self.least
-                self._join(np.full(int(near.sum()), one), members[near])
-                asking += members[near].tolist()
+            queue, members = [int(members[0])], members[1:]
+            while queue and len(members):
+                image = queue.pop()
+                near = self._are_near(self.coefficients[image], self.coefficients[members])
+                self._join(np.full(int(near.sum()), image), members[near])
+                queue += members[near].tolist()
                 members = members[~near]
 
-    def _look_at(self, waiting: list[Pairs]) -> None:
-        """Hold the pictures of close words against each other, each pair of words once."""
+    def _compare_hashes(self, waiting: list[Pairs]) -> None:
+        """Compare the images of near hashes, each pair of hashes once."""
         if not waiting:
             return
-        some, others = (np.concatenate(each) for each in zip(*waiting, strict=True))
-        codes = np.unique(np.minimum(some, others) * len(self.words) + np.maximum(some, others))
-        some, others = codes // len(self.words), codes % len(self.words)
-        single = (self.ends - self.starts == 1)[some] & (self.ends - self.starts == 1)[others]
-        self._judge(self.order[self.starts[some[single]]], self.order[self.starts[others[single]]])
-        for one, other in zip(some[~single].tolist(), others[~single].tolist(), strict=True):
-            for picture in self._members(one).tolist():
+        first, second = (np.concatenate(part) for part in zip(*waiting, strict=True))
+        codes = np.unique(np.minimum(first, second) * len(self.hashes) + np.maximum(first, second))
+        first, second = codes // len(self.hashes), codes % len(self.hashes)
+        one_image = self.ends - self.starts == 1
+        single = one_image[first] & one_image[second]
+        self._compare(
+            self.order[self.starts[first[single]]], self.order[self.starts[second[single]]]
+        )
+        for one, other in zip(first[~single].tolist(), second[~single].tolist(), strict=True):
+            for image in self._members(one).tolist():
                 members = self._members(other)
-                self._judge(np.full(len(members), picture), members)
+                self._compare(np.full(len(members), image), members)
 
-    def _judge(self, some: NDArray[np.int64], others: NDArray[np.int64]) -> None:
-        apart = self.joined.roots(some % self.count) != self.joined.roots(others % self.count)
-        some, others = some[apart], others[apart]
-        for start in range(0, len(some), 1 << 16):  # so many waves at once
-            a, b = some[start : start + (1 << 16)], others[start : start + (1 << 16)]
-            near = alikeness(self.waves[a], self.waves[b]) >= self.least
+    def _compare(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
+        find = self.union_find.find_all
+        apart = find(first % self.count) != find(second % self.count)
+        first, second = first[apart], second[apart]
+        for start in range(0, len(first), _COMPARED_AT_ONCE):
+            part = slice(start, start + _COMPARED_AT_ONCE)
+            a, b = first[part], second[part]
+            near = self._are_near(self.coefficients[a], self.coefficients[b])
             self._join(a[near], b[near])
 
-    def _join(self, some: NDArray[np.int64], others: NDArray[np.int64]) -> None:
-        self.joined.join(some % self.count, others % self.count)
+    def _are_near(self, a: NDArray[np.float16], b: NDArray[np.float16]) -> NDArray[np.bool_]:
+        return similarities(a, b) >= self.min_similarity
+
+    def _join(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
+        self.union_find.union(first % self.count, second % self.count)

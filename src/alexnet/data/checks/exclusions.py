@@ -1,11 +1,13 @@
-"""Lists of pictures to leave out: which ones a check proposes, reading such a list, applying it.
+"""Lists of images to exclude: which ones a check proposes, reading such a list, applying it.
 
-The rule of the proposal, picture by picture:
+The rule of the proposal, image by image:
 
-    it cannot be read, or is blank                 out
-    copies (also near ones) of different classes   all out: nobody knows which label is right
-    copies in different splits                     test keeps its own, then val, then train
-    copies within a split                          the first in the source's order stays
+    it cannot be read, or is blank       out
+    duplicates of different classes      all out: nobody knows which label is right
+    duplicates in different splits       test keeps its own, then val, then train
+    duplicates within a split            the first in the source's order stays
+
+Near duplicates are treated as duplicates are.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.packs.pack import Pack
-from alexnet.data.sources.layout import some
 from alexnet.data.sources.source import Source
 from alexnet.errors import SourceError
-from alexnet.text import counted
+from alexnet.files import unescape_formula
+from alexnet.text import format_count, quote_names
 
-__all__ = ["Exclusion", "copies_to_leave_out", "leave_out", "read_exclusion"]
+__all__ = ["ExclusionList", "duplicates_to_exclude", "exclude_listed", "read_exclusion_list"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,13 +36,13 @@ _DELIMITERS = ",;\t"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def copies_to_leave_out(
+def duplicates_to_exclude(
     group: Sequence[int], labels: NDArray[np.int64], splits: NDArray[np.uint8]
 ) -> tuple[list[int], int | None]:
-    """Return which of some copies are better left out, and which one stays.
+    """Return which of some duplicates are better left out, and which one stays.
 
     Args:
-        group: the copies, positions in a source, rising.
+        group: the duplicates, positions in a source, rising.
         labels: (N,) of the whole source.
         splits: (N,) of the whole source.
 
@@ -54,70 +56,72 @@ def copies_to_leave_out(
 
 
 @dataclass(frozen=True)
-class Exclusion:
-    """The entries of a list of pictures to leave out."""
+class ExclusionList:
+    """The entries of a list of images to exclude."""
 
     where: Path
     entries: tuple[str, ...]
 
     def apply(self, source: Source | Pack) -> Source | Pack:
-        """Return a source or pack without the pictures of the list.
+        """Return a source or pack without the images of the list.
 
-        How many went is said, and so is every entry that matches nothing.
+        Logs how many are excluded, and every entry that matches nothing.
 
         Raises:
-            SourceError: not one picture is left.
+            SourceError: not one image is left.
         """
         position = {path: i for i, path in enumerate(source.paths)}
         out = np.zeros(len(position), dtype=np.bool_)
-        strange: list[str] = []
+        unmatched: list[str] = []
         for entry in self.entries:
-            place = next((position[each] for each in _readings(entry) if each in position), None)
-            if place is None:
-                strange.append(entry)
+            index = next((position[form] for form in _readings(entry) if form in position), None)
+            if index is None:
+                unmatched.append(entry)
             else:
-                out[place] = True
-        self._say(source, int(out.sum()), strange)
+                out[index] = True
+        self._log(source, int(out.sum()), unmatched)
         if not out.any():
             return source
         if out.all():
-            raise SourceError(f"{self.where} excludes every picture of {source.where}.")
+            raise SourceError(f"{self.where} excludes every image of {source.where}.")
         return source.without(out)
 
-    def _say(self, source: Source | Pack, count: int, strange: Sequence[str]) -> None:
+    def _log(self, source: Source | Pack, count: int, unmatched: Sequence[str]) -> None:
         if count:
-            _log.info("%s: %s left out (%s).", source.where, counted(count, "picture"), self.where)
-        if strange and not count:
+            _log.info(
+                "%s: %s left out (%s).", source.where, format_count(count, "image"), self.where
+            )
+        if unmatched and not count:
             _log.warning(
-                "%s: not one of its %s matches a picture of %s. Paths are relative to the source, "
+                "%s: not one of its %s matches an image of %s. Paths are relative to the source, "
                 "as in %s.",
                 self.where,
-                f"{len(strange):,} entries" if len(strange) > 1 else "1 entry",
+                f"{len(unmatched):,} entries" if len(unmatched) > 1 else "1 entry",
                 source.where,
                 source.paths[0],
             )
-        elif strange:
-            matches = "entries match" if len(strange) > 1 else "entry matches"
+        elif unmatched:
+            matches = "entries match" if len(unmatched) > 1 else "entry matches"
             _log.warning(
-                "%s: %d %s no picture of %s: %s.",
+                "%s: %d %s no image of %s: %s.",
                 self.where,
-                len(strange),
+                len(unmatched),
                 matches,
                 source.where,
-                some(strange),
+                quote_names(unmatched),
             )
 
 
-def leave_out(source: Source | Pack, listed: Path | None) -> Source | Pack:
-    """Return a source or pack without the pictures of a list; as it is where there is none.
+def exclude_listed(source: Source | Pack, exclude: Path | None) -> Source | Pack:
+    """Return a source or pack without the images of a list; as it is where there is none.
 
     Raises:
-        SourceError: the list cannot be read, or leaves no picture.
+        SourceError: the list cannot be read, or leaves no image.
     """
-    return source if listed is None else read_exclusion(listed).apply(source)
+    return source if exclude is None else read_exclusion_list(exclude).apply(source)
 
 
-def read_exclusion(where: Path) -> Exclusion:
+def read_exclusion_list(where: Path) -> ExclusionList:
     """Read a list: a path a line, or a CSV table with a column `path`.
 
     What `check --exclude-to` writes is such a list, and so is a run's skipped.csv.
@@ -141,7 +145,7 @@ def read_exclusion(where: Path) -> Exclusion:
         entries = _entries(data.decode(encoding, errors))
     except (UnicodeDecodeError, csv.Error) as cause:
         raise SourceError(f"{where} is damaged: {cause}. Write it again.") from cause
-    return Exclusion(where, tuple(dict.fromkeys(entries)))
+    return ExclusionList(where, tuple(dict.fromkeys(entries)))
 
 
 def _entries(text: str) -> list[str]:
@@ -157,7 +161,7 @@ def _entries(text: str) -> list[str]:
 
 
 def _readings(entry: str) -> list[str]:
-    """Return what an entry may mean: as it is, without a spreadsheet's guard, as on Windows."""
-    plain = entry.removeprefix("'")
+    """Return what an entry may mean: as it is, without a spreadsheet's escape, as on Windows."""
+    plain = unescape_formula(entry)
     forward = entry.strip().replace("\\", "/").removeprefix("./")
     return [entry, plain, entry.strip(), forward]

@@ -1,6 +1,6 @@
-"""What a loader gives: batches as a network takes them, or the bytes before they become numbers.
+"""What a loader gives: batches as a network takes them, or crops before they are normalized.
 
-Legend: n pictures of a batch, c side of a crop.
+Legend: n images of a batch, c side of a crop.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alexnet.data.loading.augmentation import Draw
+from alexnet.data.loading.augmentation import AugmentationParams
 
-__all__ = ["Batch", "Crops", "Part", "prefetched"]
+__all__ = ["Batch", "BatchPlan", "CropBatch", "prefetch"]
 
-Part = tuple[NDArray[np.int64], Draw]
-"""(n,) numbers of a batch's pictures in the pack, and what was drawn for each."""
+BatchPlan = tuple[NDArray[np.int64], AugmentationParams]
+"""(n,) indices of a batch's images in the pack, and what is done to each."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures as the network takes them."""
+    """Images as the network takes them."""
 
     images: Tensor  # (n, 3, c, c) float32, channels last
     labels: Tensor  # (n,) int64
-    indices: NDArray[np.int64]  # (n,) of the pictures in the pack
+    indices: NDArray[np.int64]  # (n,) of the images in the pack
 
 
 @dataclass(frozen=True)
-class Crops:
-    """Pictures as they are cut, before they become numbers."""
+class CropBatch:
+    """Crops of images, not normalized yet."""
 
     crops: Tensor  # (n, c, c, 3) uint8, RGB, mirrored where they should be
-    draw: Draw
+    params: AugmentationParams
     labels: NDArray[np.int64]  # (n,)
-    indices: NDArray[np.int64]  # (n,) of the pictures in the pack
+    indices: NDArray[np.int64]  # (n,) of the images in the pack
 
 
 T = TypeVar("T")
 
 
-def prefetched(items: Iterable[T], ahead: int = 2) -> Generator[T]:
+def prefetch(items: Iterable[T], ahead: int = 2) -> Generator[T]:
     """Yield `items` in order, prepared by a thread that is up to `ahead` of them in front.
 
     The thread starts with the first item that is asked for, and ends with the last one, when the
@@ -55,15 +55,15 @@ def prefetched(items: Iterable[T], ahead: int = 2) -> Generator[T]:
     """
     worker = _Worker(items, ahead)
     try:
-        while (found := worker.take()) is not None:
-            if found.error is not None:
-                raise found.error
-            yield from found.items
+        while (result := worker.get()) is not None:
+            if result.error is not None:
+                raise result.error
+            yield from result.items
     finally:
         worker.close()
 
 
-class _Found(Generic[T]):
+class _Result(Generic[T]):
     """One item, or the error that came instead."""
 
     def __init__(self, items: tuple[T, ...], error: BaseException | None = None) -> None:
@@ -77,32 +77,32 @@ class _Worker(Generic[T]):
     def __init__(self, items: Iterable[T], ahead: int) -> None:
         self._items = items
         self._slots = threading.Semaphore(ahead)
-        self._found: queue.SimpleQueue[_Found[T] | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[_Result[T] | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
         self._thread.start()
         atexit.register(self.close)  # a daemon thread must not meet the interpreter's end
 
-    def take(self) -> _Found[T] | None:
+    def get(self) -> _Result[T] | None:
         """Wait for the next item; None after the last one."""
-        found = self._found.get()
+        result = self._results.get()
         self._slots.release()
-        return found
+        return result
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
         atexit.unregister(self.close)
         self._stopped.set()
-        self._slots.release()
-        if threading.current_thread() is not self._thread:
+        self._slots.release()  # it may wait for a slot
+        if threading.current_thread() is not self._thread:  # a generator may be collected there
             self._thread.join()
 
     def _work(self) -> None:
         try:
             iterator = iter(self._items)
             while self._slots.acquire() and not self._stopped.is_set():
-                self._found.put(_Found((next(iterator),)))
+                self._results.put(_Result((next(iterator),)))
         except StopIteration:
-            self._found.put(None)
+            self._results.put(None)
         except BaseException as error:  # handed to the consumer, who raises it
-            self._found.put(_Found((), error))
+            self._results.put(_Result((), error))

@@ -1,148 +1,30 @@
-"""In which order an epoch shows the pictures: a true shuffle, or every class equally often."""
+"""In which order an epoch shows the images: a true shuffle, or every class equally often."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EpochOrder", "balanced", "normals", "permutation", "shuffled", "uniforms"]
+from alexnet.data.loading.counter_random import permutation
 
-_MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
-_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
-_ROUNDS = 10
-_STRETCH = 1 << 15  # numbers whose mixing stays in a processor's cache
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
-
-
-def uniforms(
-    seed: int, epoch: int, index: NDArray[np.int64], purpose: str, count: int = 1
-) -> NDArray[np.float64]:
-    """Return numbers spread evenly over [0, 1), `count` for each index.
-
-    Args:
-        seed: any whole number.
-        epoch: 0 .. 2**32 - 1.
-        index: (n,) what the numbers are for, each at least 0; repeated indices get equal numbers.
-        purpose: what the numbers are used for; other purposes get independent numbers.
-        count: numbers for each index. The first of many are those of a smaller count.
-
-    Returns:
-        (n, count) float64, each a multiple of 2**-53.
-    """
-    numbers = np.empty((len(index), count + count % 2))
-    for block in range(numbers.shape[1] // 2):
-        a, b, c, d = _block(seed, epoch, index, purpose, block)
-        numbers[:, 2 * block] = _fraction(a, b)
-        numbers[:, 2 * block + 1] = _fraction(c, d)
-    return numbers[:, :count]
-
-
-def normals(
-    seed: int, epoch: int, index: NDArray[np.int64], purpose: str, count: int = 1
-) -> NDArray[np.float64]:
-    """Return numbers of mean 0 and deviation 1 (Box and Muller 1958), `count` for each index.
-
-    Args:
-        seed: any whole number.
-        epoch: 0 .. 2**32 - 1.
-        index: (n,) as in `uniforms`.
-        purpose: as in `uniforms`.
-        count: numbers for each index.
-
-    Returns:
-        (n, count) float64, none further than 8.6 from 0.
-    """
-    pairs = uniforms(seed, epoch, index, purpose, count + count % 2)
-    radius = np.sqrt(-2 * np.log1p(-pairs[:, 0::2]))  # 1 - u lies in (0, 1]: its log is finite
-    angle = 2 * np.pi * pairs[:, 1::2]
-    numbers = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
-    return numbers.reshape(len(index), -1)[:, :count]
-
-
-def permutation(n: int, seed: int, epoch: int, purpose: str) -> NDArray[np.int64]:
-    """Return 0 .. n - 1 in an order in which every arrangement is equally likely.
-
-    Each number is given 64 random bits, and the numbers are sorted by them.
-
-    Args:
-        n: how many.
-        seed: any whole number.
-        epoch: 0 .. 2**32 - 1.
-        purpose: as in `uniforms`.
-
-    Returns:
-        (n,) int64.
-    """
-    keys = np.empty(n, dtype=np.uint64)
-    for start in range(0, n, _STRETCH):
-        index = np.arange(start, min(start + _STRETCH, n), dtype=np.int64)
-        a, b, _, _ = _block(seed, epoch, index, purpose, 0)
-        keys[start : start + _STRETCH] = (a << _HALF) | b
-    return np.argsort(keys, kind="stable").astype(np.int64, copy=False)
-
-
-def _block(
-    seed: int, epoch: int, index: NDArray[np.int64], purpose: str, block: int
-) -> tuple[NDArray[np.uint64], ...]:
-    """Return the four 32-bit words of one block for each index."""
-    key = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
-    wide = index.astype(np.uint64)
-    counter = (
-        wide & _LOW,
-        wide >> _HALF,
-        np.full_like(wide, epoch),
-        np.full_like(wide, block),
-    )
-    return philox(counter, (int.from_bytes(key[:4], "little"), int.from_bytes(key[4:], "little")))
-
-
-def philox(
-    counter: tuple[NDArray[np.uint64], ...], key: tuple[int, int]
-) -> tuple[NDArray[np.uint64], ...]:
-    """Mix counters by Philox4x32-10.
-
-    Args:
-        counter: four (n,) uint64, each holding 32 bits.
-        key: two whole numbers of 32 bits.
-
-    Returns:
-        Four (n,) uint64, each holding 32 random bits.
-    """
-    a, b, c, d = counter
-    first, second = key
-    for _ in range(_ROUNDS):
-        left, right = a * _MULTIPLIERS[0], c * _MULTIPLIERS[1]
-        a = (right >> _HALF) ^ b ^ np.uint64(first)
-        c = (left >> _HALF) ^ d ^ np.uint64(second)
-        b, d = right & _LOW, left & _LOW
-        first = (first + _KEY_STEPS[0]) & 0xFFFFFFFF
-        second = (second + _KEY_STEPS[1]) & 0xFFFFFFFF
-    return a, b, c, d
-
-
-def _fraction(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Make a number in [0, 1) of 27 bits of one word and 26 of the other."""
-    bits = ((high >> np.uint64(5)) << np.uint64(26)) | (low >> np.uint64(6))
-    return bits.astype(np.float64) * 2.0**-53
+__all__ = ["EpochOrder", "balanced", "shuffled"]
 
 
 @dataclass(frozen=True)
 class EpochOrder:
-    """The pictures of one epoch, N of them."""
+    """The images of one epoch, N of them."""
 
-    indices: NDArray[np.int64]  # (N,) of the pictures in the pack
+    indices: NDArray[np.int64]  # (N,) of the images in the pack
     repeats: NDArray[np.int64] | None  # (N,) earlier showings in this epoch; None: none of any
 
 
 def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> EpochOrder:
-    """Show each picture once, every order being equally likely.
+    """Show each image once, every order being equally likely.
 
     Args:
-        indices: (N,) the training pictures.
+        indices: (N,) the training images.
         seed: of the order.
         epoch: counted from 0.
     """
@@ -154,13 +36,13 @@ def balanced(
 ) -> EpochOrder:
     """Show each class equally often in an epoch of the same length.
 
-    Pictures of a rare class come several times, as evenly as possible and with another crop each
+    Images of a rare class come several times, as evenly as possible and with another crop each
     time; of a frequent class each epoch shows another random part. Where the length can't be shared
-    evenly, classes drawn anew each epoch give one picture more.
+    evenly, classes drawn anew each epoch give one image more.
 
     Args:
-        indices: (N,) the training pictures.
-        labels: class of every picture of the pack.
+        indices: (N,) the training images.
+        labels: class of every image of the pack.
         seed: of the order.
         epoch: counted from 0.
     """
@@ -169,19 +51,19 @@ def balanced(
     ends = np.flatnonzero(np.diff(classes[by_class])) + 1
     groups = np.split(indices[by_class], ends)
     quota, rest = divmod(len(indices), len(groups))
-    lucky = set(permutation(len(groups), seed, epoch, "balance/rest")[:rest].tolist())
-    chosen = [
-        _repeated(group, quota + (place in lucky), seed, epoch)
-        for place, group in enumerate(groups)
+    with_one_more = set(permutation(len(groups), seed, epoch, "balance/rest")[:rest].tolist())
+    orders = [
+        _repeat(group, quota + (number in with_one_more), seed, epoch)
+        for number, group in enumerate(groups)
     ]
     order = permutation(len(indices), seed, epoch, "order")
-    pictures = np.concatenate([each.indices for each in chosen])
-    repeats = np.concatenate([each.repeats for each in chosen if each.repeats is not None])
-    return EpochOrder(pictures[order], repeats[order])
+    images = np.concatenate([part.indices for part in orders])
+    repeats = np.concatenate([part.repeats for part in orders if part.repeats is not None])
+    return EpochOrder(images[order], repeats[order])
 
 
-def _repeated(group: NDArray[np.int64], count: int, seed: int, epoch: int) -> EpochOrder:
-    """Take `count` pictures of one class: whole rounds, and a random part for the rest."""
+def _repeat(group: NDArray[np.int64], count: int, seed: int, epoch: int) -> EpochOrder:
+    """Take `count` images of one class: whole rounds, and a random part for the rest."""
     rounds, rest = divmod(count, len(group))
     drawn = permutation(len(group), seed, epoch, f"balance/{group[0]}")[:rest]
     indices = np.concatenate([np.tile(group, rounds), group[drawn]])

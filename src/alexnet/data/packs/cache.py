@@ -1,8 +1,8 @@
 """The cache of packs: a source is packed once, and every later run uses what is there.
 
 A pack lies in the cache folder under a name made of its source's signature (paths, labels, splits
-and sizes of the files), the pictures' size and the fit. Where only the files' times differ, their
-contents decide.
+and sizes of the files), the images' size and the resize mode. Where only the files' times differ,
+their contents decide.
 """
 
 from __future__ import annotations
@@ -16,28 +16,34 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
-from alexnet.data.packs.changes import changes, differences, with_times_of
+from alexnet.data.packs.changes import describe_changes, describe_listing_changes, update_times
 from alexnet.data.packs.journal import JOURNAL, read_lines
 from alexnet.data.packs.pack import FORMAT, HEADER, Pack, open_pack, read_header
-from alexnet.data.packs.plan import Packable, PackingPlan, settled
-from alexnet.data.packs.unreadable import Unreadable, UnreadablePolicy
-from alexnet.data.packs.writer import fill_folder, pack_in_memory, take_skipped
+from alexnet.data.packs.plan import PackableSource, PackingPlan, choose_store
+from alexnet.data.packs.unreadable import UnreadableMode, UnreadablePolicy
+from alexnet.data.packs.writer import fill_folder, handle_skipped, pack_in_memory
 from alexnet.errors import RecipeError, SourceError, did_you_mean
 from alexnet.files import cache_folder, disk_errors
 from alexnet.locks import locked
-from alexnet.recipe import Fit
+from alexnet.recipe import ResizeMode
 from alexnet.records import CachedPack
-from alexnet.text import bytes_in_words, counted
+from alexnet.text import format_bytes, format_count
 
 __all__ = [
-    "Cache",
+    "CacheMode",
     "cached_packs",
     "clear_cache",
     "empty_entry",
+    "load_pack",
     "locks_folder",
-    "pack_of",
     "packs_folder",
 ]
+
+_log = logging.getLogger(__name__)
+
+CacheMode = Literal["auto", "none"]
+
+_WAIT_S = 0.5  # between two attempts at an entry that another process is filling
 
 
 def packs_folder() -> Path:
@@ -46,15 +52,19 @@ def packs_folder() -> Path:
 
 
 def locks_folder() -> Path:
-    """Return the folder of the locks; they outlive the packs, so that nobody locks a ghost."""
+    """Return the folder of the locks.
+
+    They are no part of the packs: a lock file that is removed with its folder would let a second
+    process lock a new file of the same name while the first holds the old one.
+    """
     return cache_folder() / "locks"
 
 
 def cached_packs() -> list[CachedPack]:
     """Return what the cache holds, last used first."""
     root = packs_folder()
-    found = [_look(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    return sorted(found, key=lambda each: each.last_used, reverse=True)
+    packs = [_describe(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    return sorted(packs, key=lambda pack: pack.last_used, reverse=True)
 
 
 def clear_cache(name: str) -> list[CachedPack]:
@@ -68,21 +78,21 @@ def clear_cache(name: str) -> list[CachedPack]:
     Raises:
         SourceError: no such pack, it is being packed, or the disk refuses.
     """
-    there = cached_packs()
-    chosen = [each for each in there if name in (each.name, "all")]
-    if not chosen and name != "all":
-        names = [each.name for each in there]
+    packs = cached_packs()
+    removed = [pack for pack in packs if name in (pack.name, "all")]
+    if not removed and name != "all":
+        names = [pack.name for pack in packs]
         listed = f" It holds: {', '.join(names)}." if names else " It is empty."
         raise SourceError(
             f'The cache {packs_folder()} has no pack "{name}".{did_you_mean(name, names)}{listed}'
         )
-    for each in chosen:
-        folder = Path(each.folder)
-        with locked(locks_folder(), name=f"{each.name}.lock", error=SourceError):
+    for pack in removed:
+        folder = Path(pack.folder)
+        with locked(locks_folder(), name=f"{pack.name}.lock", error=SourceError):
             empty_entry(folder)
             with disk_errors(folder, SourceError):
                 folder.rmdir()
-    return chosen
+    return removed
 
 
 def empty_entry(folder: Path) -> None:
@@ -95,31 +105,31 @@ def empty_entry(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _look(folder: Path) -> CachedPack:
+def _describe(folder: Path) -> CachedPack:
     """Describe one folder of the cache, whatever its state."""
     files = [path for path in folder.iterdir() if path.is_file()]
     newest = folder.stat().st_mtime
     with contextlib.suppress(OSError):
         newest = (folder / HEADER).stat().st_mtime
-    source = pictures = image_px = fit = None
+    source = images = image_px = resize_mode = None
     with contextlib.suppress(SourceError):
         header = read_header(folder)
-        source, pictures = str(header.where), header.pictures
-        image_px, fit = header.image_px, header.fit
-    if pictures is None:
-        lines = read_lines(folder / JOURNAL)
-        if lines:
-            source, image_px, fit = lines[0]["source"], lines[0]["image_px"], lines[0]["fit"]
+        source, images = str(header.where), header.images
+        image_px, resize_mode = header.image_px, header.resize_mode
+    if images is None and (lines := read_lines(folder / JOURNAL)):
+        opening = lines[0]
+        source, image_px = opening["source"], opening["image_px"]
+        resize_mode = opening.get("resize_mode")
     return CachedPack(
         name=folder.name,
         folder=str(folder),
         source=source,
-        pictures=pictures or 0,
+        images=images or 0,
         image_px=image_px,
-        fit=fit,
+        resize_mode=resize_mode,
         bytes=sum(_size(path) for path in files),
         last_used=newest,
-        whole=pictures is not None,
+        complete=images is not None,
     )
 
 
@@ -129,154 +139,148 @@ def _size(path: Path) -> int:
     return 0
 
 
-_log = logging.getLogger(__name__)
-
-Cache = Literal["auto", "none"]
-
-_TURN_S = 0.5  # between two looks at an entry that another process is filling
-
-
-def pack_of(
-    source: Packable,
+def load_pack(
+    source: PackableSource,
     *,
     image_px: int,
-    fit: Fit = "crop",
-    cache: Cache = "auto",
-    unreadable: Unreadable = "skip",
+    resize_mode: ResizeMode = "crop",
+    cache: CacheMode = "auto",
+    unreadable: UnreadableMode = "skip",
     quarantine: Path | None = None,
     workers: int | None = None,
 ) -> Pack:
     """Return the pack of a source: out of the cache, or packed now and kept there.
 
     Args:
-        source: labelled pictures.
-        image_px: side of a stored picture.
-        fit: how a picture becomes square.
+        source: labeled images.
+        image_px: side of a stored image.
+        resize_mode: how an image becomes square.
         cache: "auto" keeps the pack in the cache folder; "none" keeps it in memory only.
         unreadable: as in `write_pack`.
         quarantine: as in `write_pack`.
         workers: as in `write_pack`.
 
     Raises:
-        SourceError: the pictures cannot be used, or the disk has no room.
+        SourceError: the images cannot be used, or the disk has no room.
         RecipeError: a setting is out of range.
     """
-    plan = PackingPlan(image_px, fit, UnreadablePolicy(unreadable, quarantine), workers)
-    if cache not in get_args(Cache):
+    plan = PackingPlan(image_px, resize_mode, UnreadablePolicy(unreadable, quarantine), workers)
+    if cache not in get_args(CacheMode):
         raise RecipeError(f'cache must be "auto" or "none"; got "{cache}".')
     if cache == "none":
         return pack_in_memory(source, plan)
     folder = packs_folder() / entry_name(source, plan)
-    pack = _kept(source, folder, writable=False)
+    pack = _open_valid(source, folder, exclusive=False)
     if pack is None:
-        with _turn(folder):
-            pack = _kept(source, folder, writable=True)
+        with _exclusive_access(folder):
+            pack = _open_valid(source, folder, exclusive=True)  # made while this process waited?
             if pack is None:
-                return _packed(source, folder, plan)
-    take_skipped(source, pack, plan.unreadable)
-    _log.info("Using the pack in %s (%s).", folder, bytes_in_words(pack.header.stored_bytes))
+                return _pack_into_cache(source, folder, plan)
+    handle_skipped(source, pack, plan.unreadable)
+    _log.info("Using the pack in %s (%s).", folder, format_bytes(pack.header.stored_bytes))
     return pack
 
 
-def entry_name(source: Packable, plan: PackingPlan) -> str:
+def entry_name(source: PackableSource, plan: PackingPlan) -> str:
     """Return the name under which the cache keeps the pack of a source."""
-    return f"{source.signature[:16]}-{plan.image_px}-{plan.fit}-v{FORMAT}"
+    return f"{source.signature[:16]}-{plan.image_px}-{plan.resize_mode}-v{FORMAT}"
 
 
-def _packed(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
+def _pack_into_cache(source: PackableSource, folder: Path, plan: PackingPlan) -> Pack:
     """Pack into the cache, going on with a beginning of the same pack."""
     lines = read_lines(folder / JOURNAL)
     if lines and lines[0].get("stat_signature") != source.stat_signature:
         empty_entry(folder)
     if not lines:
-        _say_what_changed(source, plan)
-    pack = fill_folder(source, folder, settled(source, folder, plan, "auto"))
+        _warn_of_older_packs(source, plan)
+    pack = fill_folder(source, folder, choose_store(source, folder, plan, "auto"))
     _log.info(
         "Packed %s into %s (%s); the next run uses it.",
-        counted(len(pack), "picture"),
+        format_count(len(pack), "image"),
         folder,
-        bytes_in_words(pack.header.stored_bytes),
+        format_bytes(pack.header.stored_bytes),
     )
     return pack
 
 
-def _kept(source: Packable, folder: Path, *, writable: bool) -> Pack | None:
-    """Open the pack of the cache where it is whole and still true.
+def _open_valid(source: PackableSource, folder: Path, *, exclusive: bool) -> Pack | None:
+    """Open the pack of the cache where it is whole and still that of the source.
 
     Args:
         source: what it should be of.
         folder: the entry.
-        writable: whether this process has the entry for itself: then a pack that is damaged or no
-            longer true is cleared away. Else only a pack that needs no further look is opened.
+        exclusive: whether this process has locked the entry: then a pack that is damaged or of
+            another content is cleared away. Else only a pack that needs no comparison is opened.
     """
     if not (folder / HEADER).is_file():
         return None
     try:
         pack = open_pack(folder)
     except SourceError as error:
-        if writable:
+        if exclusive:
             _log.warning("%s It lies in the cache, so this is done now.", error)
             empty_entry(folder)
         return None
     if pack.header.stat_signature != source.stat_signature:
-        if not writable:
+        if not exclusive:
             return None
-        if _changed(source, pack):
+        if _has_changed(source, pack):
             empty_entry(folder)
             return None
-        pack = with_times_of(source, pack)
+        pack = update_times(source, pack)
     with contextlib.suppress(OSError):
         os.utime(folder / HEADER)  # its time says when the pack was used last
     return pack
 
 
-def _changed(source: Packable, pack: Pack) -> bool:
-    """Whether contents differ from what was packed; says which."""
-    what = changes(source, pack)
-    if what:
-        _log.warning("%s has changed since it was packed: %s. Packing again.", source.where, what)
-    return bool(what)
+def _has_changed(source: PackableSource, pack: Pack) -> bool:
+    """Whether contents differ from what was packed; warns of which."""
+    changes = describe_changes(source, pack)
+    if changes:
+        _log.warning(
+            "%s has changed since it was packed: %s. Packing again.", source.where, changes
+        )
+    return bool(changes)
 
 
-def _say_what_changed(source: Packable, plan: PackingPlan) -> None:
+def _warn_of_older_packs(source: PackableSource, plan: PackingPlan) -> None:
     """Where an older state of the same source is in the cache, say how this one differs."""
-    for each in cached_packs():
-        same = (each.source, each.image_px, each.fit)
-        if not each.whole or same != (str(source.where), plan.image_px, plan.fit):
+    key = (str(source.where), plan.image_px, plan.resize_mode)
+    for cached in cached_packs():
+        if not cached.complete or key != (cached.source, cached.image_px, cached.resize_mode):
             continue
         with contextlib.suppress(SourceError):
-            old = open_pack(Path(each.folder), verify=False)
-            what = differences(source, old)
-            if what:
+            old = open_pack(Path(cached.folder), verify=False)
+            changes = describe_listing_changes(source, old)
+            if changes:
                 _log.warning(
                     "%s has changed since it was packed: %s. Packing it again; the old pack (%s) "
                     "can be removed: alexnet cache --clear %s",
                     source.where,
-                    what,
-                    bytes_in_words(each.bytes),
-                    each.name,
+                    changes,
+                    format_bytes(cached.bytes),
+                    cached.name,
                 )
             return
 
 
 @contextmanager
-def _turn(folder: Path) -> Generator[None]:
+def _exclusive_access(folder: Path) -> Generator[None]:
     """Wait until no other process packs into this entry, and keep others out meanwhile."""
     with ExitStack() as stack:
-        said = False
+        waiting = False
         while True:
             try:
-                stack.enter_context(
-                    locked(locks_folder(), name=f"{folder.name}.lock", error=_BusyError)
-                )
+                lock = locked(locks_folder(), name=f"{folder.name}.lock", error=_BusyError)
+                stack.enter_context(lock)
                 break
             except _BusyError as busy:
                 if busy.__cause__ is not None:  # the disk refuses: waiting would not help
                     raise SourceError(f"{busy} Or keep the pack in memory: --cache none.") from busy
-                if not said:
+                if not waiting:
                     _log.info("Waiting for a pack that another process is making: %s", busy)
-                said = True
-                time.sleep(_TURN_S)
+                waiting = True
+                time.sleep(_WAIT_S)
         yield
 
 

@@ -1,6 +1,6 @@
-"""The index of a pack: a few columns with a row for each picture, compact and checksummed.
+"""The index of a pack: a few columns with a row for each image, compact and checksummed.
 
-Legend: N pictures.
+Legend: N images.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import hashlib
 import io
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, overload
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.sources.listing import Paths
 from alexnet.data.sources.names import SPLITS
 
-__all__ = ["DIGEST_BYTES", "PackIndex", "Paths", "content_digest", "read_index", "write_index"]
+__all__ = ["DIGEST_BYTES", "PackIndex", "content_digest", "read_index", "write_index"]
 
 DIGEST_BYTES = 16
 
@@ -34,70 +34,23 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 """Each column's numbers on disk, and the shape of a row."""
 
-_OF_FILES = "lengths"  # a column that packs of JPEG files alone have
+_LENGTHS = "lengths"  # a column of packs of JPEG files alone
 
 
 def content_digest(data: bytes) -> bytes:
-    """Return the 16 bytes by which a picture file's content is known (BLAKE2b)."""
+    """Return the BLAKE2b of an image file's content, 16 bytes."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
-
-
-class Paths(Sequence[str]):
-    """Many texts in two arrays: a million paths take the room of their letters.
-
-    Args:
-        letters: all texts in UTF-8, one after another.
-        ends: (N,) where each text ends in `letters`.
-    """
-
-    def __init__(self, letters: bytes, ends: NDArray[np.int64]) -> None:
-        self.letters = letters
-        self.ends = ends
-
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> Paths:
-        """Store some texts; those that are no valid Unicode keep their bytes."""
-        encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
-        return cls(b"".join(encoded), np.cumsum(lengths))
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        start = int(self.ends[place - 1]) if place else 0
-        return self.letters[start : int(self.ends[place])].decode("utf-8", "surrogateescape")
-
-    def __iter__(self) -> Iterator[str]:
-        start = 0
-        for end in self.ends.tolist():
-            yield self.letters[start:end].decode("utf-8", "surrogateescape")
-            start = end
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Paths):
-            return NotImplemented
-        return self.letters == other.letters and np.array_equal(self.ends, other.ends)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]  # holds arrays
 
 
 @dataclass(frozen=True)
 class PackIndex:
-    """What is known of each picture besides its pixels, in the order of the shards."""
+    """What is known of each image besides its pixels, in the order of the shards."""
 
     paths: Paths  # relative to the source, with "/" between the parts
     labels: NDArray[np.int64]  # (N,) position in the pack's classes
     splits: NDArray[np.uint8]  # (N,) position in SPLITS
-    sizes: NDArray[np.int64]  # (N,) bytes of the picture file
-    digests: NDArray[np.uint8]  # (N, 16) of the picture file's content
+    sizes: NDArray[np.int64]  # (N,) bytes of the image file
+    digests: NDArray[np.uint8]  # (N, 16) of the image file's content
     checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels, or of the JPEG file
     lengths: NDArray[np.uint32] | None = None  # (N,) bytes of the JPEG file; None: pixels
 
@@ -105,7 +58,7 @@ class PackIndex:
         return len(self.labels)
 
     def take(self, kept: NDArray[np.int64]) -> PackIndex:
-        """Return what is known of some pictures.
+        """Return what is known of some images.
 
         Args:
             kept: (n,) positions in this index.
@@ -124,13 +77,13 @@ class PackIndex:
         """Return 32 hex digits that change with anything that training could notice.
 
         Args:
-            about: what else belongs to the identity: classes, size, fit.
+            about: what else belongs to the identity: classes, size, resize mode.
         """
-        found = hashlib.blake2b(about.encode(), digest_size=16)
+        state = hashlib.blake2b(about.encode(), digest_size=16)
         for column in (self.paths.ends, self.labels, self.splits, self.digests):
-            found.update(np.ascontiguousarray(column).data)
-        found.update(self.paths.letters)
-        return found.hexdigest()
+            state.update(np.ascontiguousarray(column).data)
+        state.update(self.paths.letters)
+        return state.hexdigest()
 
 
 def write_index(index: PackIndex) -> bytes:
@@ -165,11 +118,11 @@ def read_index(file: IO[bytes], classes: int) -> PackIndex:
     try:
         with zipfile.ZipFile(file) as members:
             size = file.seek(0, io.SEEK_END)
-            names = [n for n in _COLUMNS if n != _OF_FILES or f"{n}.npy" in members.namelist()]
-            columns = {name: _column(members, name, size) for name in names}
+            names = [n for n in _COLUMNS if n != _LENGTHS or f"{n}.npy" in members.namelist()]
+            columns = {name: _read_column(members, name, size) for name in names}
     except (OSError, zipfile.BadZipFile) as cause:
         raise ValueError(f"its columns cannot be read ({cause})") from cause
-    lengths = columns.get(_OF_FILES)
+    lengths = columns.get(_LENGTHS)
     index = PackIndex(
         Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64, copy=False)),
         columns["labels"].astype(np.int64),
@@ -179,30 +132,35 @@ def read_index(file: IO[bytes], classes: int) -> PackIndex:
         columns["checksums"].astype(np.uint32, copy=False),
         None if lengths is None else lengths.astype(np.uint32, copy=False),
     )
-    _check(index, classes)
+    _validate(index, classes)
     return index
 
 
-def _column(members: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]:
-    """Read one column, which takes no more memory than the file of `size` bytes."""
+def _read_column(members: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]:
+    """Read one column, which takes no more memory than the file of `size` bytes.
+
+    `np.load` of the whole file would believe the header of a damaged column and ask for any memory.
+    """
     try:
         member = members.getinfo(f"{name}.npy")
         if max(member.file_size, member.compress_size) > size:
             raise ValueError("it would be larger than its file")
-        with warnings.catch_warnings():  # numpy's remarks on headers of another make
+        with warnings.catch_warnings():  # numpy (2.4) warns of headers that Python 2 wrote
             warnings.simplefilter("ignore")
             with members.open(member) as body:
-                found: NDArray[Any] = np.load(body, allow_pickle=False)
+                column: NDArray[Any] = np.load(body, allow_pickle=False)
     except Exception as cause:  # whatever a damaged file makes zipfile and numpy stumble over
         raise ValueError(f"its column {name} cannot be read ({cause})") from cause
     kind, row = _COLUMNS[name]
-    if found.dtype != np.dtype(kind) or found.ndim != 1 + len(row) or found.shape[1:] != row:
-        shape = f"(N{''.join(f', {each}' for each in row) or ','})"
-        raise ValueError(f"{name} holds {found.dtype} of {found.shape}, not {kind[1:]} of {shape}")
-    return found
+    if column.dtype != np.dtype(kind) or column.ndim != 1 + len(row) or column.shape[1:] != row:
+        shape = f"(N{''.join(f', {size}' for size in row) or ','})"
+        raise ValueError(
+            f"{name} holds {column.dtype} of {column.shape}, not {kind[1:]} of {shape}"
+        )
+    return column
 
 
-def _check(index: PackIndex, classes: int) -> None:
+def _validate(index: PackIndex, classes: int) -> None:
     n = len(index)
     columns = {
         "paths": index.paths.ends,
@@ -212,7 +170,7 @@ def _check(index: PackIndex, classes: int) -> None:
         "checksums": index.checksums,
     }
     if index.lengths is not None:
-        columns[_OF_FILES] = index.lengths
+        columns[_LENGTHS] = index.lengths
     for name, column in columns.items():
         if len(column) != n:
             raise ValueError(f"{name} has {len(column):,} rows, not {n:,}")

@@ -25,11 +25,11 @@ JOURNAL = "packing.journal"
 
 @dataclass(frozen=True)
 class FinishedShard:
-    """What came of one stretch of the source."""
+    """What came of one range of the source's images."""
 
-    shard: Shard | None  # None: not one of its pictures could be read
-    first: int  # index of its first picture in the source
-    indices: NDArray[np.int64]  # (n,) pictures of the source that are in the shard
+    shard: Shard | None  # None: not one of its images could be read
+    first: int  # index of its first image in the source
+    indices: NDArray[np.int64]  # (n,) images of the source that are in the shard
     digests: NDArray[np.uint8]  # (n, 16)
     checksums: NDArray[np.uint32]  # (n,)
     skipped: list[tuple[int, str]]  # index in the source and reason
@@ -41,7 +41,7 @@ class FinishedShard:
         return {
             "shard": None if self.shard is None else self.shard.name,
             "first": self.first,
-            "pictures": len(self.indices) + len(self.skipped),
+            "images": len(self.indices) + len(self.skipped),
             "digests": self.digests.tobytes().hex(),
             "checksums": self.checksums.astype("<u4").tobytes().hex(),
             "skipped": self.skipped,
@@ -53,8 +53,8 @@ class FinishedShard:
         """Read what `to_json` gave."""
         skipped = [(int(index), str(reason)) for index, reason in values["skipped"]]
         first = int(values["first"])
-        stretch = np.arange(first, first + int(values["pictures"]))
-        indices = np.setdiff1d(stretch, [index for index, _ in skipped])
+        images = np.arange(first, first + int(values["images"]))
+        indices = np.setdiff1d(images, [index for index, _ in skipped])
         digests = np.frombuffer(bytes.fromhex(values["digests"]), np.uint8)
         checksums = np.frombuffer(bytes.fromhex(values["checksums"]), "<u4")
         return cls(
@@ -75,11 +75,11 @@ def append_line(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_lines(path: Path, *, mend: bool = False) -> list[dict[str, Any]]:
-    """Return the whole lines of a journal, up to the first that is not.
+    """Return the whole lines of a journal, up to the first that is damaged or cut off.
 
     Args:
         path: of the journal; a missing one has no lines.
-        mend: cut off what is behind the last whole line; only for the one who writes.
+        mend: cut off what is behind the last whole line; only for the one process that writes.
     """
     if not path.is_file():
         return []

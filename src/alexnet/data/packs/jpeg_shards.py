@@ -1,43 +1,42 @@
 """Shards of JPEG files: plain tar archives as WebDataset reads them, decoded on the way.
 
-Each picture is two members: `train/00000012.jpg`, and `train/00000012.cls` with the number of its
-class. Nothing else lies in them, so the lengths of the files say where each one is.
+Each image is two members: `train/00000012.jpg`, and `train/00000012.cls` with the number of its
+class. Nothing else lies in them, and a member is a header of one block and its data in whole
+blocks: so the lengths of the files alone say where each one is, and no header is ever read.
 
-Legend: N pictures of the pack, n pictures asked for, S side of a picture.
+Legend: N images of the pack, n images asked for, S side of an image.
 """
 
 from __future__ import annotations
 
 import tarfile
 import zlib
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.packs.shards import Shard, damaged_shard, opened_shard
+from alexnet.data.packs.shards import ShardSet
+from alexnet.data.sources.listing import RandomAccessFile
 from alexnet.data.sources.names import SPLITS
-from alexnet.data.sources.tar import RandomAccess
 from alexnet.devices import cores
-from alexnet.errors import SourceError
-from alexnet.images import StoredPictures, UnreadablePicture, decode
+from alexnet.images import StoredImages, UnreadableImage, decode
 
-__all__ = ["END", "JpegShards", "two_members"]
+__all__ = ["TAR_END", "JpegShards", "tar_members"]
 
 _BLOCK = tarfile.BLOCKSIZE
-END = bytes(2 * _BLOCK)
+
+TAR_END = bytes(2 * _BLOCK)
 """What a tar archive ends with."""
 
-_FEW = 8  # pictures that are not worth threads
+_FEWEST_IN_THREADS = 8  # images; starting threads takes as long as decoding some
 
 
-def two_members(number: int, split: int, label: int, data: bytes) -> bytes:
-    """Return the part of a shard that holds one picture and its class.
+def tar_members(number: int, split: int, label: int, data: bytes) -> bytes:
+    """Return the part of a shard that holds one image and its class.
 
     Args:
-        number: of the picture in its source.
+        number: of the image in its source.
         split: position in `SPLITS`; the split is a folder in the archive.
         label: position of its class.
         data: the JPEG file.
@@ -53,64 +52,50 @@ def _member(name: str, data: bytes) -> bytes:
 
 
 class JpegShards:
-    """Pictures in tar archives; each is held against its checksum whenever it is read.
+    """Images in tar archives; each is held against its checksum whenever it is read.
 
     Args:
-        folder: of the pack.
-        shards: the archives in order.
-        image_px: side of a picture.
+        shards: the archives.
         lengths: (N,) bytes of each JPEG file.
-        checksums: (N,) CRC-32 of each JPEG file.
 
     Raises:
-        SourceError: a shard is missing or has another length than its pictures.
+        SourceError: a shard is missing or has another length than its images.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        shards: Sequence[Shard],
-        *,
-        image_px: int,
-        lengths: NDArray[np.uint32],
-        checksums: NDArray[np.uint32],
-    ) -> None:
-        self._folder, self._shards = folder, tuple(shards)
-        self._image_px, self._lengths, self._checksums = image_px, lengths, checksums
-        self._starts = np.cumsum([0, *(shard.pictures for shard in shards)])
-        # header, file in whole blocks, header of the class, its number
-        taken = (3 + -(-lengths.astype(np.int64) // _BLOCK)) * _BLOCK
-        ends = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(taken)])
-        firsts = ends[self._starts]
-        self._places = ends[:-1] - np.repeat(firsts[:-1], np.diff(self._starts)) + _BLOCK
-        sizes: list[int] = (np.diff(firsts) + len(END)).tolist()
+    def __init__(self, shards: ShardSet, lengths: NDArray[np.uint32]) -> None:
+        self._shards, self._lengths = shards, lengths
+        # An image takes a header, its file in whole blocks, the header of its class, its number.
+        sizes = (3 + -(-lengths.astype(np.int64) // _BLOCK)) * _BLOCK
+        ends = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+        shard_starts = ends[shards.starts]
+        starts = ends[:-1] - np.repeat(shard_starts[:-1], np.diff(shards.starts))
+        self._offsets = starts + _BLOCK  # of each file in its shard, behind the header
+        shard_sizes: list[int] = (np.diff(shard_starts) + len(TAR_END)).tolist()
         self._files = [
-            opened_shard(folder, each, size, RandomAccess.open)
-            for each, size in zip(shards, sizes, strict=True)
+            shards.open(shard, size, RandomAccessFile.open)
+            for shard, size in zip(shards.shards, shard_sizes, strict=True)
         ]
 
-    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
-        """Return n pictures, decoded by all cores.
+    def stored(self, indices: NDArray[np.int64]) -> StoredImages:
+        """Return n images, decoded by all cores.
 
         Raises:
             SourceError: a file differs from what was packed; the shard is named.
         """
-        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self._checksums):
-            raise IndexError(f"the pack holds pictures 0 to {len(self._checksums) - 1}")
-        found = np.empty((len(indices), self._image_px, self._image_px, 3), dtype=np.uint8)
-        threads = cores()
+        side, threads = self._shards.image_px, cores()
+        numbers: list[int] = self._shards.locate(indices)[0].tolist()
+        images = np.empty((len(indices), side, side, 3), dtype=np.uint8)
 
-        def decode_some(first: int) -> None:
-            for place in range(first, len(indices), threads):
-                found[place] = self._picture(int(indices[place]))
+        def decode_every(step: int, first: int) -> None:
+            for i in range(first, len(indices), step):
+                images[i] = self._decode(numbers[i], int(indices[i]))
 
-        if len(indices) < _FEW or threads == 1:
-            threads = 1
-            decode_some(0)
+        if len(indices) < _FEWEST_IN_THREADS or threads == 1:
+            decode_every(1, 0)
         else:
             with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-                list(pool.map(decode_some, range(threads)))
-        return StoredPictures.of(found)
+                list(pool.map(decode_every, [threads] * threads, range(threads)))
+        return StoredImages.of(images)
 
     def verify(self) -> None:
         """Hold every file against its checksum.
@@ -118,32 +103,27 @@ class JpegShards:
         Raises:
             SourceError: one differs from what was packed; the shard is named.
         """
-        for index in range(len(self._checksums)):
-            self._file(index)
+        indices = np.arange(len(self._shards))
+        for index, number in enumerate(self._shards.locate(indices)[0].tolist()):
+            self._read(number, index)
 
-    def _picture(self, index: int) -> NDArray[np.uint8]:
+    def _decode(self, number: int, index: int) -> NDArray[np.uint8]:
+        side = self._shards.image_px
         try:
-            picture = decode(self._file(index), "")
-        except UnreadablePicture as cause:
-            raise self._damaged(index, f"a picture is {cause.reason}") from cause
-        if picture.shape != (self._image_px, self._image_px, 3):
-            raise self._damaged(index, f"a picture has {picture.shape[1]} x {picture.shape[0]}")
-        return picture
+            image = decode(self._read(number, index), "")
+        except UnreadableImage as cause:
+            raise self._shards.damaged(index, f"an image is {cause.reason}") from cause
+        if image.shape != (side, side, 3):
+            size = f"{image.shape[1]} x {image.shape[0]}"
+            raise self._shards.damaged(index, f"an image has {size}")
+        return image
 
-    def _file(self, index: int) -> bytes:
-        """Return one JPEG file."""
-        file = self._files[self._home(index)]
+    def _read(self, number: int, index: int) -> bytes:
+        """Return one JPEG file out of the shard of this number."""
         try:
-            data = file.read(int(self._places[index]), int(self._lengths[index]))
+            data = self._files[number].read(int(self._offsets[index]), int(self._lengths[index]))
         except OSError as cause:
-            raise self._damaged(index, f"{cause.strerror or cause}".lower()) from cause
-        if zlib.crc32(data) != self._checksums[index]:
-            raise self._damaged(index, "its pictures are not those that were packed")
+            raise self._shards.damaged(index, f"{cause.strerror or cause}".lower()) from cause
+        if zlib.crc32(data) != self._shards.checksums[index]:
+            raise self._shards.damaged(index, "its images are not those that were packed")
         return data
-
-    def _home(self, index: int) -> int:
-        """Return which shard holds a picture."""
-        return int(np.searchsorted(self._starts, index, side="right")) - 1
-
-    def _damaged(self, index: int, what: str) -> SourceError:
-        return damaged_shard(self._folder, self._shards[self._home(index)], what)

@@ -1,13 +1,14 @@
-"""Packs: the pictures of a source, decoded and made square once, mapped into memory afterwards.
+"""Packs: the images of a source, decoded and made square once, mapped into memory afterward.
 
 A pack is a folder:
 
-    pack.json          what it is: classes, size, fit, source, shards, fingerprint (written last)
-    index.npz          for each picture path, label, split, file size, content digest, checksum
+    pack.json          what it is: classes, size, resize mode, source, shards, fingerprint
+                       (written last: a folder without it is no pack)
+    index.npz          for each image path, label, split, file size, content digest, checksum
     shard-00000.u8 ... pixels, (n, S, S, 3) uint8, RGB, row after row, nothing else;
                        or shard-00000.tar ..., JPEG files and their classes
 
-Legend: N pictures of the pack, n pictures asked for, S side of a picture.
+Legend: N images of the pack, n images asked for, S side of an image.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.packs.index import PackIndex, Paths, read_index
+from alexnet.data.packs.index import PackIndex, read_index
 from alexnet.data.packs.jpeg_shards import JpegShards
-from alexnet.data.packs.shards import ChosenPixels, MappedShards, Pixels, Shard
+from alexnet.data.packs.shards import MappedShards, PixelStore, Shard, ShardSet, SubsetPixels
+from alexnet.data.sources.listing import Paths
 from alexnet.errors import SourceError
 from alexnet.files import read_json
-from alexnet.images import StoredPictures
-from alexnet.recipe import LARGEST_PX, Fit
+from alexnet.images import StoredImages
+from alexnet.recipe import LARGEST_PX, ResizeMode
 
 __all__ = [
     "FORMAT",
@@ -42,15 +44,18 @@ __all__ = [
 
 Store = Literal["pixels", "jpeg"]
 
-FORMAT = 2
-"""Changes when older packs must not be read any more, also when pictures are decoded otherwise."""
+FORMAT = 3
+"""Of the files: changes when older packs must not be read any more."""
+
+_PIXEL_FORMAT = 2
+"""Of the pixels, as a part of the fingerprint: changes when images are decoded otherwise."""
 
 HEADER = "pack.json"
 INDEX = "index.npz"
 
-_PORTION = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
-VERIFIED_AT_ONCE = 1 << 30
+MAX_VERIFIED_BYTES = 1 << 30
 """Bytes of pixels up to which a pack is read and verified as a whole when it is opened."""
 
 
@@ -61,7 +66,7 @@ class PackHeader:
     classes: tuple[str, ...]
     class_words: dict[str, str]
     image_px: int
-    fit: Fit
+    resize_mode: ResizeMode
     where: Path  # the source as it was named
     signature: str  # of the source: paths, labels, splits, sizes
     stat_signature: str  # the same with the files' times
@@ -74,20 +79,20 @@ class PackHeader:
     jpeg_bytes: int = 0  # of all JPEG files, where they are stored
 
     @property
-    def pictures(self) -> int:
-        """Pictures in all shards."""
-        return sum(shard.pictures for shard in self.shards)
+    def images(self) -> int:
+        """Images in all shards."""
+        return sum(shard.images for shard in self.shards)
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes of all stored pictures."""
+        """Bytes of all stored images."""
         if self.store == "jpeg":
             return self.jpeg_bytes
-        return self.pictures * 3 * self.image_px**2
+        return self.images * 3 * self.image_px**2
 
     def identity(self) -> str:
         """Return what enters the fingerprint besides the index."""
-        return repr((FORMAT, self.classes, self.image_px, self.fit, self.store))
+        return repr((_PIXEL_FORMAT, self.classes, self.image_px, self.resize_mode, self.store))
 
     def to_json(self) -> dict[str, Any]:
         """Return what `pack.json` holds."""
@@ -96,8 +101,8 @@ class PackHeader:
             "classes": list(self.classes),
             "class_words": self.class_words,
             "image_px": self.image_px,
-            "fit": self.fit,
-            "pictures": self.pictures,
+            "resize_mode": self.resize_mode,
+            "images": self.images,
             "store": self.store,
             "bytes": self.stored_bytes,
             "fingerprint": self.fingerprint,
@@ -107,8 +112,8 @@ class PackHeader:
                 "stat_signature": self.stat_signature,
             },
             "index": {"name": INDEX, "checksum": self.index_checksum},
-            "shards": [{"name": s.name, "pictures": s.pictures} for s in self.shards],
-            "skipped": [list(each) for each in self.skipped],
+            "shards": [shard.to_json() for shard in self.shards],
+            "skipped": [list(entry) for entry in self.skipped],
             "excluded": list(self.excluded),
         }
 
@@ -116,21 +121,24 @@ class PackHeader:
     def from_json(cls, values: Any) -> PackHeader:
         """Read what `to_json` gave; raise ValueError, KeyError or TypeError for anything else."""
         source = values["source"]
-        fit = str(values["fit"])
+        resize_mode = str(values["resize_mode"])
         image_px = int(values["image_px"])
-        if fit not in get_args(Fit) or not 1 <= image_px <= LARGEST_PX:
-            raise ValueError(f"image_px {image_px} or fit {fit!r} is out of range")
+        if resize_mode not in get_args(ResizeMode) or not 1 <= image_px <= LARGEST_PX:
+            raise ValueError(f"image_px {image_px} or resize_mode {resize_mode!r} is out of range")
         store = str(values["store"])
         if store not in get_args(Store):
             raise ValueError(f"store {store!r} is unknown")
-        shards = tuple(Shard(_plain_name(s["name"]), int(s["pictures"])) for s in values["shards"])
-        if any(shard.pictures < 1 for shard in shards):
-            raise ValueError("a shard without pictures")
+        shards = tuple(
+            Shard(_require_file_name(shard["name"]), int(shard["images"]))
+            for shard in values["shards"]
+        )
+        if any(shard.images < 1 for shard in shards):
+            raise ValueError("a shard without images")
         return cls(
-            classes=tuple(str(each) for each in values["classes"]),
+            classes=tuple(str(name) for name in values["classes"]),
             class_words={str(k): str(v) for k, v in values["class_words"].items()},
             image_px=image_px,
-            fit=cast("Fit", fit),
+            resize_mode=cast("ResizeMode", resize_mode),
             where=Path(source["where"]),
             signature=str(source["signature"]),
             stat_signature=str(source["stat_signature"]),
@@ -146,18 +154,18 @@ class PackHeader:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """Labelled pictures of one size, ready to be cut and fed; made by `open_pack` or `pack_of`."""
+    """Labeled images of one size, ready to be cropped; made by `open_pack` or `load_pack`."""
 
     header: PackHeader
     index: PackIndex
-    pixels: Pixels = field(repr=False)
+    pixels: PixelStore = field(repr=False)
     folder: Path | None  # None: in memory
 
     def __len__(self) -> int:
         return len(self.index)
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return some pictures, copied, in the order asked for.
+        """Return some images, copied, in the order asked for.
 
         Args:
             indices: (n,) each in 0 .. N - 1.
@@ -168,10 +176,10 @@ class Pack:
         Raises:
             SourceError: what is stored is not what was packed; the shard is named.
         """
-        return self.stored(indices).together()
+        return self.stored(indices).to_array()
 
-    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
-        """Return some pictures where they lie, in the order asked for; raises what `read` does.
+    def stored(self, indices: NDArray[np.int64]) -> StoredImages:
+        """Return some images where they lie, in the order asked for; raises what `read` does.
 
         Args:
             indices: (n,) each in 0 .. N - 1.
@@ -179,10 +187,10 @@ class Pack:
         return self.pixels.stored(indices)
 
     def without(self, out: NDArray[np.bool_]) -> Pack:
-        """Return the pack without some pictures; the classes and their order stay.
+        """Return the pack without some images; the classes and their order stay.
 
         Args:
-            out: (N,) which pictures are left out.
+            out: (N,) which images are left out.
         """
         kept = np.flatnonzero(~out)
         index = self.index.take(kept)
@@ -192,7 +200,7 @@ class Pack:
             fingerprint=index.fingerprint(self.header.identity()),
             excluded=(*self.header.excluded, *gone),
         )
-        return Pack(header, index, ChosenPixels(self.pixels, kept), self.folder)
+        return Pack(header, index, SubsetPixels(self.pixels, kept), self.folder)
 
     @property
     def where(self) -> Path:
@@ -211,13 +219,13 @@ class Pack:
 
     @property
     def image_px(self) -> int:
-        """Side of a stored picture."""
+        """Side of a stored image."""
         return self.header.image_px
 
     @property
-    def fit(self) -> Fit:
-        """How the pictures were made square."""
-        return self.header.fit
+    def resize_mode(self) -> ResizeMode:
+        """How the images were made square."""
+        return self.header.resize_mode
 
     @property
     def fingerprint(self) -> str:
@@ -226,37 +234,37 @@ class Pack:
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
-        """Path and reason of the pictures that could not be read."""
+        """Path and reason of the images that could not be read."""
         return list(self.header.skipped)
 
     @property
     def excluded(self) -> tuple[str, ...]:
-        """Paths of the pictures that were left out on purpose."""
+        """Paths of the images that were left out on purpose."""
         return self.header.excluded
 
     @property
     def paths(self) -> Paths:
-        """Where each picture stood in the source, relative, with "/" between the parts."""
+        """Where each image stood in the source, relative, with "/" between the parts."""
         return self.index.paths
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """(N,) position of each picture's class in `classes`."""
+        """(N,) position of each image's class in `classes`."""
         return self.index.labels
 
     @property
     def splits(self) -> NDArray[np.uint8]:
-        """(N,) position of each picture's split in `SPLITS`."""
+        """(N,) position of each image's split in `SPLITS`."""
         return self.index.splits
 
     @property
     def digests(self) -> NDArray[np.uint8]:
-        """(N, 16) BLAKE2b of each picture file's content."""
+        """(N, 16) BLAKE2b of each image file's content."""
         return self.index.digests
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """(N,) bytes of each picture file."""
+        """(N,) bytes of each image file."""
         return self.index.sizes
 
 
@@ -288,7 +296,7 @@ def open_pack(folder: Path, *, verify: bool | None = None) -> Pack:
     """Open a pack that `write_pack` made.
 
     The lengths of all shards are always held against the header. The pixels are held against their
-    checksums here, or each picture when it is first read.
+    checksums here, or each image when it is first read.
 
     Args:
         folder: of the pack.
@@ -306,28 +314,26 @@ def open_pack(folder: Path, *, verify: bool | None = None) -> Pack:
     header = read_header(folder)
     index = _open_index(folder, header)
     shards = _open_shards(folder, header, index)
-    if verify or (verify is None and header.stored_bytes <= VERIFIED_AT_ONCE):
+    if verify or (verify is None and header.stored_bytes <= MAX_VERIFIED_BYTES):
         shards.verify()
     return Pack(header, index, shards, folder)
 
 
 def _open_shards(folder: Path, header: PackHeader, index: PackIndex) -> MappedShards | JpegShards:
-    side, checksums = header.image_px, index.checksums
+    shards = ShardSet(folder, header.shards, image_px=header.image_px, checksums=index.checksums)
     if header.store == "pixels":
-        return MappedShards(folder, header.shards, image_px=side, checksums=checksums)
+        return MappedShards(shards)
     if index.lengths is None:
         raise _damaged(folder, f"{INDEX} does not say how long its JPEG files are")
-    return JpegShards(
-        folder, header.shards, image_px=side, lengths=index.lengths, checksums=checksums
-    )
+    return JpegShards(shards, index.lengths)
 
 
 def _open_index(folder: Path, header: PackHeader) -> PackIndex:
     try:
         with (folder / INDEX).open("rb") as file:
             checksum = 0
-            while portion := file.read(_PORTION):
-                checksum = zlib.crc32(portion, checksum)
+            while chunk := file.read(_CHUNK_BYTES):
+                checksum = zlib.crc32(chunk, checksum)
             if checksum != header.index_checksum:
                 raise _damaged(folder, f"{INDEX} is not the file that was written with it")
             file.seek(0)
@@ -336,9 +342,9 @@ def _open_index(folder: Path, header: PackHeader) -> PackIndex:
         raise _damaged(folder, f"{INDEX} cannot be read ({cause.strerror})") from cause
     except ValueError as cause:
         raise _damaged(folder, f"{INDEX}: {cause}") from cause
-    if len(index) != header.pictures:
+    if len(index) != header.images:
         raise _damaged(
-            folder, f"{INDEX} tells of {len(index)} pictures, its shards of {header.pictures}"
+            folder, f"{INDEX} tells of {len(index)} images, its shards of {header.images}"
         )
     return index
 
@@ -349,8 +355,8 @@ def _damaged(folder: Path, what: str) -> SourceError:
     )
 
 
-def _plain_name(name: Any) -> str:
-    """Refuse a shard that would lie outside the pack."""
+def _require_file_name(name: Any) -> str:
+    """Raise ValueError for a shard that would lie outside the pack."""
     if not isinstance(name, str) or Path(name).name != name or name in ("", "..") or "\0" in name:
         raise ValueError(f"{name!r} is no file name")
     return name

@@ -1,6 +1,9 @@
 """Shards: the stored pixels of a pack, raw bytes in a few files that are mapped into memory.
 
-Legend: N pictures of the pack, n pictures asked for, S side of a picture.
+A shard of pixels has no header: image i begins at byte i * S * S * 3, so that a crop is a slice of
+the mapped file. What is in it stands in `pack.json` and `index.npz`.
+
+Legend: N images of the pack, n images asked for, S side of an image.
 """
 
 from __future__ import annotations
@@ -15,78 +18,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import SourceError
-from alexnet.images import PlacedPictures, StoredPictures
+from alexnet.images import PlacedImages, StoredImages
 
 __all__ = [
-    "ChosenPixels",
     "MappedShards",
     "MemoryPixels",
-    "Pixels",
+    "PixelStore",
     "Shard",
-    "damaged_shard",
-    "opened_shard",
+    "ShardSet",
+    "SubsetPixels",
     "pixel_checksums",
 ]
 
-Opened = TypeVar("Opened")
+OpenFile = TypeVar("OpenFile")
+
+_VERIFY_BYTES = 16 << 20  # read at once
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of stored pictures."""
+    """One file of stored images."""
 
     name: str
-    pictures: int
+    images: int
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"name": self.name, "pictures": self.pictures}
+        return {"name": self.name, "images": self.images}
 
 
-class Pixels(Protocol):
-    """Where the stored pictures of a pack lie."""
+class PixelStore(Protocol):
+    """Where the stored images of a pack lie."""
 
-    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
-        """Return n pictures where they lie."""
+    def stored(self, indices: NDArray[np.int64]) -> StoredImages:
+        """Return n images where they lie."""
         ...
 
 
 @dataclass(frozen=True)
 class MemoryPixels:
-    """Pictures in memory: (N, S, S, 3) uint8."""
+    """Images in memory: (N, S, S, 3) uint8."""
 
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
 
-    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
-        """Return n pictures where they lie."""
-        return StoredPictures.some_of(self.pictures, indices)
+    def stored(self, indices: NDArray[np.int64]) -> StoredImages:
+        """Return n images where they lie."""
+        return StoredImages.select(self.images, indices)
 
 
 @dataclass(frozen=True)
-class ChosenPixels:
-    """Some of the pictures of a pack, under numbers of their own."""
+class SubsetPixels:
+    """Some of the images of a pack, under numbers of their own."""
 
-    pixels: Pixels
-    chosen: NDArray[np.int64]  # (N,) positions in `pixels`
+    pixels: PixelStore
+    kept: NDArray[np.int64]  # (N,) indices in `pixels`
 
-    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
-        """Return n pictures where they lie."""
-        return self.pixels.stored(self.chosen[indices])
+    def stored(self, indices: NDArray[np.int64]) -> StoredImages:
+        """Return n images where they lie."""
+        return self.pixels.stored(self.kept[indices])
 
 
-class MappedShards:
-    """Pictures in files that the system pages in and out; nothing is held in memory by us.
-
-    Each picture is held against its checksum the first time it is read in this process.
+class ShardSet:
+    """The shards of a pack in a folder: which image lies in which, and what it must be.
 
     Args:
         folder: of the pack.
-        shards: the files in order; each holds whole pictures.
-        image_px: side of a picture.
-        checksums: (N,) CRC-32 of each picture.
-
-    Raises:
-        SourceError: a shard is missing or has another length than its pictures.
+        shards: the files in order; each holds whole images.
+        image_px: side of an image.
+        checksums: (N,) CRC-32 of each image's pixels, or of its JPEG file.
     """
 
     def __init__(
@@ -97,96 +96,119 @@ class MappedShards:
         image_px: int,
         checksums: NDArray[np.uint32],
     ) -> None:
-        self._folder, self._shards = folder, tuple(shards)
-        self._checksums = checksums
-        self._image_px = image_px
-        self._unseen = np.ones(len(checksums), dtype=np.bool_)
-        self._starts = np.cumsum([0, *(shard.pictures for shard in shards)])
-        self._maps = [self._map(shard) for shard in self._shards]
+        self.folder, self.shards = folder, tuple(shards)
+        self.image_px, self.checksums = image_px, checksums
+        self.starts = np.cumsum([0, *(shard.images for shard in shards)])
 
-    def stored(self, indices: NDArray[np.int64]) -> StoredPictures:
-        """Return n pictures where they lie.
+    def __len__(self) -> int:
+        return len(self.checksums)
+
+    def locate(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return, for n images, the number of the shard and the position in it.
+
+        Raises:
+            IndexError: an index is not in 0 .. N - 1.
+        """
+        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self):
+            raise IndexError(f"the pack holds images 0 to {len(self) - 1}")
+        numbers = np.searchsorted(self.starts, indices, side="right") - 1
+        return numbers, indices - self.starts[numbers]
+
+    def open(self, shard: Shard, size: int, open_file: Callable[[Path], OpenFile]) -> OpenFile:
+        """Open the file of a shard, which must have `size` bytes.
+
+        Raises:
+            SourceError: it is missing, of another length, or the disk refuses.
+        """
+        path = self.folder / shard.name
+        try:
+            length = path.stat().st_size
+            if length != size:
+                raise self._damaged(shard, f"it has {length:,} bytes instead of {size:,}")
+            return open_file(path)
+        except OSError as cause:
+            raise self._damaged(shard, f"{cause.strerror or cause}".lower()) from cause
+
+    def damaged(self, index: int, what: str) -> SourceError:
+        """Return the error for an image that is not what was packed; it names the shard."""
+        return self._damaged(self.shards[int(self.locate(np.array([index]))[0][0])], what)
+
+    def _damaged(self, shard: Shard, what: str) -> SourceError:
+        return SourceError(
+            f"The pack {self.folder} is damaged: shard {shard.name}: {what}. Remove the folder and "
+            "pack the source again."
+        )
+
+
+class MappedShards:
+    """Images in files that the system pages in and out; nothing is held in memory by us.
+
+    Each image is held against its checksum the first time it is read in this process.
+
+    Raises:
+        SourceError: a shard is missing or has another length than its images.
+    """
+
+    def __init__(self, shards: ShardSet) -> None:
+        self._shards = shards
+        self._unverified = np.ones(len(shards), dtype=np.bool_)
+        self._maps = [self._map(shard) for shard in shards.shards]
+
+    def stored(self, indices: NDArray[np.int64]) -> StoredImages:
+        """Return n images where they lie.
 
         Raises:
             SourceError: the pixels differ from what was packed; the shard is named.
         """
-        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self._checksums):
-            raise IndexError(f"the pack holds pictures 0 to {len(self._checksums) - 1}")
-        homes = np.searchsorted(self._starts, indices, side="right") - 1
-        places = indices - self._starts[homes]
-        fresh = np.flatnonzero(self._unseen[indices])
+        numbers, positions = self._shards.locate(indices)
+        fresh = np.flatnonzero(self._unverified[indices])
         if len(fresh):
-            lying: list[tuple[int, int]] = np.stack([homes, places], axis=1)[fresh].tolist()
-            self._verify(indices[fresh], [self._maps[home][place] for home, place in lying])
-        parts: list[PlacedPictures] = []
-        for home in np.unique(homes).tolist():
-            rows = np.flatnonzero(homes == home)
-            parts.append(PlacedPictures(self._maps[home], places[rows], rows))
-        return StoredPictures(tuple(parts), self._image_px)
+            lying: list[tuple[int, int]] = np.stack([numbers, positions], axis=1)[fresh].tolist()
+            images = [self._maps[number][position] for number, position in lying]
+            self._verify(indices[fresh], images)
+        parts: list[PlacedImages] = []
+        for number in np.unique(numbers).tolist():
+            rows = np.flatnonzero(numbers == number)
+            parts.append(PlacedImages(self._maps[number], positions[rows], rows))
+        return StoredImages(tuple(parts), self._shards.image_px)
 
     def verify(self) -> None:
-        """Hold every picture that was not read yet against its checksum.
+        """Hold every image that was not read yet against its checksum.
 
         Raises:
             SourceError: the pixels differ from what was packed; the shard is named.
         """
-        for start, pictures in self._portions():
-            self._verify(np.arange(start, start + len(pictures)), pictures)
+        for start, images in self._chunks():
+            self._verify(np.arange(start, start + len(images)), images)
 
-    def _portions(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        step = max(1, (16 << 20) // (3 * self._image_px**2))
-        for first, mapped in zip(self._starts, self._maps, strict=False):
+    def _chunks(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        step = max(1, _VERIFY_BYTES // (3 * self._shards.image_px**2))
+        for first, mapped in zip(self._shards.starts, self._maps, strict=False):
             for start in range(0, len(mapped), step):
                 yield int(first) + start, mapped[start : start + step]
 
     def _verify(
-        self, indices: NDArray[np.int64], pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+        self, indices: NDArray[np.int64], images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
     ) -> None:
-        wrong = indices[pixel_checksums(pictures) != self._checksums[indices]]
+        wrong = indices[pixel_checksums(images) != self._shards.checksums[indices]]
         if len(wrong):
-            homes: list[int] = np.searchsorted(self._starts, wrong[:1], side="right").tolist()
-            shard = self._shards[homes[0] - 1]
-            raise damaged_shard(self._folder, shard, "its pixels are not those that were packed")
-        self._unseen[indices] = False
+            raise self._shards.damaged(int(wrong[0]), "its pixels are not those that were packed")
+        self._unverified[indices] = False
 
     def _map(self, shard: Shard) -> NDArray[np.uint8]:
-        shape = (shard.pictures, self._image_px, self._image_px, 3)
+        side = self._shards.image_px
+        shape = (shard.images, side, side, 3)
 
-        def mapped(path: Path) -> NDArray[np.uint8]:
+        def map_file(path: Path) -> NDArray[np.uint8]:
+            # A plain array over the same pages: slicing np.memmap takes several times as long.
             return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
 
-        return opened_shard(self._folder, shard, shard.pictures * 3 * self._image_px**2, mapped)
-
-
-def opened_shard(
-    folder: Path, shard: Shard, wanted: int, opened: Callable[[Path], Opened]
-) -> Opened:
-    """Open the file of a shard, which must have as many bytes as its pictures take.
-
-    Raises:
-        SourceError: it is missing, of another length, or the disk refuses.
-    """
-    path = folder / shard.name
-    try:
-        found = path.stat().st_size
-        if found != wanted:
-            raise damaged_shard(folder, shard, f"it has {found:,} bytes instead of {wanted:,}")
-        return opened(path)
-    except OSError as cause:
-        raise damaged_shard(folder, shard, f"{cause.strerror or cause}".lower()) from cause
-
-
-def damaged_shard(folder: Path, shard: Shard, what: str) -> SourceError:
-    """Return the error for a shard that is not what was packed."""
-    return SourceError(
-        f"The pack {folder} is damaged: shard {shard.name}: {what}. Remove the folder and pack the "
-        "source again."
-    )
+        return self._shards.open(shard, shard.images * 3 * side**2, map_file)
 
 
 def pixel_checksums(
-    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
 ) -> NDArray[np.uint32]:
-    """Return the CRC-32 of each of n (S, S, 3) pictures: (n,) uint32."""
-    found = (zlib.crc32(np.ascontiguousarray(each).data) for each in pictures)
-    return np.fromiter(found, dtype=np.uint32, count=len(pictures))
+    """Return the CRC-32 of each of n (S, S, 3) images: (n,) uint32."""
+    checksums = (zlib.crc32(np.ascontiguousarray(image).data) for image in images)
+    return np.fromiter(checksums, dtype=np.uint32, count=len(images))

@@ -1,9 +1,9 @@
-"""Packing: every picture of a source decoded once, in parallel, into shards.
+"""Packing: every image of a source decoded once, in parallel, into shards.
 
 A packing that was stopped or killed at any instant goes on behind the last whole shard: each shard
 is written beside, flushed and renamed, then a journal notes it.
 
-Legend: n pictures of a portion, S side of a stored picture.
+Legend: n images of a portion, S side of a stored image.
 """
 
 from __future__ import annotations
@@ -18,47 +18,41 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alexnet.data.packs.changes import changes, with_times_of
+from alexnet.data.packs.changes import describe_changes, update_times
 from alexnet.data.packs.index import write_index
 from alexnet.data.packs.journal import JOURNAL, FinishedShard, append_line, read_lines
-from alexnet.data.packs.jpeg_shards import END, two_members
+from alexnet.data.packs.jpeg_shards import TAR_END, tar_members
 from alexnet.data.packs.pack import FORMAT, HEADER, INDEX, Pack, open_pack, read_header
-from alexnet.data.packs.plan import (
-    Packable,
-    PackingPlan,
-    Portion,
-    StoreChoice,
-    headed,
-    portions,
-    settled,
-)
+from alexnet.data.packs.plan import PackableSource, PackingPlan, StoreChoice, choose_store
+from alexnet.data.packs.portions import Portion, build_header_and_index, decode_portions
 from alexnet.data.packs.shards import MemoryPixels, Shard
-from alexnet.data.packs.unreadable import Unreadable, UnreadablePolicy
+from alexnet.data.packs.unreadable import UnreadableMode, UnreadablePolicy
 from alexnet.errors import RunError, SourceError
 from alexnet.files import clear_unfinished, disk_errors, is_unfinished, replace_file, write_json
 from alexnet.locks import locked
 from alexnet.progress import Advance, track
-from alexnet.recipe import Fit
-from alexnet.text import bytes_in_words, counted
+from alexnet.recipe import ResizeMode
+from alexnet.text import format_bytes, format_count
 
-__all__ = ["fill_folder", "pack_in_memory", "take_skipped", "write_pack"]
+__all__ = ["fill_folder", "handle_skipped", "pack_in_memory", "write_pack"]
 
 _log = logging.getLogger(__name__)
 
 SHARD_BYTES = 64 << 20
-MOST_SHARDS = 200
-"""Shards grow rather than become more: a process may not hold many files open."""
+MAX_SHARDS = 200
+"""Larger sources have larger shards, not more: all stay open, and systems limit open files (to 256
+on macOS)."""
 
 LOCK = ".packing.lock"
 
 
 def write_pack(
-    source: Packable | Pack,
+    source: PackableSource | Pack,
     folder: Path,
     *,
     image_px: int = 256,
-    fit: Fit = "crop",
-    unreadable: Unreadable = "skip",
+    resize_mode: ResizeMode = "crop",
+    unreadable: UnreadableMode = "skip",
     quarantine: Path | None = None,
     workers: int | None = None,
     store: StoreChoice = "auto",
@@ -66,11 +60,11 @@ def write_pack(
     """Pack a source into a folder; go on where an earlier call was interrupted.
 
     Args:
-        source: labelled pictures; a pack is refused, for it has no picture files.
+        source: labeled images; a pack is an error, for it has no image files.
         folder: made where missing; empty, or with the beginning of the same pack, or the pack.
-        image_px: side of a stored picture.
-        fit: how a picture becomes square.
-        unreadable: "skip" leaves unreadable pictures out and names them in `Pack.skipped`, up to
+        image_px: side of a stored image.
+        resize_mode: how an image becomes square.
+        unreadable: "skip" leaves unreadable images out and names them in `Pack.skipped`, up to
             5 % of them; "fail" stops at the first; "quarantine" skips any number and copies them.
         quarantine: where the copies go; naming it chooses to quarantine.
         workers: decoding threads; None: one for each core.
@@ -78,52 +72,52 @@ def write_pack(
             "auto" pixels unless they would take more than a third of the free disk, or 32 GiB.
 
     Raises:
-        SourceError: too many unreadable pictures, none at all, no room on the disk, a folder that
+        SourceError: too many unreadable images, none at all, no room on the disk, a folder that
             holds something else or is being packed into by another process.
         RecipeError: a setting is out of range.
     """
-    plan = PackingPlan(image_px, fit, UnreadablePolicy(unreadable, quarantine), workers)
+    plan = PackingPlan(image_px, resize_mode, UnreadablePolicy(unreadable, quarantine), workers)
     if isinstance(source, Pack):
         raise SourceError(
             f"{source.folder or source.where} is a pack already, of {source.image_px} pixels "
-            f"({source.fit}). Train on it as it is, or pack the source that it was made of, "
-            f"{source.where}."
+            f"({source.resize_mode}). Train on it as it is, or pack the source that it was made "
+            f"of, {source.where}."
         )
     folder = Path(folder)
-    _refuse_strange(folder)
+    _require_pack_folder(folder)
     with locked(folder, name=LOCK, error=SourceError):
         if (folder / HEADER).is_file():
-            return _already_packed(source, folder, plan, store)
-        return fill_folder(source, folder, settled(source, folder, plan, store))
+            return _open_packed(source, folder, plan, store)
+        return fill_folder(source, folder, choose_store(source, folder, plan, store))
 
 
-def fill_folder(source: Packable, folder: Path, plan: PackingPlan) -> Pack:
+def fill_folder(source: PackableSource, folder: Path, plan: PackingPlan) -> Pack:
     """Do what `write_pack` does, in a folder that the caller has locked."""
-    return _Packing(source, folder, plan).run()
+    return _FolderPacking(source, folder, plan).run()
 
 
-def pack_in_memory(source: Packable, plan: PackingPlan) -> Pack:
+def pack_in_memory(source: PackableSource, plan: PackingPlan) -> Pack:
     """Decode a source into memory: the same pack without a folder.
 
     Raises:
-        SourceError: too many unreadable pictures, or none that can be read.
+        SourceError: too many unreadable images, or none that can be read.
     """
     total = len(source.paths)
     pixels = np.empty((total, plan.image_px, plan.image_px, 3), dtype=np.uint8)
     finished: list[FinishedShard] = []
     filled = 0
-    with track("decoding pictures", total) as advance:
-        for portion in portions(source, np.arange(total), plan):
-            pixels[filled : filled + len(portion.indices)] = portion.pictures
+    with track("decoding images", total) as advance:
+        for portion in decode_portions(source, np.arange(total), plan):
+            pixels[filled : filled + len(portion.indices)] = portion.images
             filled += len(portion.indices)
-            finished.append(_finished([portion], "memory", 0))
+            finished.append(_join_portions([portion], "memory", 0))
             advance(portion.count)
-    header, index = headed(source, plan, finished)
+    header, index = build_header_and_index(source, plan, finished)
     return Pack(header, index, MemoryPixels(pixels[:filled]), None)
 
 
-def take_skipped(source: Packable, pack: Pack, policy: UnreadablePolicy) -> None:
-    """Treat the pictures that an earlier packing left out as if they were met now.
+def handle_skipped(source: PackableSource, pack: Pack, policy: UnreadablePolicy) -> None:
+    """Treat the images that an earlier packing could not read as if they were met now.
 
     Raises:
         SourceError: there are some, and the choice is to fail; or too many, and it is to skip.
@@ -132,43 +126,44 @@ def take_skipped(source: Packable, pack: Pack, policy: UnreadablePolicy) -> None
         return
     reasons = dict(pack.skipped)
     failures = [(i, reasons[path]) for i, path in enumerate(source.paths) if path in reasons]
-    policy.take(source, failures)
+    policy.handle(source, failures)
     policy.check_share(source, failures)
 
 
-class _Packing:
+class _FolderPacking:
     """One packing of a source into a folder that nobody else uses."""
 
-    def __init__(self, source: Packable, folder: Path, plan: PackingPlan) -> None:
+    def __init__(self, source: PackableSource, folder: Path, plan: PackingPlan) -> None:
         self.source, self.folder, self.plan = source, folder, plan
         self.total = len(source.paths)
-        self.stretch = max(1, SHARD_BYTES // plan.picture_bytes, -(-self.total // MOST_SHARDS))
-        self.shards = -(-self.total // self.stretch)
+        self.shard_images = max(1, SHARD_BYTES // plan.image_bytes, -(-self.total // MAX_SHARDS))
+        self.shards = -(-self.total // self.shard_images)
         self.finished: list[FinishedShard] = []
 
     def run(self) -> Pack:
         """Write the missing shards, then the index, then the header."""
         with disk_errors(self.folder, SourceError):
             self.folder.mkdir(parents=True, exist_ok=True)
-        self._begin()
+        self._resume_or_begin()
         try:
-            with track("packing pictures", self.total) as advance:
-                advance(sum(len(each.indices) + len(each.skipped) for each in self.finished))
+            with track("packing images", self.total) as advance:
+                advance(sum(len(done.indices) + len(done.skipped) for done in self.finished))
                 for number in range(len(self.finished), self.shards):
                     self._write_shard(number, advance)
                     self._check_share()
-            return self._end()
+            return self._finish()
         except (SourceError, RunError) as error:
-            kept = sum(each.shard is not None for each in self.finished)
+            kept = sum(done.shard is not None for done in self.finished)
             if not kept:
                 raise
+            shards = format_count(self.shards, "shard")
             raise type(error)(
-                f"{error} {kept} of {counted(self.shards, 'shard')} {'is' if kept == 1 else 'are'} "
-                f"finished and kept in {self.folder}: call again to go on behind them."
+                f"{error} {kept} of {shards} {'is' if kept == 1 else 'are'} finished and kept in "
+                f"{self.folder}: call again to go on behind them."
             ) from error
 
-    def _begin(self) -> None:
-        """Read the journal of an earlier call, or begin one; clear away what it left half."""
+    def _resume_or_begin(self) -> None:
+        """Read the journal of an earlier call, or begin one; remove its unfinished files."""
         clear_unfinished(self.folder)
         journal = self.folder / JOURNAL
         opening = {
@@ -176,9 +171,9 @@ class _Packing:
             "source": str(self.source.where),
             "stat_signature": self.source.stat_signature,
             "image_px": self.plan.image_px,
-            "fit": self.plan.fit,
+            "resize_mode": self.plan.resize_mode,
             "store": self.plan.store,
-            "stretch": self.stretch,
+            "shard_images": self.shard_images,
         }
         with disk_errors(journal, SourceError):
             lines = read_lines(journal, mend=True)
@@ -186,14 +181,15 @@ class _Packing:
                 append_line(journal, opening)
                 lines = [opening]
         if {**lines[0], "source": ""} != {**opening, "source": ""}:
+            begun = lines[0]
             raise SourceError(
-                f"{self.folder} holds the beginning of another pack: of {lines[0]['source']}, "
-                f"{lines[0]['image_px']} pixels, {lines[0]['fit']}, stored as "
-                f"{lines[0].get('store')}. Remove it, or choose another folder."
+                f"{self.folder} holds the beginning of another pack: of {begun['source']}, "
+                f"{begun['image_px']} pixels, {begun.get('resize_mode')}, stored as "
+                f"{begun.get('store')}. Remove it, or choose another folder."
             )
         self.finished = [FinishedShard.from_json(line) for line in lines[1:]]
-        for each in self.finished:
-            self.plan.unreadable.take(self.source, each.skipped)
+        for done in self.finished:
+            self.plan.unreadable.handle(self.source, done.skipped)
         if self.finished:
             _log.info(
                 "Going on with the pack in %s: %d of %d shards are finished.",
@@ -201,39 +197,40 @@ class _Packing:
                 len(self.finished),
                 self.shards,
             )
-        self._need_room()
+        self._require_room()
 
-    def _need_room(self) -> None:
-        rest = self.total - len(self.finished) * self.stretch
+    def _require_room(self) -> None:
+        rest = self.total - len(self.finished) * self.shard_images
         needed = max(rest, 0) * self.plan.stored_bytes
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise SourceError(
-                f"Packing {rest:,} pictures of {self.plan.image_px} pixels takes "
-                f"{bytes_in_words(needed)}, and {bytes_in_words(free)} are free in {self.folder}. "
+                f"Packing {rest:,} images of {self.plan.image_px} pixels takes "
+                f"{format_bytes(needed)}, and {format_bytes(free)} are free in {self.folder}. "
                 "Free some space, choose another folder (the cache lies where ALEXNET_CACHE "
-                "says), or use smaller pictures."
+                "says), or use smaller images."
             )
 
     def _write_shard(self, number: int, advance: Advance) -> None:
-        jpeg = self.plan.store == "jpeg"
-        name = f"shard-{number:05}.{'tar' if jpeg else 'u8'}"
-        first = number * self.stretch
-        stretch = np.arange(first, min(first + self.stretch, self.total))
+        is_jpeg = self.plan.store == "jpeg"
+        name = f"shard-{number:05}.{'tar' if is_jpeg else 'u8'}"
+        first = number * self.shard_images
+        indices = np.arange(first, min(first + self.shard_images, self.total))
         parts: list[Portion] = []
 
         def write(file: BinaryIO) -> None:
-            for portion in portions(self.source, stretch, self.plan):
-                for picture in portion.pictures:
-                    file.write(picture.data)
+            for portion in decode_portions(self.source, indices, self.plan):
+                for image in portion.images:
+                    file.write(image.data)
                 self._write_files(file, portion)
-                parts.append(portion.without_pictures())
+                parts.append(portion.without_images())
                 advance(portion.count)
-            file.write(END if jpeg else b"")
+            file.write(TAR_END if is_jpeg else b"")
 
+        # The shard first, then its line: a line never speaks of what is not on the disk.
         with disk_errors(self.folder / name, SourceError):
             replace_file(self.folder / name, write)
-            done = _finished(parts, name, first)
+            done = _join_portions(parts, name, first)
             if done.shard is None:
                 (self.folder / name).unlink()
             append_line(self.folder / JOURNAL, done.to_json())
@@ -244,14 +241,14 @@ class _Packing:
             return
         for index, data in zip(portion.indices.tolist(), portion.files, strict=True):
             split, label = int(self.source.splits[index]), int(self.source.labels[index])
-            file.write(two_members(index, split, label, data))
+            file.write(tar_members(index, split, label, data))
 
     def _check_share(self) -> None:
-        skipped = [each for shard in self.finished for each in shard.skipped]
+        skipped = [failure for done in self.finished for failure in done.skipped]
         self.plan.unreadable.check_share(self.source, skipped)
 
-    def _end(self) -> Pack:
-        header, index = headed(self.source, self.plan, self.finished)
+    def _finish(self) -> Pack:
+        header, index = build_header_and_index(self.source, self.plan, self.finished)
         data = write_index(index)
         header = replace(header, index_checksum=zlib.crc32(data))
         replace_file(self.folder / INDEX, lambda file: file.write(data))
@@ -260,61 +257,62 @@ class _Packing:
         return open_pack(self.folder, verify=False)
 
 
-def _finished(parts: Iterable[Portion], name: str, first: int) -> FinishedShard:
+def _join_portions(parts: Iterable[Portion], name: str, first: int) -> FinishedShard:
     """Join the portions of one shard."""
-    listed = list(parts)
-    indices = np.concatenate([part.indices for part in listed])
-    lengths = [part.lengths for part in listed if part.lengths is not None]
+    portions = list(parts)
+    indices = np.concatenate([part.indices for part in portions])
+    lengths = [part.lengths for part in portions if part.lengths is not None]
     return FinishedShard(
         Shard(name, len(indices)) if len(indices) else None,
         first,
         indices,
-        np.concatenate([part.digests for part in listed]),
-        np.concatenate([part.checksums for part in listed]),
-        [failure for part in listed for failure in part.failures],
+        np.concatenate([part.digests for part in portions]),
+        np.concatenate([part.checksums for part in portions]),
+        [failure for part in portions for failure in part.failures],
         np.concatenate(lengths) if lengths else None,
     )
 
 
-def _refuse_strange(folder: Path) -> None:
-    """Refuse to mix a pack with other files."""
+def _require_pack_folder(folder: Path) -> None:
+    """Raise SourceError for a folder that holds other files."""
     if not folder.exists():
         return
     if not folder.is_dir():
         raise SourceError(f"{folder} is a file; a pack is a folder. Choose another name.")
-    ours = {HEADER, JOURNAL, LOCK}
     names = {path.name for path in folder.iterdir() if not is_unfinished(path)}
-    if names and not names & ours:
+    if names and not names & {HEADER, JOURNAL, LOCK}:
         raise SourceError(
             f"{folder} holds other files ({', '.join(sorted(names)[:3])}) and is not a pack. "
             "Choose a new or an empty folder."
         )
 
 
-def _already_packed(source: Packable, folder: Path, plan: PackingPlan, store: StoreChoice) -> Pack:
-    """Open the pack that lies here, where it is the one that is asked for.
+def _open_packed(
+    source: PackableSource, folder: Path, plan: PackingPlan, store: StoreChoice
+) -> Pack:
+    """Open the pack that lies here, where it is that of the source.
 
     Where the times of files are others and their contents are not, the new times are noted.
     """
     header = read_header(folder)
     holds = (
         f"{folder} holds another pack already: of {header.where}, {header.image_px} pixels, "
-        f"{header.fit}, stored as {header.store}"
+        f"{header.resize_mode}, stored as {header.store}"
     )
-    same = (header.image_px, header.fit) == (plan.image_px, plan.fit)
+    same = (header.image_px, header.resize_mode) == (plan.image_px, plan.resize_mode)
     if not same or store not in ("auto", header.store):
         raise SourceError(f"{holds}. Remove it, or choose another folder.")
     clear_unfinished(folder)
     (folder / JOURNAL).unlink(missing_ok=True)  # where a call died between its last two steps
     pack = open_pack(folder)
     if header.stat_signature != source.stat_signature:
-        what = changes(source, pack)
-        if what:
+        changes = describe_changes(source, pack)
+        if changes:
             raise SourceError(
-                f"{holds}; since then {source.where} has changed: {what}. Remove it to "
+                f"{holds}; since then {source.where} has changed: {changes}. Remove it to "
                 "pack again, or choose another folder."
             )
-        pack = with_times_of(source, pack)
+        pack = update_times(source, pack)
     _log.info("%s is packed in %s already.", source.where, folder)
-    take_skipped(source, pack, plan.unreadable)
+    handle_skipped(source, pack, plan.unreadable)
     return pack

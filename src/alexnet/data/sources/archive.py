@@ -1,4 +1,4 @@
-"""Archives as sources of files, known by their content whatever they are called."""
+"""Archives as sources of files, known by their content whatever they are called; and zip files."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.sources.folder import Finds, Listing
-from alexnet.data.sources.names import hidden, safe_path
-from alexnet.data.sources.tar import BROKEN, COMPRESSIONS, RandomAccess, damaged, list_tar
+from alexnet.data.sources.listing import FileListing, ListingBuilder, RandomAccessFile
+from alexnet.data.sources.names import is_hidden, safe_path
+from alexnet.data.sources.tar import BROKEN_ARCHIVE, COMPRESSIONS, damaged_archive, list_tar
 from alexnet.errors import SourceError
-from alexnet.images import UnreadablePicture
-from alexnet.text import counted
+from alexnet.images import UnreadableImage
+from alexnet.text import format_count
 
 __all__ = ["list_archive", "list_zip"]
 
 _log = logging.getLogger(__name__)
 
+_BLOCK = 512  # of a tar
+
 _ENCRYPTED = 0x1
 _UTF8 = 0x800
 _UNICODE_PATH = 0x7075  # Info-ZIP's field for names that the header's own letters cannot spell
 
-_MOST = 2**63 - 1  # what a column holds; a directory may claim more
+_MAX_INT64 = 2**63 - 1  # a damaged directory may hold larger numbers
 
 _HEADER = struct.Struct("<4s22sHH")  # signature, what the directory repeats, two lengths
-_GUESS = 256  # bytes of name and extra field that are usually enough
+_USUAL_NAME_BYTES = 256  # of name and extra field: one read is then enough
 
-_BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error)
+_BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error)
 
 
-class ZipContents:
+class ZipReader:
     """Reads members of a zip where their local headers lie.
 
     Args:
@@ -45,27 +47,28 @@ class ZipContents:
         members: (M, 4) for each member the header's offset, packed size, CRC-32, method.
     """
 
-    def __init__(self, file: RandomAccess, members: NDArray[np.int64]) -> None:
+    def __init__(self, file: RandomAccessFile, members: NDArray[np.int64]) -> None:
         self._file, self._members = file, members
 
-    def read(self, path: str, place: int, size: int) -> bytes:
-        """Return the bytes of a member; see `Contents`."""
-        offset, packed, checksum, method = self._members[place].tolist()
+    def read(self, path: str, position: int, size: int) -> bytes:
+        """Return the bytes of a member; see `FileReader`."""
+        offset, packed, checksum, method = self._members[position].tolist()
         try:
-            data = self._packed(offset, packed)
+            data = self._read_packed(offset, packed)
             if method == zipfile.ZIP_DEFLATED:
+                # One byte more than the directory says: what unpacks to more is found out.
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
         except (OSError, ValueError, struct.error, zlib.error) as cause:
-            raise UnreadablePicture(path, f"its archive is damaged here ({cause})") from cause
+            raise UnreadableImage(path, f"its archive is damaged here ({cause})") from cause
         if len(data) != size or zlib.crc32(data) != checksum:
-            raise UnreadablePicture(path, "its archive is damaged here (its checksum differs)")
+            raise UnreadableImage(path, "its archive is damaged here (its checksum differs)")
         return data
 
-    def _packed(self, offset: int, packed: int) -> bytes:
+    def _read_packed(self, offset: int, packed: int) -> bytes:
         """Read header and data at once, and the rest where the header is unusually long."""
         if not 0 <= offset <= offset + packed <= self._file.length():  # else memory for nothing
             raise ValueError("it would lie outside of the archive")
-        head = self._file.read(offset, _HEADER.size + _GUESS + packed)
+        head = self._file.read(offset, _HEADER.size + _USUAL_NAME_BYTES + packed)
         signature, _, name, extra = _HEADER.unpack_from(head)
         if signature != b"PK\x03\x04":
             raise ValueError("no header where one should be")
@@ -76,46 +79,47 @@ class ZipContents:
         return data
 
 
-def list_zip(where: Path) -> Listing:
+def list_zip(where: Path) -> FileListing:
     """Return the files in a zip, hidden and system files left out.
 
     Raises:
         SourceError: the archive is damaged, encrypted, or packed by a rare method.
     """
-    file, members = _opened(where)
-    finds, columns = Finds(), array("q")
-    strange = 0
+    file, members = _open_zip(where)
+    builder, columns = ListingBuilder(), array("q")
+    skipped = 0
     for member in members:
-        name = _name(member)
+        name = _decode_name(member)
         path = safe_path(name)
-        if path is None or _is_link(member):
-            strange += 1
-        elif hidden(path):
+        if path is None or _is_special(member):
+            skipped += 1
+        elif is_hidden(path):
             continue
         elif name.endswith("/"):
-            finds.folders.add(path)
+            builder.folders.add(path)
         else:
-            _check(where, member, path)
-            size = min(member.file_size, _MOST)
-            finds.add(path, size, member.CRC, place=len(columns) // 4)
-            columns.extend([min(member.header_offset, _MOST), min(member.compress_size, _MOST)])
+            _require_readable(where, member, path)
+            size = min(member.file_size, _MAX_INT64)
+            builder.add(path, size, member.CRC, position=len(columns) // 4)
+            offset, packed = member.header_offset, member.compress_size
+            columns.extend([min(offset, _MAX_INT64), min(packed, _MAX_INT64)])
             columns.extend([member.CRC, member.compress_type])
-    if strange:
+    if skipped:
         _log.warning(
             "%s: %s passed over: links, or names that lead out of the archive.",
             where,
-            counted(strange, "member"),
+            format_count(skipped, "member"),
         )
-    return finds.listing(where, ZipContents(file, np.array(columns, np.int64).reshape(-1, 4)))
+    return builder.build(where, ZipReader(file, np.array(columns, np.int64).reshape(-1, 4)))
 
 
-def _opened(where: Path) -> tuple[RandomAccess, list[zipfile.ZipInfo]]:
+def _open_zip(where: Path) -> tuple[RandomAccessFile, list[zipfile.ZipInfo]]:
     """Open a zip and read its directory."""
     try:
-        file = RandomAccess.open(where)
+        file = RandomAccessFile.open(where)
         with zipfile.ZipFile(where) as archive:
             return file, archive.infolist()
-    except _BROKEN as cause:
+    except _BROKEN_ZIP as cause:
         what = str(cause)
         if isinstance(cause, zipfile.BadZipFile) and not zipfile.is_zipfile(where):
             what = "the directory at its end is missing, so it was cut off"
@@ -124,8 +128,8 @@ def _opened(where: Path) -> tuple[RandomAccess, list[zipfile.ZipInfo]]:
         ) from cause
 
 
-def _check(where: Path, member: zipfile.ZipInfo, path: str) -> None:
-    """Refuse what could not be read later."""
+def _require_readable(where: Path, member: zipfile.ZipInfo, path: str) -> None:
+    """Raise SourceError for what could not be read later."""
     if member.flag_bits & _ENCRYPTED:
         raise SourceError(
             f"The archive {where} is encrypted: {path} needs a password. Unpack it and name the "
@@ -138,13 +142,13 @@ def _check(where: Path, member: zipfile.ZipInfo, path: str) -> None:
         )
 
 
-def _is_link(member: zipfile.ZipInfo) -> bool:
-    """Whether a member made on a Unix is a link, a device or another thing than file or folder."""
+def _is_special(member: zipfile.ZipInfo) -> bool:
+    """Whether a member made on a Unix is neither file nor folder but a link or a device."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     return member.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
-def _name(member: zipfile.ZipInfo) -> str:
+def _decode_name(member: zipfile.ZipInfo) -> str:
     """Return a member's name in Unicode.
 
     Many programs write UTF-8 without saying so; then the name reads as UTF-8, which other code
@@ -153,11 +157,11 @@ def _name(member: zipfile.ZipInfo) -> str:
     name = member.orig_filename
     if not member.flag_bits & _UTF8:
         letters = name.encode("cp437")
-        name = _unicode_path(member.extra, letters) or _utf8(letters) or name
+        name = _unicode_path(member.extra, letters) or _decode_utf8(letters) or name
     return name.replace("\\", "/") if member.create_system == 0 else name
 
 
-def _utf8(letters: bytes) -> str | None:
+def _decode_utf8(letters: bytes) -> str | None:
     try:
         return letters.decode("utf-8")
     except UnicodeDecodeError:
@@ -176,17 +180,14 @@ def _unicode_path(extra: bytes, letters: bytes) -> str | None:
     return None
 
 
-_BLOCK = 512
-
-
-def list_archive(where: Path) -> Listing | None:
-    """Return the files in an archive; None: it is something else, or nobody can open it.
+def list_archive(where: Path) -> FileListing | None:
+    """Return the files in an archive; None: it is something else, or cannot be opened.
 
     Raises:
         SourceError: an archive that is damaged, encrypted, or holds one compressed file.
     """
     try:
-        if not where.is_file():  # opening a pipe would wait for ever
+        if not where.is_file():  # opening a pipe would wait until somebody writes to it
             return None
         with where.open("rb") as file:
             start = file.read(_BLOCK)
@@ -194,26 +195,26 @@ def list_archive(where: Path) -> Listing | None:
         return None
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return list_zip(where)
-    for first, opened in COMPRESSIONS.items():
+    for first, open_packed in COMPRESSIONS.items():
         if start.startswith(first):
             try:
-                with opened(where) as packed:
+                with open_packed(where) as packed:
                     block = packed.read(_BLOCK)
-            except BROKEN as cause:
-                raise damaged(where, str(cause)) from cause
-            if not _begins_a_tar(block):
+            except BROKEN_ARCHIVE as cause:
+                raise damaged_archive(where, str(cause)) from cause
+            if not _is_tar_header(block):
                 raise SourceError(
-                    f"{where} is one compressed file and no archive: pack the folder of pictures "
+                    f"{where} is one compressed file and no archive: pack the folder of images "
                     "as .tar.gz, or unpack it."
                 )
-            return list_tar(where, opened)
-    if _begins_a_tar(start):
+            return list_tar(where, open_packed)
+    if _is_tar_header(start):
         return list_tar(where)
-    # A zip may follow a program that unpacks it. Tables and pictures have no such end.
+    # A zip may follow a program that unpacks it. Tables and images have no such end.
     return list_zip(where) if start.startswith(b"MZ") and zipfile.is_zipfile(where) else None
 
 
-def _begins_a_tar(block: bytes) -> bool:
+def _is_tar_header(block: bytes) -> bool:
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError:

@@ -1,4 +1,4 @@
-"""What the names of files and folders say: splits, order of classes, what is no picture at all."""
+"""What the names of files and folders say: splits, order of classes, what is no image at all."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import PurePosixPath
 
 __all__ = [
     "SPLITS",
-    "hidden",
-    "looks_like_picture",
+    "is_hidden",
+    "is_ignored",
+    "looks_like_image",
     "natural_key",
-    "passed_over",
     "safe_path",
     "split_code",
 ]
 
 SPLITS = ("", "train", "val", "test")
-"""The splits in the order of their codes; "" stands for pictures of no split."""
+"""The splits in the order of their codes; "" stands for images of no split."""
 
 _SPLIT_NAMES = {
     "train": 1,
@@ -32,43 +32,21 @@ _SYSTEM = frozenset(
     ["thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon\r", "lost+found"]
 )
 
-_NO_PICTURES = frozenset(
+_OTHER_SUFFIXES = frozenset(
     [
-        *(".txt", ".text", ".md", ".rst", ".log", ".html", ".htm"),
-        *(
-            ".csv",
-            ".tsv",
-            ".json",
-            ".jsonl",
-            ".xml",
-            ".yaml",
-            ".yml",
-            ".toml",
-            ".ini",
-            ".cfg",
-            ".parquet",
-            ".arrow",
-            ".sqlite",
-        ),
-        *(".css", ".js", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".m", ".r"),
-        *(
-            ".npy",
-            ".npz",
-            ".mat",
-            ".pkl",
-            ".pickle",
-            ".pt",
-            ".pth",
-            ".h5",
-            ".hdf5",
-            ".safetensors",
-            ".onnx",
-        ),
+        *(".txt", ".text", ".md", ".rst", ".log", ".html", ".htm", ".css", ".js"),
+        *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg"),
+        *(".parquet", ".arrow", ".sqlite", ".npy", ".npz", ".mat", ".pkl", ".pickle"),
+        *(".py", ".pyc", ".ipynb", ".sh", ".bat", ".m", ".r"),
+        *(".pt", ".pth", ".h5", ".hdf5", ".safetensors", ".onnx"),
         *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".sha256", ".md5"),
     ]
 )
+"""Suffixes of texts, tables, programs, weights and archives."""
 
-_WORDS = frozenset(["readme", "license", "licence", "notice", "authors", "changelog", "makefile"])
+_OTHER_NAMES = frozenset(
+    ["readme", "license", "licence", "notice", "authors", "changelog", "makefile"]
+)
 
 
 def split_code(name: str) -> int | None:
@@ -76,24 +54,24 @@ def split_code(name: str) -> int | None:
     return _SPLIT_NAMES.get(name.strip().casefold())
 
 
-def passed_over(name: str) -> bool:
-    """Whether a file or folder is hidden or the system's own: nobody put it there as a picture."""
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder is hidden or the system's own: no image."""
     return name.startswith(".") or name.casefold() in _SYSTEM
 
 
-def hidden(path: str) -> bool:
-    """Whether a file or a folder that it lies in is passed over."""
-    return any(passed_over(part) for part in path.split("/"))
+def is_hidden(path: str) -> bool:
+    """Whether a file or a folder that it lies in is ignored."""
+    return any(is_ignored(part) for part in path.split("/"))
 
 
-def looks_like_picture(name: str) -> bool:
-    """Whether a file might be a picture: all but texts, tables, archives and the like.
+def looks_like_image(name: str) -> bool:
+    """Whether a file might be an image: all but texts, tables, archives and the like.
 
     Only the content tells for sure. This is for files whose folder does not say that they are
-    pictures.
+    images.
     """
     path = PurePosixPath(name)
-    return path.suffix.lower() not in _NO_PICTURES and path.name.casefold() not in _WORDS
+    return path.suffix.lower() not in _OTHER_SUFFIXES and path.name.casefold() not in _OTHER_NAMES
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
@@ -103,8 +81,8 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """
     parts = re.split("([0-9]+)", name)
     key = [
-        (len(part.lstrip("0")), part.lstrip("0")) if place % 2 else (0, part)
-        for place, part in enumerate(parts)
+        (len(part.lstrip("0")), part.lstrip("0")) if number % 2 else (0, part)
+        for number, part in enumerate(parts)
     ]
     return key, name
 

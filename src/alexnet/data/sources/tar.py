@@ -1,7 +1,7 @@
-"""Tar archives as sources of files: walked once, members read by their place.
+"""Tar archives as sources of files: walked once, members read by their position.
 
-A plain tar is read where it lies. A compressed one has no places: it is walked once to see what it
-holds, and only when the first picture is asked for is it unpacked as a whole into a file without a
+A plain tar is read where it lies. A compressed one has no positions: it is walked once to list its
+members, and only when the first image is asked for is it unpacked as a whole into a file without a
 name, which the system removes by itself. Members are never written under their own names.
 """
 
@@ -17,95 +17,60 @@ import shutil
 import tarfile
 import tempfile
 import threading
-import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
-from alexnet.data.sources.folder import Finds, Listing
-from alexnet.data.sources.names import hidden, safe_path
+from alexnet.data.sources.listing import FileListing, ListingBuilder, RandomAccessFile
+from alexnet.data.sources.names import is_hidden, safe_path
 from alexnet.errors import RunError, SourceError
 from alexnet.files import cache_folder, disk_errors
-from alexnet.images import UnreadablePicture
+from alexnet.images import UnreadableImage
 from alexnet.progress import track
-from alexnet.text import bytes_in_words, counted
+from alexnet.text import format_bytes, format_count
 
-__all__ = ["BROKEN", "COMPRESSIONS", "Open", "RandomAccess", "damaged", "list_tar"]
-
-
-class RandomAccess:
-    """An open file without a position of its own; it is closed when nobody holds it any more.
-
-    Args:
-        descriptor: of a file that is open for reading; it belongs to this object now.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._lock = threading.Lock()
-        weakref.finalize(self, os.close, descriptor)
-
-    @classmethod
-    def open(cls, path: Path) -> RandomAccess:
-        """Open a file; raise OSError where that cannot be."""
-        return cls(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
-
-    def length(self) -> int:
-        """Return the bytes that the file has now."""
-        return os.fstat(self._descriptor).st_size
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes from `offset` on; fewer where the file ends before."""
-        data = self._read(offset, count)
-        while 0 < len(data) < count:  # a system may hand out less than it could
-            more = self._read(offset + len(data), count - len(data))
-            if not more:
-                break
-            data += more
-        return data
-
-    def _read(self, offset: int, count: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self._descriptor, count, offset)
-        with self._lock:  # Windows
-            os.lseek(self._descriptor, offset, os.SEEK_SET)
-            return os.read(self._descriptor, count)
+__all__ = ["BROKEN_ARCHIVE", "COMPRESSIONS", "OpenFile", "damaged_archive", "list_tar"]
 
 
 _log = logging.getLogger(__name__)
 
-Open = Callable[[Path], IO[bytes]]
+OpenFile = Callable[[Path], IO[bytes]]
 
-COMPRESSIONS: dict[bytes, Open] = {
-    b"\x1f\x8b": cast("Open", gzip.open),
-    b"BZh": cast("Open", bz2.open),
-    b"\xfd7zXZ\x00": cast("Open", lzma.open),
+COMPRESSIONS: dict[bytes, OpenFile] = {
+    b"\x1f\x8b": cast("OpenFile", gzip.open),
+    b"BZh": cast("OpenFile", bz2.open),
+    b"\xfd7zXZ\x00": cast("OpenFile", lzma.open),
 }
 """First bytes of a compressed file, and what opens it."""
 
-_PORTION = 1 << 20
-_MOST_HEADER_BYTES = 1 << 20
-_COUNTED = 1000  # members between two signs of life
+_CHUNK_BYTES = 1 << 20
+_MAX_HEADER_BYTES = 1 << 20
+_PROGRESS_STEP = 1000  # members
 
-BROKEN = (
+BROKEN_ARCHIVE = (
     *(tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError),
-    *(LookupError, OverflowError, MemoryError, RecursionError),  # what tarfile stumbles over
+    *(
+        LookupError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+    ),  # of tarfile (Python 3.11 to 3.13), for headers that make no sense
 )
 """What reading an archive raises where it is damaged."""
 
 
-class TarContents:
-    """Reads members of a tar by their place; `give` gives the plain tar at the first reading."""
+class TarReader:
+    """Reads members of a tar by their position; `open_plain` is called at the first reading."""
 
-    def __init__(self, give: Callable[[], RandomAccess]) -> None:
-        self._give = give
-        self._file: RandomAccess | None = None
+    def __init__(self, open_plain: Callable[[], RandomAccessFile]) -> None:
+        self._open_plain = open_plain
+        self._file: RandomAccessFile | None = None
         self._lock = threading.Lock()
 
-    def read(self, path: str, place: int, size: int) -> bytes:
-        """Return the bytes of a member; see `Contents`.
+    def read(self, path: str, position: int, size: int) -> bytes:
+        """Return the bytes of a member; see `FileReader`.
 
         Raises:
             RunError: there is no room to unpack a compressed archive.
@@ -113,47 +78,47 @@ class TarContents:
         try:
             with self._lock:
                 if self._file is None:
-                    self._file = self._give()
-            data = self._file.read(place, size)
+                    self._file = self._open_plain()
+            data = self._file.read(position, size)
         except OSError as cause:
-            raise UnreadablePicture(path, f"its archive cannot be read ({cause})") from cause
+            raise UnreadableImage(path, f"its archive cannot be read ({cause})") from cause
         if len(data) != size:
-            raise UnreadablePicture(path, "its archive is shorter than it was")
+            raise UnreadableImage(path, "its archive is shorter than it was")
         return data
 
 
-class _Blocks:
-    """A file as tarfile reads it; remembers the last header.
+class _HeaderFile:
+    """A file as tarfile reads it, header by header, within limits; keeps the last header.
 
     Args:
         file: the tar, unpacked while it is read.
-        room: bytes that it may have; a few thousand bytes of zeros unpack to millions.
+        max_bytes: that it may have; a few thousand bytes of zeros unpack to millions.
     """
 
-    def __init__(self, file: IO[bytes], room: float) -> None:
-        self._file, self._room = file, room
-        self.last = b""
+    def __init__(self, file: IO[bytes], max_bytes: float) -> None:
+        self._file, self._max_bytes = file, max_bytes
+        self.last_header = b""
         self.tell = file.tell
 
-    def seek(self, place: int) -> int:
+    def seek(self, position: int) -> int:
         """Go on to the next header."""
-        if place > self._room:
+        if position > self._max_bytes:
             raise _TooLargeError
-        return self._file.seek(place)
+        return self._file.seek(position)
 
     def read(self, count: int) -> bytes:
         """Read a header; `tarfile` reads nothing else."""
-        if count < 0:  # a file would be read to its end
+        if count < 0:  # of a damaged header; it would read the file to its end
             raise tarfile.ReadError("a header of less than nothing")
-        if count > _MOST_HEADER_BYTES:
-            raise tarfile.ReadError(f"a header of {bytes_in_words(count)}")
-        self.last = self._file.read(count)
-        return self.last
+        if count > _MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {format_bytes(count)}")
+        self.last_header = self._file.read(count)
+        return self.last_header
 
     def drain(self) -> int:
         """Read to the end, which checks a compressed file's own checksum; return its length."""
-        while self._file.read(_PORTION):
-            if self._file.tell() > self._room:
+        while self._file.read(_CHUNK_BYTES):
+            if self._file.tell() > self._max_bytes:
                 raise _TooLargeError
         return self._file.tell()
 
@@ -162,7 +127,7 @@ class _TooLargeError(Exception):
     """A compressed archive needs more room than there is."""
 
 
-def list_tar(where: Path, compression: Open | None = None) -> Listing:
+def list_tar(where: Path, compression: OpenFile | None = None) -> FileListing:
     """Return the files in a tar, hidden and system files left out.
 
     Args:
@@ -172,106 +137,107 @@ def list_tar(where: Path, compression: Open | None = None) -> Listing:
     Raises:
         SourceError: it is damaged or cut off, or no tar at all.
     """
-    finds = Finds()
-    strange = 0
-    room = _room() if compression else math.inf
+    builder = ListingBuilder()
+    skipped = 0
+    max_bytes = _free_bytes() if compression else math.inf
     try:
         stamp = where.stat().st_mtime_ns
-        with (compression or _plain)(where) as file:
-            blocks = _Blocks(file, room)
-            for member in _members(blocks, where):
+        with (compression or _open_plain)(where) as file:
+            headers = _HeaderFile(file, max_bytes)
+            for member in _members(headers, where):
                 path = safe_path(member.name)
                 if path is None or not (member.isdir() or member.isreg()) or member.issparse():
-                    strange += 1
-                elif hidden(path):
+                    skipped += 1
+                elif is_hidden(path):
                     continue
                 elif member.isdir():
-                    finds.folders.add(path)
+                    builder.folders.add(path)
                 else:
-                    finds.add(path, member.size, stamp, member.offset_data)
-            length = blocks.drain() if compression else 0
+                    builder.add(path, member.size, stamp, member.offset_data)
+            length = headers.drain() if compression else 0
     except _TooLargeError:
-        raise _no_room(where, f"more than {bytes_in_words(int(room))}", int(room)) from None
-    except BROKEN as cause:
-        raise damaged(where, str(cause), len(finds.paths)) from cause
-    if strange:
+        raise _no_room(where, f"more than {format_bytes(int(max_bytes))}", int(max_bytes)) from None
+    except BROKEN_ARCHIVE as cause:
+        raise damaged_archive(where, str(cause), len(builder.paths)) from cause
+    if skipped:
         _log.warning(
             "%s: %s passed over: links, devices, or names that lead out of the archive.",
             where,
-            counted(strange, "member"),
+            format_count(skipped, "member"),
         )
     if compression is None:
-        return finds.listing(where, TarContents(partial(RandomAccess.open, where)))
-    give = partial(_unpacked, where, compression, length)
-    return finds.listing(where, TarContents(give))
+        return builder.build(where, TarReader(partial(RandomAccessFile.open, where)))
+    return builder.build(where, TarReader(partial(_unpack, where, compression, length)))
 
 
-def _plain(where: Path) -> IO[bytes]:
+def _open_plain(where: Path) -> IO[bytes]:
     return where.open("rb")
 
 
-def _members(blocks: _Blocks, where: Path) -> Iterator[tarfile.TarInfo]:
-    """Yield the members one by one, keeping none; raise where the archive does not end well."""
+def _members(headers: _HeaderFile, where: Path) -> Iterator[tarfile.TarInfo]:
+    """Yield the members one by one; raise where the archive does not end as archives do."""
     with (
-        track(f"looking through {where.name}", None) as advance,
-        tarfile.open(fileobj=cast("IO[bytes]", blocks), mode="r:") as archive,
+        track(f"scanning {where.name}", None) as advance,
+        tarfile.open(fileobj=cast("IO[bytes]", headers), mode="r:") as archive,
     ):
         count, end = 0, -1
         while (member := archive.next()) is not None:
-            if member.size < 0 or archive.offset <= end:  # it would come back here for ever
+            # tarfile (3.11 to 3.13) follows a negative size back to headers that it has read.
+            if member.size < 0 or archive.offset <= end:
                 raise tarfile.ReadError(f"a file of {member.size:,} bytes")
             end = archive.offset
-            kept: list[tarfile.TarInfo] = vars(archive)["members"]
-            kept.clear()  # a thousand bytes for each member otherwise
+            # tarfile keeps each member, a thousand bytes, and has no public way to forget it.
+            members: list[tarfile.TarInfo] = vars(archive)["members"]
+            members.clear()
             count += 1
-            if count % _COUNTED == 0:
-                advance(_COUNTED)
+            if count % _PROGRESS_STEP == 0:
+                advance(_PROGRESS_STEP)
             yield member
-    if not blocks.last:
+    if not headers.last_header:
         _log.warning("%s has no end mark; it may have been cut off between two files.", where)
-    elif blocks.last.strip(b"\0"):
+    elif headers.last_header.strip(b"\0"):
         raise tarfile.ReadError("it goes on with something that is no header")
 
 
-def _unpacked(where: Path, compression: Open, length: int) -> RandomAccess:
-    """Unpack a compressed tar into a file without a name, in the cache folder's file system."""
+def _unpack(where: Path, compression: OpenFile, length: int) -> RandomAccessFile:
+    """Unpack a compressed tar into a file without a name, in the cache folder."""
     folder = cache_folder()
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    free = _room()
+    free = _free_bytes()
     if length > free:
-        raise _no_room(where, bytes_in_words(length), free)
+        raise _no_room(where, format_bytes(length), free)
     with (
         disk_errors(folder),
         tempfile.TemporaryFile(dir=folder) as file,
         compression(where) as packed,
         track(f"unpacking {where.name}", length) as advance,
     ):
-        while portion := packed.read(_PORTION):
-            file.write(portion)
-            advance(len(portion))
+        while chunk := packed.read(_CHUNK_BYTES):
+            file.write(chunk)
+            advance(len(chunk))
         file.flush()
-        return RandomAccess(os.dup(file.fileno()))
+        return RandomAccessFile(os.dup(file.fileno()))
 
 
-def _room() -> int:
+def _free_bytes() -> int:
     """Return the bytes that are free where compressed archives are unpacked."""
     folder = cache_folder().absolute()
     with disk_errors(folder):
         return shutil.disk_usage(
-            next(each for each in (folder, *folder.parents) if each.is_dir())
+            next(parent for parent in (folder, *folder.parents) if parent.is_dir())
         ).free
 
 
 def _no_room(where: Path, needed: str, free: int) -> RunError:
     return RunError(
-        f"Reading {where} takes {needed} of room while it is used, and {bytes_in_words(free)} are "
+        f"Reading {where} takes {needed} of room while it is used, and {format_bytes(free)} are "
         f"free in {cache_folder()}. Free some space, let ALEXNET_CACHE name another folder, or "
         "unpack the archive to a plain .tar."
     )
 
 
-def damaged(where: Path, what: str, whole: int = 0) -> SourceError:
-    """Return the error for an archive that is broken behind so many whole files."""
-    before = f" after {counted(whole, 'file')}" if whole else ""
+def damaged_archive(where: Path, what: str, whole: int = 0) -> SourceError:
+    """Return the error for an archive that is damaged behind so many whole files."""
+    before = f" after {format_count(whole, 'file')}" if whole else ""
     return SourceError(f"The archive {where} is damaged{before}: {what}. Fetch or make it again.")

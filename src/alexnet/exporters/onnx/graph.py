@@ -1,7 +1,7 @@
-"""A graph of ONNX while it is being written: nodes, numbers, names; nothing of ONNX's library yet.
+"""An ONNX graph while it is being written: nodes, tensors, names; ONNX's library only at the end.
 
-Every value is called as the layer that makes it, and what lies between as the layer, a stroke and
-what it is: "norm1/squares". Numbers are called as in the weights: "conv1.weight".
+Every value is called as the layer that makes it, and what lies between as the layer, a slash and
+what it is: "norm1/squares". Tensors are called as in the weights: "conv1.weight".
 
 Legend: a shape is (C, H, W) or (D,), without the batch, which may have any size.
 """
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from alexnet.errors import AlexNetError, WeightsError
 
-__all__ = ["BATCH", "IR", "OPSET", "Draft", "Node", "Value", "onnx_library"]
+__all__ = ["BATCH", "Node", "OnnxGraph", "Value", "import_onnx"]
 
-OPSET, IR = 17, 8
+OPSET, IR_VERSION = 17, 8
 """Of the operators and of the file: old enough for programs of 2022, and all that is needed."""
 
 BATCH = "N"
 
 _FLOAT, _HALF, _BYTE = 1, 10, 2  # TensorProto.FLOAT, FLOAT16, UINT8
-_KINDS = {"float32": _FLOAT, "float16": _HALF, "uint8": _BYTE}
+_DTYPES = {"float32": _FLOAT, "float16": _HALF, "uint8": _BYTE}
 
 
-def onnx_library() -> Any:
+def import_onnx() -> Any:
     """Return the module `onnx`.
 
     Raises:
@@ -63,40 +63,42 @@ class Node:
     attributes: Mapping[str, Any]
 
 
-class Draft:
-    """Nodes in order, and the numbers that they use.
+class OnnxGraph:
+    """Nodes in order, and the tensors that they use.
 
     Args:
-        half: keep numbers as float16 and compute so, but where `full` is asked for.
-        plain: no operator for normalisation.
+        half: store tensors as float16 and compute in it, except where float32 is requested.
+        plain: no operator for normalization.
 
     Attributes:
-        single: values that one node alone reads.
+        single_use: values that one node alone reads.
         shapes: of the values that layers make.
+        opset, ir_version: of the file; raised where nodes need it.
     """
 
     def __init__(self, *, half: bool = False, plain: bool = False) -> None:
         self.half, self.plain = half, plain
-        self.single: set[str] = set()
+        self.opset, self.ir_version = OPSET, IR_VERSION
+        self.single_use: set[str] = set()
         self.nodes: list[Node] = []
-        self.numbers: dict[str, NDArray[Any]] = {}
+        self.tensors: dict[str, NDArray[Any]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self._taken: set[str] = set()
-        self._full: set[str] = set()
+        self._used_names: set[str] = set()
+        self._float32: set[str] = set()
 
-    def name(self, wanted: str) -> str:
+    def name(self, preferred: str) -> str:
         """Return a name that no value has yet."""
-        free, number = wanted, 2
-        while free in self._taken:
-            free, number = f"{wanted}_{number}", number + 1
-        self._taken.add(free)
-        return free
+        name, number = preferred, 2
+        while name in self._used_names:
+            name, number = f"{preferred}_{number}", number + 1
+        self._used_names.add(name)
+        return name
 
     def node(self, operator: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Append a node of one output, which is called as the node; return that name."""
-        return self.split(operator, inputs, name, 1, **attributes)[0]
+        return self.multi_output_node(operator, inputs, name, 1, **attributes)[0]
 
-    def split(
+    def multi_output_node(
         self, operator: str, inputs: Sequence[str], name: str, count: int, **attributes: Any
     ) -> tuple[str, ...]:
         """Append a node of several outputs."""
@@ -105,61 +107,62 @@ class Draft:
         self.nodes.append(Node(operator, own, tuple(inputs), outputs, attributes))
         return outputs
 
-    def tensor(self, name: str, values: torch.Tensor | NDArray[Any], *, full: bool = False) -> str:
-        """Keep numbers; of floating point they become float16 in a half draft unless `full`."""
+    def tensor(
+        self, name: str, values: torch.Tensor | NDArray[Any], *, float32: bool = False
+    ) -> str:
+        """Store a tensor; of floating point it becomes float16 in a half graph unless `float32`."""
         array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
         own = self.name(name)
-        self.numbers[own] = array
-        if full:
-            self._full.add(own)
+        self.tensors[own] = array
+        if float32:
+            self._float32.add(own)
         return own
 
-    def whole(self, name: str, *values: int) -> str:
-        """Keep whole numbers, as axes and shapes are given."""
+    def ints(self, name: str, *values: int) -> str:
+        """Store integers, as axes and shapes are given."""
         return self.tensor(name, np.array(values, dtype=np.int64))
 
-    def number(self, name: str, value: float, *, full: bool = False) -> str:
-        """Keep one number."""
-        return self.tensor(name, np.array(value, dtype=np.float32), full=full)
+    def scalar(self, name: str, value: float, *, float32: bool = False) -> str:
+        """Store one number."""
+        return self.tensor(name, np.array(value, dtype=np.float32), float32=float32)
 
-    def widen(self, value: str, name: str) -> str:
+    def to_float32(self, value: str, name: str) -> str:
         """Return a value in float32."""
         return self.node("Cast", [value], name, to=_FLOAT) if self.half else value
 
-    def narrow(self, value: str, name: str) -> str:
-        """Return a float32 value as the draft computes."""
+    def to_compute_dtype(self, value: str, name: str) -> str:
+        """Return a float32 value in the dtype that the graph computes in."""
         return self.node("Cast", [value], name, to=_HALF) if self.half else value
 
-    def cast_picture(self, value: str, name: str) -> str:
-        """Return bytes as float32."""
+    def cast_image(self, value: str, name: str) -> str:
+        """Return uint8 pixels as float32."""
         return self.node("Cast", [value], name, to=_FLOAT)
 
     def reshape(self, value: str, shape: Sequence[int], name: str) -> str:
-        """Read the numbers of each picture in another shape."""
-        return self.node("Reshape", [value, self.whole(f"{name}/shape", 0, *shape)], name)
+        """Read the numbers of each image in another shape."""
+        return self.node("Reshape", [value, self.ints(f"{name}/shape", 0, *shape)], name)
 
     def append_input(self, node: Node, value: str) -> None:
         """Give a node one input more."""
-        place = self.nodes.index(node)
-        self.nodes[place] = replace(node, inputs=(*node.inputs, value))
+        self.nodes[self.nodes.index(node)] = replace(node, inputs=(*node.inputs, value))
 
-    def maker(self, value: str) -> Node | None:
+    def producer(self, value: str) -> Node | None:
         """Return the node that makes a value."""
         return next((node for node in reversed(self.nodes) if value in node.outputs), None)
 
     def model(
         self,
         *,
-        takes: tuple[str, str, Sequence[int]],
-        gives: tuple[str, int],
+        input: tuple[str, str, Sequence[int]],  # noqa: A002 - ONNX's word
+        output: tuple[str, int],
         title: str,
         metadata: Mapping[str, str],
     ) -> Any:
         """Return the ModelProto.
 
         Args:
-            takes: name, kind and shape of the input.
-            gives: name and count of the output's numbers.
+            input: name, dtype and shape of the input.
+            output: name and count of the output's numbers.
             title: name of the graph.
             metadata: texts that travel in the file.
 
@@ -167,45 +170,43 @@ class Draft:
             WeightsError: float16 cannot hold some numbers.
             AlexNetError: onnx is not installed.
         """
-        library = onnx_library()
-        helper = library.helper
-        name, kind, shape = takes
-        inner = [
-            helper.make_tensor_value_info(each, _HALF if self.half else _FLOAT, [BATCH, *found])
-            for each, found in self.shapes.items()
-        ]
-        graph = helper.make_graph(
+        onnx = import_onnx()
+        helper = onnx.helper
+        name, dtype, shape = input
+        compute_dtype = _HALF if self.half else _FLOAT
+        proto = helper.make_graph(
             [
-                helper.make_node(
-                    each.operator, each.inputs, each.outputs, name=each.name, **each.attributes
-                )
-                for each in self.nodes
+                helper.make_node(n.operator, n.inputs, n.outputs, name=n.name, **n.attributes)
+                for n in self.nodes
             ],
             title,
-            [helper.make_tensor_value_info(name, _KINDS[kind], [BATCH, *shape])],
-            [helper.make_tensor_value_info(gives[0], _FLOAT, [BATCH, gives[1]])],
-            [library.numpy_helper.from_array(self._stored(each), each) for each in self.numbers],
-            value_info=inner,
+            [helper.make_tensor_value_info(name, _DTYPES[dtype], [BATCH, *shape])],
+            [helper.make_tensor_value_info(output[0], _FLOAT, [BATCH, output[1]])],
+            [onnx.numpy_helper.from_array(self._stored(name), name) for name in self.tensors],
+            value_info=[
+                helper.make_tensor_value_info(value, compute_dtype, [BATCH, *inner])
+                for value, inner in self.shapes.items()
+            ],
         )
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR)
+        opsets = [helper.make_opsetid("", self.opset)]
+        model = helper.make_model(proto, opset_imports=opsets, ir_version=self.ir_version)
         model.producer_name = "alexnet"
         helper.set_model_props(model, dict(metadata))
         return model
 
     def _stored(self, name: str) -> NDArray[Any]:
-        """Return numbers as the file keeps them."""
-        array = np.ascontiguousarray(self.numbers[name])
+        """Return a tensor as the file stores it."""
+        array = np.ascontiguousarray(self.tensors[name])
         if array.dtype.kind != "f":
             return array
         array = array.astype(np.float32, copy=False)
-        if name in self._full or not self.half:
+        if name in self._float32 or not self.half:
             return array
         with np.errstate(over="ignore"):
             half = array.astype(np.float16)
         if bool((np.isinf(half) & np.isfinite(array)).any()):
             raise WeightsError(
-                f'The numbers "{name}" reach {np.abs(array).max():.3g}, which fp16 cannot hold. '
+                f'The tensor "{name}" reaches {np.abs(array).max():.3g}, which fp16 cannot hold. '
                 "Choose --precision fp32."
             )
         return half

@@ -1,4 +1,4 @@
-"""From weights to a file of ONNX, and back to something that answers: ONNX Runtime."""
+"""From weights to an ONNX file, and back to a model that runs: ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -13,58 +13,66 @@ from numpy.typing import NDArray
 from torch import nn
 
 from alexnet.errors import AlexNetError, WeightsError
-from alexnet.exporters.onnx.graph import Draft, Value
+from alexnet.exporters.onnx.external import write_external
+from alexnet.exporters.onnx.graph import OnnxGraph, Value
 from alexnet.exporters.onnx.heads import write_head
 from alexnet.exporters.onnx.layers import write_layer
-from alexnet.exporters.onnx.quantize import quantised
-from alexnet.exporters.onnx.traced import write_traced
-from alexnet.exporters.onnx.windows import part
-from alexnet.exporters.request import ExportRequest, Runnable, Takes, facts, handed_over
+from alexnet.exporters.onnx.quantize import quantized
+from alexnet.exporters.onnx.windows import crop
+from alexnet.exporters.request import (
+    ExportedModel,
+    ExportRequest,
+    InputType,
+    file_metadata,
+    prepare_input,
+)
 from alexnet.images import Preprocessing
 from alexnet.models import (
+    IMAGES,
     INPUT,
-    PICTURES,
-    ForeignNetwork,
+    ExternalNetwork,
     GraphNetwork,
     HeadedNetwork,
+    LayerFileNetwork,
     Network,
-    Wired,
 )
-from alexnet.weights.weights import Weights
+from alexnet.weights import Weights
 
 __all__ = ["onnx_bytes", "onnx_model", "open_onnx", "write_onnx", "write_preprocessing"]
 
 
-def write_preprocessing(draft: Draft, taken: str, rule: Preprocessing, takes: Takes) -> str:
-    """Write the way from the input to (N, 3, c, c).
+_MAX_BYTES = 2**31 - 1  # of a protobuf message
+
+
+def write_preprocessing(
+    graph: OnnxGraph, input_name: str, rule: Preprocessing, input_type: InputType
+) -> str:
+    """Write the nodes from the input to (N, 3, c, c).
 
     Args:
-        draft: the graph.
-        taken: name of the input.
+        graph: the graph.
+        input_name: name of the input.
         rule: the preprocessing.
-        takes: what the input is.
+        input_type: what the input is.
     """
-    if takes == "numbers":
-        return draft.narrow(taken, "input")
-    x, c = taken, rule.crop_px
-    if takes == "picture" and c < rule.image_px:
-        start = rule.centre
-        x = part(draft, "crop", x, (1, 2), (start,) * 2, (start + c,) * 2)
-    x = draft.cast_picture(x, "bytes")
-    mean = rule.central_mean
-    if mean is not None:
-        x = draft.node("Sub", [x, draft.tensor("preprocessing.mean", mean, full=True)], "centred")
-    if rule.scale is not None:
-        scale = draft.tensor("preprocessing.scale", rule.scale, full=True)
-        x = draft.node("Div", [x, scale], "scaled")
+    if input_type == "tensor":
+        return graph.to_compute_dtype(input_name, "input")
+    x, c = input_name, rule.crop_px
+    if input_type == "image" and c < rule.image_px:
+        start = rule.center_offset
+        x = crop(graph, "crop", x, (1, 2), (start,) * 2, (start + c,) * 2)
+    x = graph.cast_image(x, "pixels")
+    if rule.center_mean is not None:
+        mean = graph.tensor("preprocessing.mean", rule.center_mean, float32=True)
+        x = graph.node("Sub", [x, mean], "centered")
+    if rule.std is not None:
+        std = graph.tensor("preprocessing.std", rule.std, float32=True)
+        x = graph.node("Div", [x, std], "scaled")
     if rule.order == "BGR":
-        turned = draft.tensor("preprocessing.order", np.array([2, 1, 0], dtype=np.int64))
-        x = draft.node("Gather", [x, turned], "bgr", axis=3)
-    x = draft.node("Transpose", [x], "numbers", perm=[0, 3, 1, 2])
-    return draft.narrow(x, "input")
-
-
-_MOST_BYTES = 2**31 - 1  # of a message of protobuf
+        order = graph.tensor("preprocessing.order", np.array([2, 1, 0], dtype=np.int64))
+        x = graph.node("Gather", [x, order], "bgr", axis=3)
+    x = graph.node("Transpose", [x], "channels_first", perm=[0, 3, 1, 2])
+    return graph.to_compute_dtype(x, "input")
 
 
 def write_onnx(weights: Weights, request: ExportRequest, path: Path) -> None:
@@ -77,17 +85,17 @@ def write_onnx(weights: Weights, request: ExportRequest, path: Path) -> None:
     path.write_bytes(onnx_bytes(weights, request))
 
 
-def onnx_bytes(weights: Weights, request: ExportRequest, *, wide: bool = False) -> bytes:
+def onnx_bytes(weights: Weights, request: ExportRequest, *, keep_float32: bool = False) -> bytes:
     """Return the bytes of the file; see `write_onnx`.
 
     Args:
         weights: what is written.
         request: how.
-        wide: keep float32 where half precision is asked for.
+        keep_float32: also where the request is for half precision.
     """
-    model = onnx_model(weights, request, wide=wide)
+    model = onnx_model(weights, request, keep_float32=keep_float32)
     size = model.ByteSize()
-    if size > _MOST_BYTES:
+    if size > _MAX_BYTES:
         raise WeightsError(
             f"The network has {size / 1e9:.1f} GB, and an ONNX file holds 2 GB. Choose "
             "--precision fp16 or --to torchscript."
@@ -95,45 +103,42 @@ def onnx_bytes(weights: Weights, request: ExportRequest, *, wide: bool = False) 
     if request.precision == "int8":
         if request.calibration is None:
             raise WeightsError(
-                "int8 needs pictures to see how large activations become: name some, best those "
+                "int8 needs images to observe the ranges of activations on: name some, best those "
                 "that the weights were trained on, with --calibrate SOURCE."
             )
         rule = weights.preprocessing
-        pictures = (handed_over(each, rule, request.takes) for each in request.calibration())
-        model = quantised(model, pictures)
+        images = (prepare_input(x, rule, request.input_type) for x in request.calibration())
+        model = quantized(model, images)
     return model.SerializeToString()
 
 
-def onnx_model(weights: Weights, request: ExportRequest, *, wide: bool = False) -> Any:
+def onnx_model(weights: Weights, request: ExportRequest, *, keep_float32: bool = False) -> Any:
     """Return the ModelProto, int8 still in float32; see `onnx_bytes`."""
     rule, network = weights.preprocessing, weights.network()
-    half = request.precision == "fp16" and not wide
-    draft = Draft(half=half, plain=request.plain_operators)
-    taken = draft.name(request.takes)
-    x = Value(
-        write_preprocessing(draft, taken, rule, request.takes), (3, rule.crop_px, rule.crop_px)
-    )
-    logits = _write(draft, network, x)
-    full = draft.widen(logits, f"{logits}/full")
-    if request.gives == "probabilities":
-        given = draft.node("Softmax", [full], request.gives, axis=1)
+    half = request.precision == "fp16" and not keep_float32
+    graph = OnnxGraph(half=half, plain=request.plain_operators)
+    input_name = graph.name(request.input_type)
+    x = write_preprocessing(graph, input_name, rule, request.input_type)
+    logits = _write(graph, network, Value(x, (3, rule.crop_px, rule.crop_px)))
+    full = graph.to_float32(logits, f"{logits}/float32")
+    if request.output_type == "probabilities":
+        output_name = graph.node("Softmax", [full], request.output_type, axis=1)
     else:
-        given = draft.node("Identity", [full], request.gives)
-    side = rule.image_px if request.takes == "picture" else rule.crop_px
-    takes = (
-        (taken, "float32", (3, side, side))
-        if request.takes == "numbers"
-        else (taken, "uint8", (side, side, 3))
-    )
-    return draft.model(
-        takes=takes,
-        gives=(given, len(weights.classes)),
+        output_name = graph.node("Identity", [full], request.output_type)
+    side = rule.image_px if request.input_type == "image" else rule.crop_px
+    return graph.model(
+        input=(
+            (input_name, "float32", (3, side, side))
+            if request.input_type == "tensor"
+            else (input_name, "uint8", (side, side, 3))
+        ),
+        output=(output_name, len(weights.classes)),
         title=weights.model,
-        metadata=facts(weights, request),
+        metadata=file_metadata(weights, request),
     )
 
 
-def open_onnx(path: Path) -> Runnable:
+def open_onnx(path: Path) -> ExportedModel:
     """Open a file with ONNX Runtime, on this processor.
 
     Raises:
@@ -156,57 +161,57 @@ def open_onnx(path: Path) -> Runnable:
         raise WeightsError(
             f"ONNX Runtime {runtime.__version__} refuses the file: {' '.join(str(error).split())}"
         ) from error
-    (taken,) = (each.name for each in session.get_inputs())
+    (input_name,) = (value.name for value in session.get_inputs())
 
-    def run(numbers: NDArray[Any]) -> NDArray[np.float32]:
-        return session.run(None, {taken: numbers})[0]
+    def run(images: NDArray[Any]) -> NDArray[np.float32]:
+        return session.run(None, {input_name: images})[0]
 
-    return Runnable(f"ONNX Runtime {runtime.__version__}", run=run)
+    return ExportedModel(f"ONNX Runtime {runtime.__version__}", run=run)
 
 
-def _write(draft: Draft, network: Network, x: Value) -> str:
-    """Write any network; return the name of what its softmax is taken of."""
-    if isinstance(network, ForeignNetwork):
-        return write_traced(draft, network, x)
+def _write(graph: OnnxGraph, network: Network, x: Value) -> str:
+    """Write any network; return the name of its logits."""
+    if isinstance(network, ExternalNetwork):
+        return write_external(graph, network, x)
     if not isinstance(network, HeadedNetwork):
-        made = _write_layers(draft, network, x)
-        return made[next(reversed(made))].name
-    if isinstance(network.body, ForeignNetwork):
+        values = _write_layers(graph, network, x)
+        return values[next(reversed(values))].name
+    if isinstance(network.backbone, ExternalNetwork):
         raise WeightsError(
-            f"A head on {network.model} cannot be written as ONNX, since torch takes such a "
-            "network apart as a whole. Choose --to torchscript."
+            f"A head on {network.model} cannot be written as ONNX, since torch exports such a "
+            "network as a whole. Choose --to torchscript."
         )
     names = network.classifier.layer.split(",")
-    made = _write_layers(draft, network.body, x, upto=names)
-    return write_head(draft, network.classifier, [made[each] for each in names])
+    values = _write_layers(graph, network.backbone, x, until=names)
+    return write_head(graph, network.classifier, [values[name] for name in names])
 
 
 def _write_layers(
-    draft: Draft, network: Network, x: Value, *, upto: Sequence[str] = ()
+    graph: OnnxGraph, network: Network, x: Value, *, until: Sequence[str] = ()
 ) -> dict[str, Value]:
-    """Write a network of ours, layer by layer, perhaps only up to some; return what each makes."""
+    """Write a network of ours layer by layer, perhaps only up to some; return their outputs."""
     layers = dict(network.named_children())
-    inputs = _wiring(network, layers)
-    readers = Counter(each for names in inputs.values() for each in names)
+    inputs = _layer_inputs(network, layers)
+    readers = Counter(name for names in inputs.values() for name in names)
     with torch.inference_mode():
         stages = network.stages(torch.zeros(1, *x.shape))  # for the shapes alone
-    made = {INPUT: x, PICTURES: x}
+    values = {INPUT: x, IMAGES: x}
     for name, layer in layers.items():
-        found = write_layer(draft, name, layer, [made[each] for each in inputs[name]])
-        made[name] = Value(found, tuple(stages[name].shape[1:]))
+        output = write_layer(graph, name, layer, [values[each] for each in inputs[name]])
+        values[name] = Value(output, tuple(stages[name].shape[1:]))
         if readers[name] == 1:
-            draft.single.add(found)
+            graph.single_use.add(output)
         else:
-            draft.single.discard(found)
-        draft.shapes[found] = made[name].shape
-        if upto and all(each in made for each in upto):
+            graph.single_use.discard(output)
+        graph.shapes[output] = values[name].shape
+        if until and all(each in values for each in until):
             break
-    return made
+    return values
 
 
-def _wiring(network: Network, layers: dict[str, nn.Module]) -> dict[str, tuple[str, ...]]:
-    """Return what each layer reads."""
-    if isinstance(network, Wired | GraphNetwork):
+def _layer_inputs(network: Network, layers: dict[str, nn.Module]) -> dict[str, tuple[str, ...]]:
+    """Return the names of what each layer reads."""
+    if isinstance(network, LayerFileNetwork | GraphNetwork):
         return network.inputs
-    names = [PICTURES, *layers]
+    names = [IMAGES, *layers]
     return {name: (names[i],) for i, name in enumerate(layers)}

@@ -1,7 +1,7 @@
-"""A graph of ONNX in int8: weights and activations, their ranges taken from pictures.
+"""An ONNX graph in int8: weights and activations, their ranges observed on images.
 
-ONNX Runtime's own quantiser writes the steps of rounding into the graph, around each convolution,
-product and pool. Preprocessing, normalisation and softmax stay in float32.
+ONNX Runtime's own quantizer writes the rounding into the graph, around each convolution, product
+and pool. Preprocessing, normalization and softmax stay in float32.
 """
 
 from __future__ import annotations
@@ -17,40 +17,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import AlexNetError, WeightsError
-from alexnet.exporters.onnx.graph import onnx_library
+from alexnet.exporters.onnx.graph import import_onnx
 
-__all__ = ["quantised"]
+__all__ = ["quantized"]
 
 _OPERATORS = ("Conv", "Gemm", "MatMul", "Relu", "MaxPool", "Concat")
 
 
-def quantised(model: Any, pictures: Iterable[NDArray[Any]]) -> Any:
+def quantized(model: Any, images: Iterable[NDArray[Any]]) -> Any:
     """Return a model in int8.
 
-    Weights have a range for each map, of 7 bits: processors without VNNI add up two products in 16
-    bits, which 8 times 8 bits pass.
+    Weights have a range for each output channel, of 7 bits: processors without VNNI add two
+    products in 16 bits, which products of 8 and 8 bits overflow.
 
     Args:
         model: the ModelProto in float32.
-        pictures: batches of what it takes; the ranges of activations are seen on them.
+        images: batches of its input; the ranges of activations are observed on them.
 
     Raises:
-        WeightsError: there is no picture.
+        WeightsError: there is no image.
         AlexNetError: onnxruntime is not installed.
     """
     try:
         from onnxruntime import quantization
     except ImportError:
-        raise AlexNetError(
-            'int8 is worked out by ONNX Runtime: pip install "alexnet[export]"'
-        ) from None
+        raise AlexNetError('int8 needs ONNX Runtime: pip install "alexnet[export]"') from None
     tools: Any = quantization
-    (taken,) = (each.name for each in model.graph.input)
-    feeds = ({taken: np.ascontiguousarray(each)} for each in pictures)
+    (input_name,) = (value.name for value in model.graph.input)
+    feeds = ({input_name: np.ascontiguousarray(batch)} for batch in images)
     first = next(feeds, None)
     if first is None:
         raise WeightsError(
-            "There is no picture to see how large activations become. Name others after "
+            "There is no image to observe the ranges of activations on. Name others after "
             "--calibrate."
         )
 
@@ -58,39 +56,39 @@ def quantised(model: Any, pictures: Iterable[NDArray[Any]]) -> Any:
         """Hands out one batch after the other."""
 
         def __init__(self) -> None:
-            self.waiting: Any = first
+            self.upcoming: Any = first
 
         def get_next(self) -> Any:
             """Return the next batch, or None."""
-            now, self.waiting = self.waiting, None if self.waiting is None else next(feeds, None)
-            return now
+            feed, self.upcoming = self.upcoming, next(feeds, None)
+            return feed
 
-    inside = [node.name for node in model.graph.node if "/" in node.name]  # of normalisations
+    inner = [node.name for node in model.graph.node if "/" in node.name]  # of normalizations
     with tempfile.TemporaryDirectory() as scratch, _quiet():
-        path = Path(scratch, "quantised.onnx")
+        path = Path(scratch, "quantized.onnx")
         tools.quantize_static(
             model,
             str(path),
             Reader(),
             quant_format=tools.QuantFormat.QDQ,
             op_types_to_quantize=list(_OPERATORS),
-            nodes_to_exclude=inside,
+            nodes_to_exclude=inner,
             per_channel=True,
             reduce_range=True,
             activation_type=tools.QuantType.QUInt8,
             weight_type=tools.QuantType.QInt8,
         )
-        found = onnx_library().load(str(path))
-    found.producer_name = "alexnet"
-    return found
+        result = import_onnx().load(str(path))
+    result.producer_name = "alexnet"
+    return result
 
 
 @contextmanager
 def _quiet() -> Any:
-    """Keep the quantiser's advice off the screen: what it asks for is done."""
-    before = logging.root.manager.disable
+    """Silence the quantizer's advice to preprocess the model: it has nothing left to do."""
+    level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        logging.disable(before)
+        logging.disable(level)

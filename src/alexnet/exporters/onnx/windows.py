@@ -1,7 +1,8 @@
 """Layers with windows as nodes: convolutions, pools, locally connected layers.
 
-No rule of rounding is left to the reader: how far the last window hangs over is written as padding
-at the end, which every program reads alike.
+No rounding rule is left to the reader: how far the last window overhangs is written as padding at
+the end, which every program reads alike. (OpenVINO 2026.4 reads ONNX's ceil_mode of padded average
+pools otherwise than ONNX Runtime.)
 
 Legend: C channels, H and W sides of a map.
 """
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from alexnet.exporters.onnx.graph import Draft, Value
+from alexnet.exporters.onnx.graph import OnnxGraph, Value
 from alexnet.nn import CaffePool, LocallyConnected, OffsetPool
 
 __all__ = [
@@ -37,20 +38,17 @@ class Windows:
     outputs: Sequence[int]
     padding: Sequence[int] = (0, 0)
 
-    def ends(
-        self, sides: Sequence[int], padding: Sequence[int], dilation: Sequence[int] = (1, 1)
-    ) -> list[int]:
+    def ends(self, sides: Sequence[int], padding: Sequence[int]) -> list[int]:
         """Return how far the last window passes the end of maps of these sides, along each axis."""
         axes = zip(sides, self.kernel, self.stride, padding, self.outputs, strict=True)
-        steps = (*dilation, 1)
         return [
-            max(0, (n - 1) * stride + (side - 1) * steps[axis] + 1 - size - before)
-            for axis, (size, side, stride, before, n) in enumerate(axes)
+            max(0, (n - 1) * stride + side - size - before)
+            for size, side, stride, before, n in axes
         ]
 
 
 def convolution(
-    draft: Draft,
+    graph: OnnxGraph,
     name: str,
     x: Value,
     weight: Tensor,
@@ -63,14 +61,14 @@ def convolution(
     overhang: Sequence[int] = (0, 0),
 ) -> str:
     """Write a convolution, perhaps one that reads zeros beyond the end."""
-    inputs = [x.name, draft.tensor(f"{name}.weight", weight)]
+    inputs = [x.name, graph.tensor(f"{name}.weight", weight)]
     if bias is not None:
-        inputs.append(draft.tensor(f"{name}.bias", bias))
+        inputs.append(graph.tensor(f"{name}.bias", bias))
     settings: dict[str, Any] = {"dilations": list(dilation)} if max(dilation) > 1 else {}
     if groups > 1:
         settings["group"] = groups
     ends = [side + more for side, more in zip(padding, overhang, strict=True)]
-    return draft.node(
+    return graph.node(
         "Conv",
         inputs,
         name,
@@ -81,34 +79,30 @@ def convolution(
     )
 
 
-def max_pool(
-    draft: Draft, name: str, x: Value, windows: Windows, *, dilation: Sequence[int] = (1, 1)
-) -> str:
+def max_pool(graph: OnnxGraph, name: str, x: Value, windows: Windows) -> str:
     """Write max pooling; padding is never the largest."""
-    settings: dict[str, Any] = {"dilations": list(dilation)} if max(dilation) > 1 else {}
-    return draft.node(
+    return graph.node(
         "MaxPool",
         [x.name],
         name,
         kernel_shape=list(windows.kernel),
         strides=list(windows.stride),
-        pads=[*windows.padding, *windows.ends(x.shape[1:], windows.padding, dilation)],
-        **settings,
+        pads=[*windows.padding, *windows.ends(x.shape[1:], windows.padding)],
     )
 
 
 def mean_pool(
-    draft: Draft, name: str, x: Value, windows: Windows, *, counts_padding: bool = False
+    graph: OnnxGraph, name: str, x: Value, windows: Windows, *, counts_padding: bool = False
 ) -> str:
     """Write mean pooling; what hangs over beyond the padding never counts."""
-    taken, sides, before = x.name, x.shape[1:], list(windows.padding)
+    pooled, sides, before = x.name, x.shape[1:], list(windows.padding)
     if counts_padding and any(before):
-        taken = pad(draft, f"{name}/padded", x, before, before)
+        pooled = pad(graph, f"{name}/padded", x, before, before)
         sides = [side + 2 * more for side, more in zip(sides, before, strict=True)]
         before = [0] * len(before)
-    return draft.node(
+    return graph.node(
         "AveragePool",
-        [taken],
+        [pooled],
         name,
         kernel_shape=list(windows.kernel),
         strides=list(windows.stride),
@@ -117,7 +111,7 @@ def mean_pool(
     )
 
 
-def caffe_pool(draft: Draft, name: str, layer: CaffePool, x: Value) -> str:
+def caffe_pool(graph: OnnxGraph, name: str, layer: CaffePool, x: Value) -> str:
     """Write Caffe's pooling."""
     windows = Windows(
         kernel=layer.kernel,
@@ -126,16 +120,16 @@ def caffe_pool(draft: Draft, name: str, layer: CaffePool, x: Value) -> str:
         outputs=layer.outputs(x.shape[1], x.shape[2]),
     )
     if layer.kind == "max":
-        return max_pool(draft, name, x, windows)
-    return mean_pool(draft, name, x, windows, counts_padding=True)
+        return max_pool(graph, name, x, windows)
+    return mean_pool(graph, name, x, windows, counts_padding=True)
 
 
-def offset_pool(draft: Draft, name: str, layer: OffsetPool, x: Value) -> str:
+def offset_pool(graph: OnnxGraph, name: str, layer: OffsetPool, x: Value) -> str:
     """Write pooling whose windows begin elsewhere than at the first position."""
     side, first = x.shape[1], max(0, layer.start)
     end = min(side, layer.start + (layer.outputs - 1) * layer.stride + layer.kernel)
     if (first, end) != (0, side):
-        cut = part(draft, f"{name}/part", x.name, (2, 3), (first, first), (end, end))
+        cut = crop(graph, f"{name}/part", x.name, (2, 3), (first, first), (end, end))
         x = Value(cut, (x.shape[0], end - first, end - first))
     windows = Windows(
         kernel=(layer.kernel,) * 2,
@@ -144,29 +138,29 @@ def offset_pool(draft: Draft, name: str, layer: OffsetPool, x: Value) -> str:
         outputs=(layer.outputs,) * 2,
     )
     if layer.kind == "avg":
-        return mean_pool(draft, name, x, windows)
+        return mean_pool(graph, name, x, windows)
     if layer.kind == "max":
-        return max_pool(draft, name, x, windows)
-    highest = max_pool(draft, f"{name}/highest", x, windows)
-    turned = Value(draft.node("Neg", [x.name], f"{name}/turned"), x.shape)
-    depth = max_pool(draft, f"{name}/depth", turned, windows)  # how far the lowest is below zero
-    lowest = draft.node("Neg", [depth], f"{name}/lowest")
-    further = draft.node("GreaterOrEqual", [highest, depth], f"{name}/further")
-    return draft.node("Where", [further, highest, lowest], name)
+        return max_pool(graph, name, x, windows)
+    highest = max_pool(graph, f"{name}/highest", x, windows)
+    negated = Value(graph.node("Neg", [x.name], f"{name}/negated"), x.shape)
+    depth = max_pool(graph, f"{name}/depth", negated, windows)  # how far the lowest is below zero
+    lowest = graph.node("Neg", [depth], f"{name}/lowest")
+    further = graph.node("GreaterOrEqual", [highest, depth], f"{name}/further")
+    return graph.node("Where", [further, highest, lowest], name)
 
 
-def locally_connected(draft: Draft, name: str, layer: LocallyConnected, x: Value) -> str:
+def locally_connected(graph: OnnxGraph, name: str, layer: LocallyConnected, x: Value) -> str:
     """Write a convolution with weights for each place: windows side by side, and products."""
     window, side = layer.window, layer.positions
     before = [window.padding] * 2
     after = [window.padding + window.overhang(size) for size in x.shape[1:]]
     padded = x.name
     if any(before + after):
-        padded = pad(draft, f"{name}/padded", x, before, after)
+        padded = pad(graph, f"{name}/padded", x, before, after)
     reach = (side - 1) * window.stride + 1
     shifted = [
-        part(
-            draft,
+        crop(
+            graph,
             f"{name}/{row}_{column}",
             padded,
             (2, 3),
@@ -177,30 +171,30 @@ def locally_connected(draft: Draft, name: str, layer: LocallyConnected, x: Value
         for row in range(window.kernel)
         for column in range(window.kernel)
     ]
-    patches = draft.node("Concat", shifted, f"{name}/patches", axis=1)
+    patches = graph.node("Concat", shifted, f"{name}/patches", axis=1)
     numbers = window.kernel**2 * layer.inputs
-    rows = draft.reshape(patches, (numbers, side**2), f"{name}/rows")
-    rows = draft.node("Transpose", [rows], f"{name}/by_place", perm=[2, 0, 1])
+    rows = graph.reshape(patches, (numbers, side**2), f"{name}/rows")
+    rows = graph.node("Transpose", [rows], f"{name}/by_position", perm=[2, 0, 1])
     by_map = cast("Tensor", layer.weight.unflatten(1, (layer.inputs, -1)))
     weight = by_map.transpose(1, 2).flatten(1, 2)
-    answers = draft.node(
-        "MatMul", [rows, draft.tensor(f"{name}.weight", weight)], f"{name}/answers"
+    products = graph.node(
+        "MatMul", [rows, graph.tensor(f"{name}.weight", weight)], f"{name}/products"
     )
-    answers = draft.node("Transpose", [answers], f"{name}/by_map", perm=[1, 2, 0])
+    products = graph.node("Transpose", [products], f"{name}/by_map", perm=[1, 2, 0])
     if layer.bias is None:
-        return draft.reshape(answers, (layer.outputs, side, side), name)
-    maps = draft.reshape(answers, (layer.outputs, side, side), f"{name}/maps")
-    return draft.node("Add", [maps, draft.tensor(f"{name}.bias", layer.bias)], name)
+        return graph.reshape(products, (layer.outputs, side, side), name)
+    maps = graph.reshape(products, (layer.outputs, side, side), f"{name}/maps")
+    return graph.node("Add", [maps, graph.tensor(f"{name}.bias", layer.bias)], name)
 
 
-def pad(draft: Draft, name: str, x: Value, before: Sequence[int], after: Sequence[int]) -> str:
+def pad(graph: OnnxGraph, name: str, x: Value, before: Sequence[int], after: Sequence[int]) -> str:
     """Write zeros around maps."""
-    ends = draft.whole(f"{name}/pads", 0, 0, *before, 0, 0, *after)
-    return draft.node("Pad", [x.name, ends], name)
+    ends = graph.ints(f"{name}/pads", 0, 0, *before, 0, 0, *after)
+    return graph.node("Pad", [x.name, ends], name)
 
 
-def part(
-    draft: Draft,
+def crop(
+    graph: OnnxGraph,
     name: str,
     x: str,
     axes: Sequence[int],
@@ -208,12 +202,12 @@ def part(
     ends: Sequence[int],
     steps: Sequence[int] | None = None,
 ) -> str:
-    """Write the taking of a part."""
+    """Write a slice along some axes."""
     settings = [
-        draft.whole(f"{name}/starts", *starts),
-        draft.whole(f"{name}/ends", *ends),
-        draft.whole(f"{name}/axes", *axes),
+        graph.ints(f"{name}/starts", *starts),
+        graph.ints(f"{name}/ends", *ends),
+        graph.ints(f"{name}/axes", *axes),
     ]
     if steps is not None and max(steps) > 1:
-        settings.append(draft.whole(f"{name}/steps", *steps))
-    return draft.node("Slice", [x, *settings], name)
+        settings.append(graph.ints(f"{name}/steps", *steps))
+    return graph.node("Slice", [x, *settings], name)

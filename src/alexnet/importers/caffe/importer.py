@@ -13,33 +13,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.errors import RecipeError, WeightsError
-from alexnet.images import Order, Preprocessing
-from alexnet.importers.caffe.draft import Draft
-from alexnet.importers.caffe.layers import drafted
-from alexnet.importers.caffe.mean import MEAN_SUFFIXES, mean_in_words, read_mean
-from alexnet.importers.caffe.net import CaffeNet, Picture, read_net
-from alexnet.importers.caffe.ours import our_model
-from alexnet.importers.caffe.plan import Plan, plan_of
-from alexnet.importers.caffe.tensors import state_of
-from alexnet.importers.caffe.wire import Blob, read_caffemodel
-from alexnet.importers.request import Imported, ImportRequest, class_names
+from alexnet.images import ChannelOrder, Preprocessing
+from alexnet.importers.caffe.caffemodel import Blob, read_caffemodel
+from alexnet.importers.caffe.graph_builder import GraphBuilder
+from alexnet.importers.caffe.layers import build_graph
+from alexnet.importers.caffe.mean import MEAN_SUFFIXES, format_mean, read_mean
+from alexnet.importers.caffe.model_match import match_model
+from alexnet.importers.caffe.net import CaffeNet, ImageInput, read_net
+from alexnet.importers.caffe.subgraph import Subgraph, inference_subgraph
+from alexnet.importers.caffe.tensors import state_dict_from_blobs
+from alexnet.importers.request import ImportedModel, ImportRequest, class_names
 from alexnet.models import GRAPH, Network, build_model
 from alexnet.weights.weights import Weights
 
 __all__ = ["import_caffe"]
 
-_ORDER: Order = "BGR"  # what OpenCV decodes, and so what Caffe's tools hand to its networks
+_ORDER: ChannelOrder = "BGR"  # what OpenCV decodes, and so what Caffe's tools hand to its networks
 
 
-def import_caffe(request: ImportRequest) -> Imported:
+def import_caffe(request: ImportRequest) -> ImportedModel:
     """Read a `.prototxt` with its `.caffemodel`, and a mean where there is one.
 
     AlexNet and CaffeNet become the models `alexnet_caffe` and `caffenet`, any other network a
-    graph. What the description says of the picture (scale, mean values, crop) is taken where the
+    graph. What the description says of the image (scale, mean values, crop) is taken where the
     request says nothing.
 
     Args:
-        request: the files, and what the user says of the picture and the classes.
+        request: the files, and what the user says of the image and the classes.
 
     Raises:
         WeightsError: a file is missing, damaged or something else, or asks for what is not done.
@@ -48,16 +48,16 @@ def import_caffe(request: ImportRequest) -> Imported:
     files = _Files.among(request)
     net = read_net(files.description)
     trained = read_caffemodel(files.trained)
-    plan = plan_of(net)
-    channels = _channels(plan, trained)
+    subgraph = inference_subgraph(net)
+    channels = _channels(subgraph, trained)
     order = request.order or (_ORDER if channels == 3 else "RGB")
-    mean = _mean(request, files, plan.picture, channels, order)
-    crop_px = _crop_px(request, plan, mean, net)
-    draft = drafted(net, plan, channels=channels, side=crop_px, order=order)
-    state = state_of(draft, trained, str(files.trained))
-    preprocessing = _preprocessing(request, plan.picture, crop_px, mean, order)
-    classes = draft.shapes[draft.nodes[-1].name][0]
-    network, state = _network(draft, state, classes, preprocessing)
+    mean = _mean(request, files, subgraph.image, channels, order)
+    crop_px = _crop_px(request, subgraph, mean, net)
+    graph = build_graph(net, subgraph, channels=channels, side=crop_px, order=order)
+    state = state_dict_from_blobs(graph, trained, str(files.trained))
+    preprocessing = _preprocessing(request, subgraph.image, crop_px, mean, order)
+    classes = graph.shapes[graph.nodes[-1].name][0]
+    network, state = _network(graph, state, classes, preprocessing)
     names, words = class_names(request.classes, classes)
     weights = Weights(
         model=network.model,
@@ -67,9 +67,9 @@ def import_caffe(request: ImportRequest) -> Imported:
         class_words=words,
         preprocessing=preprocessing,
     )
-    weights.network()  # held against its own network once, before it is kept
-    remarks = _remarks(request, plan.picture, preprocessing, channels)
-    return Imported(weights=weights, format="caffe", name=net.name, remarks=remarks)
+    weights.network()  # raises where the tensors do not fit
+    remarks = _remarks(request, subgraph.image, preprocessing, channels)
+    return ImportedModel(weights=weights, format="caffe", name=net.name, remarks=remarks)
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ class _Files:
         return cls(by_kind[".prototxt"][0], by_kind[".caffemodel"][0], mean)
 
 
-def _channels(plan: Plan, trained: Mapping[str, list[Blob]]) -> int:
-    """Return the channels of the picture; a data layer does not say them, its convolutions do."""
-    said = plan.picture.channels
-    for _, layer, sources in plan.layers:
+def _channels(subgraph: Subgraph, trained: Mapping[str, list[Blob]]) -> int:
+    """Return the channels of the image; a data layer does not say them, its convolutions do."""
+    said = subgraph.image.channels
+    for _, layer, sources in subgraph.layers:
         blobs = trained.get(layer.name, [])
         if said or sources[0].layer is not None or layer.type != "Convolution" or not blobs:
             continue
@@ -116,65 +116,65 @@ def _channels(plan: Plan, trained: Mapping[str, list[Blob]]) -> int:
     found = 3 if said is None else said
     if found not in (1, 3):
         raise WeightsError(
-            f'The network takes pictures ("{plan.picture.blob}") of {found} channels; 3 (colour) '
-            "and 1 (grey) can be read."
+            f'The network takes images ("{subgraph.image.blob}") of {found} channels; 3 (color) '
+            "and 1 (gray) can be read."
         )
     return found
 
 
 def _mean(
-    request: ImportRequest, files: _Files, picture: Picture, channels: int, order: Order
+    request: ImportRequest, files: _Files, image: ImageInput, channels: int, order: ChannelOrder
 ) -> NDArray[np.float32] | None:
     said = request.mean or (None if files.mean is None else str(files.mean))
-    if said is None and picture.mean_values:
-        said = ",".join(f"{each:.9g}" for each in picture.mean_values)
+    if said is None and image.mean_values:
+        said = ",".join(f"{each:.9g}" for each in image.mean_values)
     return None if said is None else read_mean(said, channels=channels, order=order)
 
 
 def _crop_px(
-    request: ImportRequest, plan: Plan, mean: NDArray[np.float32] | None, net: CaffeNet
+    request: ImportRequest, subgraph: Subgraph, mean: NDArray[np.float32] | None, net: CaffeNet
 ) -> int:
-    if plan.picture.side is not None:
-        return plan.picture.side
+    if subgraph.image.side is not None:
+        return subgraph.image.side
     if request.image_px is not None:
         return request.image_px
     if mean is not None and mean.ndim == 3:
         return len(mean)
     raise WeightsError(
-        f"{net.path} does not say of which side its pictures are, as descriptions for training "
+        f"{net.path} does not say of which side its images are, as descriptions for training "
         "often do not. Give it as --image-px, or take the description for deployment."
     )
 
 
 def _preprocessing(
     request: ImportRequest,
-    picture: Picture,
+    image: ImageInput,
     crop_px: int,
     mean: NDArray[np.float32] | None,
-    order: Order,
+    order: ChannelOrder,
 ) -> Preprocessing:
     image_px = request.image_px or _image_px(crop_px, mean)
     if mean is not None and mean.ndim == 3 and len(mean) != image_px:
         raise WeightsError(
-            f"The mean image is of {len(mean)} pixels and the picture of {image_px}. Leave "
+            f"The mean image is of {len(mean)} pixels and the image of {image_px}. Leave "
             "--image-px out, or give the mean of each channel: "
-            f"--mean {mean_in_words(mean, order)}"
+            f"--mean {format_mean(mean, order)}"
         )
-    scale = picture.scale if request.scale is None else request.scale
+    scale = image.scale if request.scale is None else request.scale
     if scale is not None and not 1e-6 <= scale <= 1e6:
         raise WeightsError(f"The description scales by {scale:g}; 1e-6 to 1e6 can be. See --scale.")
     try:
         return Preprocessing(
             image_px=image_px,
             crop_px=crop_px,
-            fit=request.fit or "squash",
+            resize_mode=request.resize_mode or "squash",
             order=order,
             mean=mean,
             mean_at="crop",
-            scale=None if scale in (None, 1) else np.full(3, 1 / scale, dtype=np.float32),
+            std=None if scale in (None, 1) else np.full(3, 1 / scale, dtype=np.float32),
         )
     except RecipeError as error:
-        raise WeightsError(f"The picture cannot be prepared so: {error}") from error
+        raise WeightsError(f"The image cannot be prepared so: {error}") from error
 
 
 def _image_px(crop_px: int, mean: NDArray[np.float32] | None) -> int:
@@ -184,7 +184,7 @@ def _image_px(crop_px: int, mean: NDArray[np.float32] | None) -> int:
 
 
 def _network(
-    draft: Draft, state: dict[str, Tensor], classes: int, preprocessing: Preprocessing
+    graph: GraphBuilder, state: dict[str, Tensor], classes: int, preprocessing: Preprocessing
 ) -> tuple[Network, dict[str, Tensor]]:
     """Return the network on the meta device, and its tensors by its own names."""
     sides: dict[str, Any] = {
@@ -192,11 +192,11 @@ def _network(
         "image_px": preprocessing.image_px,
         "crop_px": preprocessing.crop_px,
     }
-    ours = our_model(draft, **sides)
-    if ours is None:
+    match = match_model(graph, **sides)
+    if match is None:
         with torch.device("meta"):
-            return build_model(GRAPH, graph=draft.description(classes), **sides), state
-    network, names = ours
+            return build_model(GRAPH, graph=graph.description(classes), **sides), state
+    network, names = match
     renamed: dict[str, Tensor] = {}
     for name, tensor in state.items():
         layer, _, kind = name.rpartition(".")
@@ -205,25 +205,25 @@ def _network(
 
 
 def _remarks(
-    request: ImportRequest, picture: Picture, preprocessing: Preprocessing, channels: int
+    request: ImportRequest, image: ImageInput, preprocessing: Preprocessing, channels: int
 ) -> tuple[str, ...]:
     """Say what was taken for granted, so that a wrong guess is seen at once."""
     found: list[str] = []
     if channels == 1:
-        found.append("The network takes grey pictures; colours are made grey.")
+        found.append("The network takes gray images; colors are made gray.")
     elif request.order is None:
         found.append(
             "Channels are taken as blue, green, red, Caffe's usual order; a network that was "
             "trained on red, green, blue needs --order rgb."
         )
     if preprocessing.mean is None:
-        named = f" (its training named {picture.mean_file})" if picture.mean_file else ""
+        named = f" (its training named {image.mean_file})" if image.mean_file else ""
         found.append(
             f"No mean is taken off{named}; most networks of Caffe's were trained with one: --mean."
         )
     if request.image_px is None and preprocessing.mean is None:
         found.append(
-            f"Pictures become squares of {preprocessing.image_px} pixels, of which "
+            f"Images become squares of {preprocessing.image_px} pixels, of which "
             f"{preprocessing.crop_px} are seen; another side: --image-px."
         )
     if request.classes is None:

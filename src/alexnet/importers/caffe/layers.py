@@ -13,105 +13,107 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from alexnet.errors import WeightsError, did_you_mean
-from alexnet.importers.caffe.draft import Draft
+from alexnet.importers.caffe.graph_builder import GraphBuilder
 from alexnet.importers.caffe.net import CaffeLayer, CaffeNet
-from alexnet.importers.caffe.plan import Plan, Source
-from alexnet.importers.caffe.text import Message
+from alexnet.importers.caffe.prototxt import Message
+from alexnet.importers.caffe.subgraph import BlobSource, Subgraph
 from alexnet.models import INPUT, Shape
 from alexnet.nn import CaffePool
 
-__all__ = ["SUPPORTED", "drafted"]
+__all__ = ["SUPPORTED", "build_graph"]
 
 Inputs = tuple[str, ...]
 
 
-def drafted(net: CaffeNet, plan: Plan, *, channels: int, side: int, order: str) -> Draft:
-    """Turn the layers of a plan into a graph that ends in a row of numbers, one for each class.
+def build_graph(
+    net: CaffeNet, subgraph: Subgraph, *, channels: int, side: int, order: str
+) -> GraphBuilder:
+    """Turn the layers of a subgraph into a graph that ends in one output for each class.
 
     Args:
         net: for the name and errors.
-        plan: the layers that are needed.
-        channels: 3, or 1: then the graph makes grey of three channels first.
-        side: of the picture, in pixels.
-        order: "RGB" or "BGR": of three channels that become grey.
+        subgraph: the layers that are needed.
+        channels: 3, or 1: then the graph makes gray of three channels first.
+        side: of the image, in pixels.
+        order: "RGB" or "BGR": of three channels that become gray.
 
     Raises:
-        WeightsError: a layer that is not supported, settings that cannot work, or no answer.
+        WeightsError: a layer that is not supported, settings that cannot work, or no output.
     """
-    draft = Draft(net.name, (channels, side, side), batch=plan.picture.batch)
+    graph = GraphBuilder(net.name, (channels, side, side), batch_size=subgraph.image.batch_size)
     first = INPUT
     if channels == 1:
-        draft.start(order)
-        first = draft.nodes[0].name
-    for place, layer, sources in plan.layers:
+        graph.start(order)
+        first = graph.nodes[0].name
+    for place, layer, sources in subgraph.layers:
         if layer.type not in SUPPORTED:
             raise layer.error(
                 f"is of a type that cannot be imported.{did_you_mean(layer.type, SUPPORTED)} "
                 f"Types that can: {', '.join(SUPPORTED)}."
             )
-        inputs = tuple(first if each.layer is None else draft.node_of(each) for each in sources)
+        inputs = tuple(first if each.layer is None else graph.node_of(each) for each in sources)
         if not inputs or not layer.tops:
             raise layer.error("has no input, or makes nothing.")
-        made = SUPPORTED[layer.type](draft, layer, inputs)
+        made = SUPPORTED[layer.type](graph, layer, inputs)
         for top, node in enumerate(made * len(layer.tops) if len(made) == 1 else made):
-            draft.stands_for(Source(place, top), node)
-    end = draft.node_of(plan.answer)
-    shape = draft.shapes[end]
+            graph.set_node(BlobSource(place, top), node)
+    end = graph.node_of(subgraph.output)
+    shape = graph.shapes[end]
     if math.prod(shape) != shape[0]:
         raise WeightsError(
-            f"{net.path} describes a network that answers for {shape[1]} x {shape[2]} places of a "
-            "picture; one answer a picture can be read. Is the side of the picture too large?"
+            f"{net.path} describes a network with outputs at {shape[1]} x {shape[2]} positions of "
+            "an image; one output an image can be read. Is the side of the image too large?"
         )
     if len(shape) > 1:
-        draft.add(None, "flatten", "flatten", (end,), axis=1, end=len(shape))
-    elif draft.nodes[-1].name != end:
-        draft.add(None, "answer", "flatten", (end,), axis=1, end=1)
-    return draft
+        graph.add(None, "flatten", "flatten", (end,), axis=1, end=len(shape))
+    elif graph.nodes[-1].name != end:
+        graph.add(None, "output", "flatten", (end,), axis=1, end=1)
+    return graph
 
 
-def _convolution(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("convolution_param")
-    if given.whole("axis", 1, -4) not in (1, -3):
+def _convolution(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("convolution_param")
+    if params.whole("axis", 1, -4) not in (1, -3):
         raise layer.error("runs along other axes than height and width.")
-    node = draft.add(
+    node = graph.add(
         layer,
         layer.name,
         "conv",
         _one(layer, inputs),
-        outputs=given.whole("num_output", low=1),
-        kernel=_pair(layer, given, "kernel", "kernel_size"),
-        stride=_pair(layer, given, "stride", default=1),
-        padding=_pair(layer, given, "pad", default=0),
-        dilation=_pair(layer, given, "dilation", default=1),
-        groups=given.whole("group", 1, 1),
-        bias=given.flag("bias_term", True),
+        outputs=params.whole("num_output", low=1),
+        kernel=_pair(layer, params, "kernel", "kernel_size"),
+        stride=_pair(layer, params, "stride", default=1),
+        padding=_pair(layer, params, "pad", default=0),
+        dilation=_pair(layer, params, "dilation", default=1),
+        groups=params.whole("group", 1, 1),
+        bias=params.flag("bias_term", True),
     )
     return [node]
 
 
-def _pooling(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("pooling_param")
-    kinds = {"MAX": "max", "0": "max", "AVE": "mean", "1": "mean"}
-    kind = kinds[given.word("pool", tuple(kinds), "MAX")]
-    whole = given.flag("global_pooling", False)
-    ceiling = given.flag("ceil_mode", True)
-    if given.word("round_mode", ("CEIL", "FLOOR", "0", "1"), "CEIL") in ("FLOOR", "1"):
+def _pooling(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("pooling_param")
+    kinds = {"MAX": "max", "0": "max", "AVE": "avg", "1": "avg"}
+    kind = kinds[params.word("pool", tuple(kinds), "MAX")]
+    whole = params.flag("global_pooling", False)
+    ceiling = params.flag("ceil_mode", True)
+    if params.word("round_mode", ("CEIL", "FLOOR", "0", "1"), "CEIL") in ("FLOOR", "1"):
         ceiling = False
-    node = draft.add(
+    node = graph.add(
         layer,
         layer.name,
         "pool",
         _one(layer, inputs),
         kind=kind,
-        kernel=None if whole else _pair(layer, given, "kernel", "kernel_size"),
-        stride=[1, 1] if whole else _pair(layer, given, "stride", default=1),
-        padding=[0, 0] if whole else _pair(layer, given, "pad", default=0),
+        kernel=None if whole else _pair(layer, params, "kernel", "kernel_size"),
+        stride=[1, 1] if whole else _pair(layer, params, "stride", default=1),
+        padding=[0, 0] if whole else _pair(layer, params, "pad", default=0),
         ceiling=ceiling,
     )
-    pool = draft.layers[node]
+    pool = graph.layers[node]
     if not isinstance(pool, CaffePool):
         return [node]
-    for i, size in enumerate(draft.shapes[inputs[0]][1:]):
+    for i, size in enumerate(graph.shapes[inputs[0]][1:]):
         last = -(-(size - pool.kernel[i]) // pool.stride[i]) * pool.stride[i]
         if ceiling and not pool.padding[i] and last >= size:
             raise layer.error(
@@ -121,152 +123,154 @@ def _pooling(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     return [node]
 
 
-def _lrn(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("lrn_param")
+def _lrn(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("lrn_param")
     regions = {
         "ACROSS_CHANNELS": "channels",
         "0": "channels",
         "WITHIN_CHANNEL": "spatial",
         "1": "spatial",
     }
-    region = regions[given.word("norm_region", tuple(regions), "ACROSS_CHANNELS")]
-    size = given.whole("local_size", 5, 1)
+    region = regions[params.word("norm_region", tuple(regions), "ACROSS_CHANNELS")]
+    size = params.whole("local_size", 5, 1)
     if size % 2 == 0:
         raise layer.error(f"has a local_size of {size}; Caffe takes odd ones.")
-    node = draft.add(
+    node = graph.add(
         layer,
         layer.name,
         "norm",
         _one(layer, inputs),
         size=size,
-        alpha=given.number("alpha", 1),
-        beta=given.number("beta", 0.75),
-        k=given.number("k", 1) if region == "channels" else 1.0,  # Caffe leaves k out there
+        alpha=params.number("alpha", 1),
+        beta=params.number("beta", 0.75),
+        k=params.number("k", 1) if region == "channels" else 1.0,  # Caffe leaves k out there
         region=region,
     )
     return [node]
 
 
-def _inner_product(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("inner_product_param")
+def _inner_product(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("inner_product_param")
     (source,) = _one(layer, inputs)
-    axes = len(draft.shapes[source])
-    if _axis(layer, given, draft.shapes[source], default=1) != 1:
+    axes = len(graph.shapes[source])
+    if _axis(layer, params, graph.shapes[source], default=1) != 1:
         raise layer.error("keeps an axis of its input; with axis 1 it could be read.")
     if axes > 1:
-        source = draft.add(None, f"{layer.name}_flat", "flatten", (source,), axis=1, end=axes)
-    outputs, bias = given.whole("num_output", low=1), given.flag("bias_term", True)
-    return [draft.add(layer, layer.name, "linear", (source,), outputs=outputs, bias=bias)]
+        source = graph.add(None, f"{layer.name}_flat", "flatten", (source,), axis=1, end=axes)
+    outputs, bias = params.whole("num_output", low=1), params.flag("bias_term", True)
+    return [graph.add(layer, layer.name, "linear", (source,), outputs=outputs, bias=bias)]
 
 
-def _relu(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+def _relu(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     slope = layer.message.message("relu_param").number("negative_slope", 0)
-    return [draft.add(layer, layer.name, "relu", _one(layer, inputs), slope=slope)]
+    return [graph.add(layer, layer.name, "relu", _one(layer, inputs), slope=slope)]
 
 
-def _prelu(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+def _prelu(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     shared = layer.message.message("prelu_param").flag("channel_shared", False)
-    return [draft.add(layer, layer.name, "prelu", _one(layer, inputs), shared=shared)]
+    return [graph.add(layer, layer.name, "prelu", _one(layer, inputs), shared=shared)]
 
 
-def _elu(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+def _elu(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     alpha = layer.message.message("elu_param").number("alpha", 1)
-    return [draft.add(layer, layer.name, "elu", _one(layer, inputs), alpha=alpha)]
+    return [graph.add(layer, layer.name, "elu", _one(layer, inputs), alpha=alpha)]
 
 
-def _sigmoid(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    return [draft.add(layer, layer.name, "sigmoid", _one(layer, inputs))]
+def _sigmoid(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    return [graph.add(layer, layer.name, "sigmoid", _one(layer, inputs))]
 
 
-def _tanh(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    return [draft.add(layer, layer.name, "tanh", _one(layer, inputs))]
+def _tanh(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    return [graph.add(layer, layer.name, "tanh", _one(layer, inputs))]
 
 
-def _dropout(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("dropout_param")
-    share, inverted = given.number("dropout_ratio", 0.5), given.flag("scale_train", True)
-    node = draft.add(
-        layer, layer.name, "dropout", _one(layer, inputs), share=share, inverted=inverted
+def _dropout(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("dropout_param")
+    dropout_ratio, inverted = params.number("dropout_ratio", 0.5), params.flag("scale_train", True)
+    node = graph.add(
+        layer, layer.name, "dropout", _one(layer, inputs), p=dropout_ratio, inverted=inverted
     )
     return [node]
 
 
-def _batch_norm(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("batch_norm_param")
-    if not given.flag("use_global_stats", True):
-        raise layer.error("takes mean and variance of the batch, so an answer depends on others.")
-    eps = given.number("eps", 1e-5)
-    return [draft.add(layer, layer.name, "batch_norm", _one(layer, inputs), eps=eps)]
+def _batch_norm(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("batch_norm_param")
+    if not params.flag("use_global_stats", True):
+        raise layer.error(
+            "takes mean and variance of the batch, so an output depends on other images."
+        )
+    eps = params.number("eps", 1e-5)
+    return [graph.add(layer, layer.name, "batch_norm", _one(layer, inputs), eps=eps)]
 
 
-def _scale(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("scale_param")
+def _scale(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("scale_param")
     (source,) = _one(layer, inputs)
-    axis = _axis(layer, given, draft.shapes[source], default=1)
-    axes = given.whole("num_axes", 1, -1)
+    axis = _axis(layer, params, graph.shapes[source], default=1)
+    axes = params.whole("num_axes", 1, -1)
     if axes == -1:
-        axes = len(draft.shapes[source]) + 1 - axis
-    bias = given.flag("bias_term", False)
-    return [draft.add(layer, layer.name, "scale", (source,), axis=axis, axes=axes, bias=bias)]
+        axes = len(graph.shapes[source]) + 1 - axis
+    bias = params.flag("bias_term", False)
+    return [graph.add(layer, layer.name, "scale", (source,), axis=axis, axes=axes, bias=bias)]
 
 
-def _eltwise(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("eltwise_param")
+def _eltwise(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("eltwise_param")
     names = {"PROD": "product", "0": "product", "SUM": "sum", "1": "sum", "MAX": "max", "2": "max"}
-    how = names[given.word("operation", tuple(names), "SUM")]
-    coefficients = given.numbers("coeff")
+    how = names[params.word("operation", tuple(names), "SUM")]
+    coefficients = params.numbers("coeff")
     if how != "sum":
-        return [draft.add(layer, layer.name, how, inputs)]
-    return [draft.add(layer, layer.name, "sum", inputs, coefficients=coefficients or None)]
+        return [graph.add(layer, layer.name, how, inputs)]
+    return [graph.add(layer, layer.name, "sum", inputs, coefficients=coefficients or None)]
 
 
-def _concat(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("concat_param")
-    old = given.whole("concat_dim", 1, 1)
-    axis = _axis(layer, given, draft.shapes[inputs[0]], default=old)
-    return [draft.add(layer, layer.name, "concat", inputs, axis=axis)]
+def _concat(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("concat_param")
+    old = params.whole("concat_dim", 1, 1)
+    axis = _axis(layer, params, graph.shapes[inputs[0]], default=old)
+    return [graph.add(layer, layer.name, "concat", inputs, axis=axis)]
 
 
-def _slice(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("slice_param")
+def _slice(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("slice_param")
     (source,) = _one(layer, inputs)
-    shape = draft.shapes[source]
-    axis = _axis(layer, given, shape, default=given.whole("slice_dim", 1, 1))
+    shape = graph.shapes[source]
+    axis = _axis(layer, params, shape, default=params.whole("slice_dim", 1, 1))
     size, parts = shape[axis - 1], len(layer.tops)
-    points = given.wholes("slice_point", 1)
+    points = params.wholes("slice_point", 1)
     if not points and size % parts == 0:
         points = [size // parts * each for each in range(1, parts)]
     edges = [0, *points, size]
     if len(points) != parts - 1 or any(a >= b for a, b in pairwise(edges)):
         raise layer.error(f"cannot cut {size} into {parts} parts at {points}.")
     return [
-        draft.add(layer, top, "part", (source,), axis=axis, start=start, length=end - start)
+        graph.add(layer, top, "slice", (source,), axis=axis, start=start, length=end - start)
         for top, (start, end) in zip(layer.tops, pairwise(edges), strict=True)
     ]
 
 
-def _split(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+def _split(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     return list(_one(layer, inputs))
 
 
-def _flatten(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("flatten_param")
+def _flatten(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("flatten_param")
     (source,) = _one(layer, inputs)
-    shape = draft.shapes[source]
-    axis = _axis(layer, given, shape, default=1)
-    end = _axis(layer, given, shape, default=-1, name="end_axis")
-    return [draft.add(layer, layer.name, "flatten", (source,), axis=axis, end=end)]
+    shape = graph.shapes[source]
+    axis = _axis(layer, params, shape, default=1)
+    end = _axis(layer, params, shape, default=-1, name="end_axis")
+    return [graph.add(layer, layer.name, "flatten", (source,), axis=axis, end=end)]
 
 
-def _reshape(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+def _reshape(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     """Work the shape out as Caffe does, with the batch that the description speaks of."""
-    given = layer.message.message("reshape_param")
+    params = layer.message.message("reshape_param")
     (source,) = _one(layer, inputs)
-    before = (draft.batch, *draft.shapes[source])
-    dims = given.message("shape").wholes("dim", -1)
-    start = given.whole("axis", 0, -len(before) - 1)
+    before = (graph.batch_size, *graph.shapes[source])
+    dims = params.message("shape").wholes("dim", -1)
+    start = params.whole("axis", 0, -len(before) - 1)
     start = start if start >= 0 else len(before) + 1 + start
-    count = given.whole("num_axes", -1, -1)
+    count = params.whole("num_axes", -1, -1)
     stop = len(before) if count == -1 else start + count
     if start > len(before) or stop > len(before):
         raise layer.error(f"replaces axes {start} to {stop - 1} of {len(before)}.")
@@ -277,24 +281,24 @@ def _reshape(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     if after.count(-1) == 1:
         known = -math.prod(after)
         after[after.index(-1)] = math.prod(before) // known if known else 0
-    if not after or math.prod(after) != math.prod(before) or after[0] != draft.batch:
+    if not after or math.prod(after) != math.prod(before) or after[0] != graph.batch_size:
         raise layer.error(
             f"makes {' x '.join(map(str, after))} of {' x '.join(map(str, before))}, whose first "
-            "number is the pictures; they should stay."
+            "number is the images; they should stay."
         )
     if tuple(after) == before:
         return [source]
-    return [draft.add(layer, layer.name, "reshape", (source,), shape=after[1:])]
+    return [graph.add(layer, layer.name, "reshape", (source,), shape=after[1:])]
 
 
-def _softmax(draft: Draft, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    given = layer.message.message("softmax_param")
+def _softmax(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+    params = layer.message.message("softmax_param")
     (source,) = _one(layer, inputs)
-    axis = _axis(layer, given, draft.shapes[source], default=1)
-    return [draft.add(layer, layer.name, "softmax", (source,), axis=axis)]
+    axis = _axis(layer, params, graph.shapes[source], default=1)
+    return [graph.add(layer, layer.name, "softmax", (source,), axis=axis)]
 
 
-SUPPORTED: Mapping[str, Callable[[Draft, CaffeLayer, Inputs], list[str]]] = {
+SUPPORTED: Mapping[str, Callable[[GraphBuilder, CaffeLayer, Inputs], list[str]]] = {
     "Convolution": _convolution,
     "Pooling": _pooling,
     "LRN": _lrn,
@@ -325,19 +329,19 @@ def _one(layer: CaffeLayer, inputs: Inputs) -> tuple[str]:
 
 
 def _axis(
-    layer: CaffeLayer, given: Message, shape: Shape, *, default: int, name: str = "axis"
+    layer: CaffeLayer, params: Message, shape: Shape, *, default: int, name: str = "axis"
 ) -> int:
-    """Return an axis counted from the front, the batch as 0; the batch itself is refused."""
-    asked = given.whole(name, default, -4)
-    axis = asked if asked >= 0 else len(shape) + 1 + asked
+    """Return an axis counted from the front, the batch as 0; the batch itself is an error."""
+    value = params.whole(name, default, -4)
+    axis = value if value >= 0 else len(shape) + 1 + value
     if not 1 <= axis <= len(shape):
-        raise layer.error(f"has {name} {asked}, and its input has the axes 1 to {len(shape)}.")
+        raise layer.error(f"has {name} {value}, and its input has the axes 1 to {len(shape)}.")
     return axis
 
 
 def _pair(
     layer: CaffeLayer,
-    given: Message,
+    params: Message,
     name: str,
     repeated: str | None = None,
     *,
@@ -345,12 +349,12 @@ def _pair(
 ) -> list[int]:
     """Return height and width, from `name`_h and `name`_w or from one value for both."""
     low = 0 if default == 0 else 1
-    both = given.wholes(repeated or name, low)
+    both = params.wholes(repeated or name, low)
     tall, wide = f"{name}_h", f"{name}_w"
-    if given.has(tall) or given.has(wide):
+    if params.has(tall) or params.has(wide):
         if both:
             raise layer.error(f"has both {repeated or name} and {tall} or {wide}.")
-        return [given.whole(tall, default, low), given.whole(wide, default, low)]
+        return [params.whole(tall, default, low), params.whole(wide, default, low)]
     if not both and default is not None:
         both = [default]
     if len(both) not in (1, 2):

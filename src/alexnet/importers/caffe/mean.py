@@ -1,4 +1,4 @@
-"""What is taken from a picture first: a mean file of Caffe's, or a number for each channel."""
+"""What is taken from an image first: a mean file of Caffe's, or a number for each channel."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import WeightsError
-from alexnet.images import Order
-from alexnet.importers.caffe.wire import read_binaryproto
+from alexnet.images import ChannelOrder
+from alexnet.importers.caffe.caffemodel import read_binaryproto
 
-__all__ = ["MEAN_SUFFIXES", "mean_in_words", "read_mean"]
+__all__ = ["MEAN_SUFFIXES", "format_mean", "read_mean"]
 
 MEAN_SUFFIXES = (".binaryproto", ".npy")
 
@@ -21,7 +21,7 @@ _MOST_SIDE = 4096
 _NUMBERS = re.compile(r"-?[\d.]+(e-?\d+)?(,-?[\d.]+(e-?\d+)?)*", re.I)
 
 
-def read_mean(said: str, *, channels: int, order: Order) -> NDArray[np.float32]:
+def read_mean(said: str, *, channels: int, order: ChannelOrder) -> NDArray[np.float32]:
     """Read a mean file, or numbers such as "104,117,123".
 
     Args:
@@ -50,7 +50,7 @@ def read_mean(said: str, *, channels: int, order: Order) -> NDArray[np.float32]:
     return np.ascontiguousarray(found.transpose(1, 2, 0))
 
 
-def mean_in_words(mean: NDArray[np.float32] | None, order: Order) -> str:
+def format_mean(mean: NDArray[np.float32] | None, order: ChannelOrder) -> str:
     """Say a mean as the option takes it: its channels' means, in the network's order."""
     if mean is None:
         return "none"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alexnet.errors import WeightsError
-from alexnet.importers.caffe.text import Message, Scalar, read_prototxt
+from alexnet.importers.caffe.prototxt import Message, Scalar, read_prototxt
 
-__all__ = ["CaffeLayer", "CaffeNet", "Picture", "read_net"]
+__all__ = ["CaffeLayer", "CaffeNet", "ImageInput", "read_net"]
 
 _STAGES = {"deploy"}  # the programs that use stages call the one for answering so
 
@@ -125,11 +125,11 @@ class CaffeLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class ImageInput:
     """What a network takes, as far as its description says."""
 
     blob: str
-    batch: int = 1
+    batch_size: int = 1
     channels: int | None = None
     side: int | None = None
     scale: float | None = None  # what is left after the mean is multiplied by this
@@ -143,7 +143,7 @@ class CaffeNet:
 
     name: str
     path: Path
-    pictures: tuple[Picture, ...]
+    images: tuple[ImageInput, ...]
     layers: tuple[CaffeLayer, ...]
 
 
@@ -176,9 +176,9 @@ def read_net(path: Path) -> CaffeNet:
         )
     tested = [each for each in _padding_merged(found) if _in_test(each.message)]
     data = [each for each in tested if each.type in _DATA_TYPES]
-    pictures = [*_inputs(top), *(picture for each in data for picture in _data(each))]
+    images = [*_inputs(top), *(image for each in data for image in _data(each))]
     layers = tuple(each for each in tested if each.type not in _DATA_TYPES)
-    return CaffeNet(top.text("name") or path.stem, path, tuple(pictures), layers)
+    return CaffeNet(top.text("name") or path.stem, path, tuple(images), layers)
 
 
 def _layer(message: Message) -> CaffeLayer:
@@ -201,12 +201,12 @@ def _from_v0(connection: Message) -> CaffeLayer:
     message = Message(nested.place, nested.line, dict(nested.fields))
     if kind in _V0_FIELDS:
         group, names = _V0_FIELDS[kind]
-        given = {new: nested.fields[old] for old, new in names.items() if nested.has(old)}
-        message.fields[group] = [Message(nested.place, nested.line, given)]
+        params = {new: nested.fields[old] for old, new in names.items() if nested.has(old)}
+        message.fields[group] = [Message(nested.place, nested.line, params)]
     if kind in _DATA_TYPES:
         names = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size"}
-        given = {new: nested.fields[old] for old, new in names.items() if nested.has(old)}
-        message.fields["transform_param"] = [Message(nested.place, nested.line, given)]
+        params = {new: nested.fields[old] for old, new in names.items() if nested.has(old)}
+        message.fields["transform_param"] = [Message(nested.place, nested.line, params)]
     return CaffeLayer(
         found.name,
         kind,
@@ -258,7 +258,7 @@ def _met(rule: Message) -> bool:
     return set(rule.texts("stage")) <= _STAGES and not set(rule.texts("not_stage")) & _STAGES
 
 
-def _inputs(top: Message) -> list[Picture]:
+def _inputs(top: Message) -> list[ImageInput]:
     """Read the inputs that stand beside the layers."""
     names, flat = top.texts("input"), top.wholes("input_dim", 1)
     shapes = [each.wholes("dim", 1) for each in top.messages("input_shape")]
@@ -267,14 +267,15 @@ def _inputs(top: Message) -> list[Picture]:
         raise top.error(f"{len(names)} inputs have {len(shapes)} shapes.")
     padded = shapes or [[] for _ in names]
     return [
-        _shaped(Picture(blob=name), shape, top) for name, shape in zip(names, padded, strict=True)
+        _shaped(ImageInput(blob=name), shape, top)
+        for name, shape in zip(names, padded, strict=True)
     ]
 
 
-def _data(layer: CaffeLayer) -> list[Picture]:
-    """Read the inputs that a data layer makes; the first is the picture, the rest are labels."""
+def _data(layer: CaffeLayer) -> list[ImageInput]:
+    """Read the inputs that a data layer makes; the first is the image, the rest are labels."""
     message = layer.message
-    about = Picture(blob="")
+    about = ImageInput(blob="")
     for group in ("data_param", "image_data_param", "window_data_param", "transform_param"):
         inner = message.message(group)
         about = replace(
@@ -289,21 +290,21 @@ def _data(layer: CaffeLayer) -> list[Picture]:
     if memory.has("height"):
         sizes = [memory.whole(each, low=1) for each in ("channels", "height", "width")]
         shapes = [[memory.whole("batch_size", 1, 1), *sizes]]
-    found: list[Picture] = []
+    found: list[ImageInput] = []
     for place, blob in enumerate(layer.tops):
         shape = shapes[min(place, len(shapes) - 1)] if shapes else []
         found.append(_shaped(replace(about, blob=blob), shape, message))
     return found
 
 
-def _shaped(picture: Picture, shape: Sequence[int], message: Message) -> Picture:
-    """Note the sizes of an input where they are those of pictures."""
+def _shaped(image: ImageInput, shape: Sequence[int], message: Message) -> ImageInput:
+    """Note the sizes of an input where they are those of images."""
     if len(shape) != 4:
-        return picture
+        return image
     batch, channels, height, width = shape
     if height != width or height > _MOST_SIDE:
         raise message.error(
-            f'the input "{picture.blob}" is {height} x {width}; squares of up to {_MOST_SIDE} '
+            f'the input "{image.blob}" is {height} x {width}; squares of up to {_MOST_SIDE} '
             "pixels are taken here."
         )
-    return replace(picture, batch=batch, channels=channels, side=height)
+    return replace(image, batch_size=batch, channels=channels, side=height)

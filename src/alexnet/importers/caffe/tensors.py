@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alexnet.errors import WeightsError, did_you_mean
-from alexnet.importers.caffe.draft import Draft
+from alexnet.importers.caffe.caffemodel import Blob
+from alexnet.importers.caffe.graph_builder import GraphBuilder
 from alexnet.importers.caffe.net import CaffeLayer
-from alexnet.importers.caffe.wire import Blob
 
-__all__ = ["state_of"]
+__all__ = ["state_dict_from_blobs"]
 
 
-def state_of(draft: Draft, trained: Mapping[str, list[Blob]], file: str) -> dict[str, Tensor]:
+def state_dict_from_blobs(
+    graph: GraphBuilder, trained: Mapping[str, list[Blob]], file: str
+) -> dict[str, Tensor]:
     """Return every tensor of a graph by its name, taken from the trained layers by theirs.
 
     Args:
-        draft: the graph.
+        graph: the graph.
         trained: arrays by layer.
         file: where they come from, for errors.
 
@@ -30,7 +32,7 @@ def state_of(draft: Draft, trained: Mapping[str, list[Blob]], file: str) -> dict
         WeightsError: a layer without weights, or weights of another shape.
     """
     state: dict[str, Tensor] = {}
-    for node, layer in draft.origins.items():
+    for node, layer in graph.origins.items():
         blobs = trained.get(layer.name)
         if blobs is None:
             raise WeightsError(
@@ -38,9 +40,9 @@ def state_of(draft: Draft, trained: Mapping[str, list[Blob]], file: str) -> dict
                 f"description asks for.{did_you_mean(layer.name, trained)} Do the two files belong "
                 "together?"
             )
-        for name, numbers in _tensors(draft.layers[node], layer, blobs, file).items():
+        for name, numbers in _tensors(graph.layers[node], layer, blobs, file).items():
             state[f"{node}.{name}"] = torch.from_numpy(numbers)  # pyright: ignore[reportUnknownMemberType]
-        if isinstance(draft.layers[node], nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(graph.layers[node], nn.BatchNorm1d | nn.BatchNorm2d):
             state[f"{node}.num_batches_tracked"] = torch.tensor(0)
     return state
 

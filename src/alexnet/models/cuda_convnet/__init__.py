@@ -1,4 +1,4 @@
-"""Networks in the files of the authors' own program: layers in one, their rates in another."""
+"""Networks in the files of the authors' program: layers in one, learning rates in another."""
 
 import lazy_loader
 

@@ -1,11 +1,11 @@
 from .build import MODEL, build, classes_of
 from .files import read_layer_files
-from .rates import file_rates
+from .hyperparameters import layer_file_hyperparameters
 
 __all__ = [
     "MODEL",
     "build",
     "classes_of",
-    "file_rates",
+    "layer_file_hyperparameters",
     "read_layer_files",
 ]

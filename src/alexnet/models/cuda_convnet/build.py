@@ -13,13 +13,13 @@ from torch import nn
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.builder import Options, sizes
 from alexnet.models.cuda_convnet import units, windows
+from alexnet.models.cuda_convnet.network import LayerFileNetwork, SummedLayers
 from alexnet.models.cuda_convnet.plan import Layer, Plan
 from alexnet.models.cuda_convnet.sections import Section, layer_error, read_sections
-from alexnet.models.cuda_convnet.unsupported import UNSUPPORTED, refusal
-from alexnet.models.cuda_convnet.wiring import Summed, Wired
+from alexnet.models.cuda_convnet.unsupported import UNSUPPORTED, unsupported_error
 from alexnet.nn import Convolution, LocallyConnected, gaussian, he
 
-__all__ = ["MODEL", "build", "classes_of", "planned", "texts_of"]
+__all__ = ["MODEL", "build", "classes_of", "plan_layers", "require_texts"]
 
 MODEL = "cuda_convnet"
 """What weights call a network that layer files made."""
@@ -45,25 +45,27 @@ _TYPES: dict[str, Callable[[Section, Plan], Layer]] = {
 }
 
 
-def build(options: Options, files: object) -> Wired:
+def build(options: Options, files: object) -> LayerFileNetwork:
     """Build the network of a pair of layer files.
 
-    Its layers are called as in the file; the neuron of "conv1" is "conv1_neuron", as in the
+    Its layers are called as in the file; the activation of "conv1" is "conv1_neuron", as in the
     program. The last fully connected layer has as many outputs as there are classes.
 
     Args:
-        options: classes, dropout, sizes and seed; where no size is given, pictures of 256 and crops
+        options: classes, dropout, sizes and seed; where no size is given, images of 256 and crops
             of 224 where the first convolution has a stride, else 32 and 32.
         files: "layers" and "parameters", texts.
 
     Raises:
         RecipeError: with the name of the layer that cannot be.
     """
-    texts = texts_of(files)
+    texts = require_texts(files)
     if options.activation is not None:
         raise RecipeError("The activations of this network stand in its layer file (neuron=...).")
-    image_px, crop_px = sizes(options, *_usual_sizes(texts))
-    plan, last = planned(texts, crop_px=crop_px, classes=options.classes, dropout=options.dropout)
+    image_px, crop_px = sizes(options, *_default_sizes(texts))
+    plan, last = plan_layers(
+        texts, crop_px=crop_px, classes=options.classes, dropout=options.dropout
+    )
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     inputs: dict[str, tuple[str, ...]] = {}
     generator = torch.Generator().manual_seed(options.seed)
@@ -83,31 +85,33 @@ def build(options: Options, files: object) -> Wired:
     }
     if last != next(reversed(layers)):
         raise layer_error(last, "it feeds the softmax, and another layer comes after it.")
-    return Wired(layers, inputs=inputs, model=MODEL, arguments=arguments, decay={})
+    return LayerFileNetwork(
+        layers, inputs=inputs, model=MODEL, arguments=arguments, weight_decay={}
+    )
 
 
 def classes_of(files: object) -> int:
     """Return the number of classes for which a pair of layer files was written."""
-    texts = texts_of(files)
-    crop_px = sizes(Options(classes=1), *_usual_sizes(texts))[1]
-    plan, last = planned(texts, crop_px=crop_px)
+    texts = require_texts(files)
+    crop_px = sizes(Options(classes=1), *_default_sizes(texts))[1]
+    plan, last = plan_layers(texts, crop_px=crop_px)
     return plan.modules[last].shape.numbers
 
 
-def texts_of(files: object) -> dict[str, str]:
-    """Check what is said to be the texts of both files."""
-    values = cast("dict[Any, Any]", files) if isinstance(files, Mapping) else {}
-    if set(values) != {"layers", "parameters"} or not all(
-        isinstance(each, str) for each in values.values()
+def require_texts(files: object) -> dict[str, str]:
+    """Return the texts of both files; raise where there are not two texts."""
+    texts = cast("dict[Any, Any]", files) if isinstance(files, Mapping) else {}
+    if set(texts) != {"layers", "parameters"} or not all(
+        isinstance(text, str) for text in texts.values()
     ):
         raise RecipeError(
             f'The model "{MODEL}" is made of two texts, "layers" and "parameters". '
             "Name the files instead: --model layers-X.cfg"
         )
-    return dict(values)
+    return dict(texts)
 
 
-def planned(
+def plan_layers(
     texts: Mapping[str, str],
     *,
     crop_px: int,
@@ -126,51 +130,51 @@ def planned(
     parameters = read_sections(texts["parameters"], "The parameter file")
     plan = Plan(parameters, crop_px, classes, _head(sections), dropout)
     for section in sections.values():
-        _check_name(section)
+        _require_usable_name(section)
         kind = section.text("type")
         if kind in UNSUPPORTED:
-            raise refusal(section, plan)
+            raise unsupported_error(section, plan)
         if kind not in _TYPES:
             raise section.error(
                 f'there is no type "{kind}".{did_you_mean(kind, _TYPES)} '
                 f"Types: {', '.join(_TYPES)}."
             )
         layer = _TYPES[kind](section, plan)
-        plan.add(_inside(layer, plan))
+        plan.add(_with_network_names(layer, plan))
         if kind != "neuron" and section.text("neuron", ""):
-            _append_neuron(section, layer, plan)
+            _append_activation(section, layer, plan)
     return plan, _last(plan)
 
 
-def _inside(layer: Layer, plan: Plan) -> Layer:
-    """Return the layer, its inputs called as in the network."""
+def _with_network_names(layer: Layer, plan: Plan) -> Layer:
+    """Return the layer with its inputs called as in the network."""
     if layer.make is None:
         return layer
-    inputs = tuple(plan.answers[name] for name in layer.inputs)
+    inputs = tuple(plan.outputs[name] for name in layer.inputs)
     return dataclasses.replace(layer, inputs=inputs)
 
 
-def _append_neuron(section: Section, layer: Layer, plan: Plan) -> None:
-    """Append the neuron that a layer names for its output; later layers read that."""
-    make = units.neuron_of(section, section.text("neuron"))
+def _append_activation(section: Section, layer: Layer, plan: Plan) -> None:
+    """Append the activation that a layer names for its output; later layers read that."""
+    make = units.activation_maker(section, section.text("neuron"))
     if make is None:
         return
     name = f"{section.name}_neuron"
-    plan.answers[section.name] = plan.append(
+    plan.outputs[section.name] = plan.append(
         Layer(
             name=name,
             kind="neuron",
-            inputs=(plan.answers[section.name],),
+            inputs=(plan.outputs[section.name],),
             shape=layer.shape,
             make=make,
-            learns=layer.learns,
+            trainable=layer.trainable,
         )
     )
 
 
 def _last(plan: Plan) -> str:
-    """Return the module that gives the logits, and see that every layer leads there."""
-    costs = [each for each in plan.layers.values() if each.kind.startswith("cost.")]
+    """Return the module that gives the logits; raise for a layer that does not lead there."""
+    costs = [layer for layer in plan.layers.values() if layer.kind.startswith("cost.")]
     if len(costs) != 1:
         raise RecipeError(
             f"A layer file needs one cost of type cost.logreg; this one has {len(costs)}."
@@ -180,8 +184,8 @@ def _last(plan: Plan) -> str:
             raise layer_error(
                 layer.name, f"of type {layer.kind}, it is read by no layer. Take it out."
             )
-    last = plan.answers[costs[0].name]
-    if last not in plan.modules or not plan.modules[last].learns:
+    last = plan.outputs[costs[0].name]
+    if last not in plan.modules or not plan.modules[last].trainable:
         raise layer_error(costs[0].name, "no layer with weights is below it.")
     if plan.modules[last].shape.side:
         plan.append(
@@ -191,7 +195,7 @@ def _last(plan: Plan) -> str:
                 inputs=(last,),
                 shape=plan.modules[last].shape,
                 make=nn.Flatten,
-                learns=True,
+                trainable=True,
             )
         )
         last = "flatten"
@@ -214,20 +218,20 @@ def _head(sections: Mapping[str, Section]) -> str | None:
     return None
 
 
-def _check_name(section: Section) -> None:
+def _require_usable_name(section: Section) -> None:
     name = section.name
     if not name or "." in name or "," in name or hasattr(nn.Sequential(), name):
         raise section.error("this name cannot be a layer's here (no dot, no comma). Rename it.")
-    if hasattr(Wired, name) or name in _OWN:
+    if hasattr(LayerFileNetwork, name) or name in _OWN:
         raise section.error("this name has another meaning here. Rename the layer.")
 
 
-_OWN = ("model", "arguments", "classes", "image_px", "crop_px", "decay", "inputs", "flatten")
-"""What a network keeps under these names, no layer can."""
+_OWN = ("model", "arguments", "classes", "image_px", "crop_px", "weight_decay", "inputs", "flatten")
+"""Attributes of a network: no layer can have these names."""
 
 
-def _usual_sizes(texts: Mapping[str, str]) -> tuple[int, int]:
-    """Return picture and crop where nobody says them: the program took them from its data."""
+def _default_sizes(texts: Mapping[str, str]) -> tuple[int, int]:
+    """Return image and crop where no size is given: the program took them from its data."""
     for section in read_sections(texts["layers"], "The layer file").values():
         if section.text("type", "") == "conv":
             strides = section.integers("stride", len(section.texts("stride", "1")), 1, least=1)
@@ -236,18 +240,18 @@ def _usual_sizes(texts: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _draw(module: nn.Module, layer: Layer, options: Options, generator: torch.Generator) -> None:
-    """Draw the first weights: a width for each input, one number for all biases."""
-    if any(each.is_meta for each in module.parameters()):
+    """Draw the initial weights: a deviation for each input, one number for all biases."""
+    if any(parameter.is_meta for parameter in module.parameters()):
         return
-    usual = options.initialisation != "he"
-    parts = list(module) if isinstance(module, Summed) else [module]
+    published = options.initialization != "he"
+    parts = list(module) if isinstance(module, SummedLayers) else [module]
     for part, deviation in zip(parts, layer.deviations, strict=False):
-        for each in part.modules():
-            if isinstance(each, nn.Linear | Convolution | LocallyConnected):
-                if usual:
-                    gaussian(each, deviation, layer.bias, generator=generator)
+        for leaf in part.modules():
+            if isinstance(leaf, nn.Linear | Convolution | LocallyConnected):
+                if published:
+                    gaussian(leaf, deviation, layer.bias, generator=generator)
                 else:
-                    he(each, generator=generator)
-    if isinstance(module, Summed) and module.bias is not None:
+                    he(leaf, generator=generator)
+    if isinstance(module, SummedLayers) and module.bias is not None:
         with torch.no_grad():
-            module.bias.fill_(layer.bias if usual else 0.0)
+            module.bias.fill_(layer.bias if published else 0.0)

@@ -1,4 +1,4 @@
-"""From what a user types to the texts of a pair of layer files."""
+"""From a model name that a user types to the texts of a pair of layer files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["read_layer_files"]
 _LARGEST = 1 << 20  # bytes
 
 
-def read_layer_files(place: str) -> dict[str, str]:
+def read_layer_files(model: str) -> dict[str, str]:
     """Return the texts of a layer file and of the parameter file that belongs to it.
 
     Args:
-        place: "FILE.cfg", whose parameters lie beside it (`layers-X.cfg` with
+        model: "FILE.cfg", whose parameters lie beside it (`layers-X.cfg` with
             `layer-params-X.cfg`, as in the program's own folders), or "FILE.cfg,PARAMETERS.cfg".
 
     Returns:
@@ -24,24 +24,27 @@ def read_layer_files(place: str) -> dict[str, str]:
     Raises:
         RecipeError: a file is missing, cannot be read or is no text.
     """
-    first, comma, second = place.partition(",")
+    first, comma, second = model.partition(",")
     layers = Path(first.strip())
     text = _read(layers)
-    return {"layers": text, "parameters": _read(Path(second.strip()) if comma else _beside(layers))}
+    return {
+        "layers": text,
+        "parameters": _read(Path(second.strip()) if comma else _parameter_file(layers)),
+    }
 
 
-def _beside(layers: Path) -> Path:
+def _parameter_file(layers: Path) -> Path:
     """Return the parameter file that belongs to a layer file by its name."""
     name = layers.name
-    wanted = layers.with_name(
+    parameters = layers.with_name(
         name.replace("layers", "layer-params", 1) if "layers" in name else f"layer-params-{name}"
     )
-    if not wanted.is_file():
+    if not parameters.is_file():
         raise RecipeError(
-            f"The rates of {layers} are looked for in {wanted}, which is not there. Name both "
-            f"files with a comma: --model {layers},PARAMETERS.cfg"
+            f"The learning rates of {layers} should stand in {parameters}, which does not exist. "
+            f"Name both files with a comma: --model {layers},PARAMETERS.cfg"
         )
-    return wanted
+    return parameters
 
 
 def _read(path: Path) -> str:

@@ -14,15 +14,15 @@ from torch import nn
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.builder import LARGEST_NETWORK
+from alexnet.models.cuda_convnet.network import IMAGES
 from alexnet.models.cuda_convnet.sections import Section
-from alexnet.models.cuda_convnet.wiring import PICTURES
 
-__all__ = ["LABELS", "LONGEST_SIDE", "Layer", "Plan", "Shape", "Source"]
+__all__ = ["LABELS", "LARGEST_SIDE", "Layer", "Plan", "Shape", "Source"]
 
 LABELS = "labels"
-"""The kind of the data layer that gives the true classes."""
+"""The kind of the data layer that gives the labels."""
 
-LONGEST_SIDE = 8192
+LARGEST_SIDE = 8192
 """Positions along a map, padding included; more is a mistake in the file."""
 _GPUS = 64
 
@@ -53,7 +53,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One section of the layer file that holds.
+    """One section of the layer file that passed its checks.
 
     `make` builds its module; None: it is none of the network's layers (data, softmax, cost), or
     passes its input on.
@@ -64,9 +64,9 @@ class Layer:
     inputs: tuple[str, ...]
     shape: Shape
     make: Callable[[], nn.Module] | None = None
-    deviations: tuple[float, ...] = ()  # of the first weights, one for each input
-    bias: float = 0.0  # of the first biases
-    learns: bool = False  # this layer has weights, or one below
+    deviations: tuple[float, ...] = ()  # standard ones of the initial weights, one for each input
+    bias: float = 0.0  # of the initial biases
+    trainable: bool = False  # this layer has weights, or one below
 
 
 @dataclass
@@ -75,10 +75,10 @@ class Plan:
 
     Args:
         parameters: the sections of the parameter file.
-        crop_px: side of the pictures that the network takes.
+        crop_px: side of the images that the network takes.
         classes: K; None: as the file has it.
         head: the layer whose outputs are the classes.
-        dropout: share of units dropped; None: as the files have it.
+        dropout: probability of dropping a unit; None: as the files have it.
     """
 
     parameters: dict[str, Section]
@@ -89,13 +89,13 @@ class Plan:
     resized: bool = False  # the head has another number of outputs than in the file
     layers: dict[str, Layer] = field(default_factory=dict[str, Layer])
     modules: dict[str, Layer] = field(default_factory=dict[str, Layer])  # by the network's names
-    answers: dict[str, str] = field(default_factory=dict[str, str])  # file's name -> network's
+    outputs: dict[str, str] = field(default_factory=dict[str, str])  # file's name -> network's
     used: set[str] = field(default_factory=set[str])
-    weights: int = 0
+    weights: int = 0  # of all layers so far
 
     def sources(self, section: Section, count: int | None = None) -> list[Source]:
         """Return the inputs of a layer: defined above it, and as many as its type takes."""
-        found: list[Source] = []
+        sources: list[Source] = []
         for name in section.texts("inputs"):
             if name not in self.layers:
                 raise section.error(
@@ -103,20 +103,21 @@ class Plan:
                     f"{did_you_mean(name, self.layers)} Layers read only layers above them."
                 )
             self.used.add(name)
-            found.append(Source(name, self.layers[name].shape))
-        if count is not None and len(found) != count:
+            sources.append(Source(name, self.layers[name].shape))
+        if count is not None and len(sources) != count:
             raise section.error(
-                f'type "{section.text("type")}" takes {count} inputs; got {len(found)}.'
+                f'type "{section.text("type")}" takes {count} inputs; got {len(sources)}.'
             )
         if not section.text("type").startswith("cost."):
-            for each in found:
-                if self.layers[each.name].kind in ("softmax", LABELS):
+            for source in sources:
+                kind = self.layers[source.name].kind
+                if kind in ("softmax", LABELS):
                     raise section.error(
-                        f'its input "{each.name}" is of type {self.layers[each.name].kind}, which '
-                        "only a cost may read here."
+                        f'its input "{source.name}" is of type {kind}, which only a cost may read '
+                        "here."
                     )
-        self._check_gpus(section)
-        return found
+        self._require_valid_gpus(section)
+        return sources
 
     def maps(self, section: Section, source: Source, channels: int) -> Shape:
         """Return an input as square maps of so many channels; raise where it is none."""
@@ -134,15 +135,15 @@ class Plan:
             f"read in another shape here. Give channels={shape.channels}."
         )
 
-    def learns(self, sources: list[Source]) -> bool:
-        """Say whether gradients pass below: a layer with weights lies under one of these."""
-        return any(self.layers[each.name].learns for each in sources)
+    def trainable(self, sources: list[Source]) -> bool:
+        """Whether gradients pass below: a layer with weights lies under one of these."""
+        return any(self.layers[source.name].trainable for source in sources)
 
-    def afford(self, section: Section, weights: int, output: Shape) -> None:
-        """Refuse a layer that no machine's memory holds, before it is allocated."""
+    def require_affordable(self, section: Section, weights: int, output: Shape) -> None:
+        """Raise for a layer that no machine's memory holds, before it is allocated."""
         self.weights += weights
         too_many = max(self.weights, output.numbers) > LARGEST_NETWORK
-        if too_many or output.side > LONGEST_SIDE:
+        if too_many or output.side > LARGEST_SIDE:
             raise section.error(
                 f"the network is too large: up to here it has {self.weights:,} weights, and the "
                 f"layer gives {output}. Look for a number with a digit too many."
@@ -158,13 +159,12 @@ class Plan:
         return self.parameters[section.name]
 
     def add(self, layer: Layer) -> None:
-        """Take a layer in; one without a module passes its input on under its own name."""
+        """Add a layer; one without a module passes its input on under its own name."""
         self.layers[layer.name] = layer
         if layer.make is None:
-            inside = self.answers[layer.inputs[0]] if layer.inputs else PICTURES
-            self.answers[layer.name] = inside
+            self.outputs[layer.name] = self.outputs[layer.inputs[0]] if layer.inputs else IMAGES
             return
-        self.answers[layer.name] = self.append(layer)
+        self.outputs[layer.name] = self.append(layer)
 
     def append(self, layer: Layer) -> str:
         """Append a module that reads the layers named in `inputs`, and return its name."""
@@ -173,8 +173,8 @@ class Plan:
         self.modules[layer.name] = layer
         return layer.name
 
-    def _check_gpus(self, section: Section) -> None:
-        """Read `gpu` and leave it aside: what layers read makes towers, not where they run."""
+    def _require_valid_gpus(self, section: Section) -> None:
+        """Check `gpu`, which is ignored: what layers read makes towers, not where they run."""
         if not section.has("gpu"):
             return
         gpus = section.integers("gpu", len(section.texts("gpu")), least=0)

@@ -1,8 +1,8 @@
 """The text of a layer file as sections of options, read as the program's parser reads it.
 
-Option names are the same in capital and small letters, lines that begin with # or ; are remarks, a
-section [DEFAULT] holds for all. What the program never used, %(name)s, is refused: a small file
-could ask for a large text with it.
+Option names are the same in capital and small letters, lines that begin with # or ; are comments, a
+section [DEFAULT] holds for all. What the program never used, %(name)s, is an error: a small file
+could expand to a large text with it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def layer_error(layer: str, what: str) -> RecipeError:
 
 
 class Section:
-    """The options of one layer, each asked for by name and kind.
+    """The options of one layer, each read by name and type.
 
     Args:
         name: of the layer.
@@ -50,7 +50,7 @@ class Section:
 
     def first(self, *options: str) -> str:
         """Return the first of several spellings that is given, else the first spelling."""
-        return next((each for each in options if self.has(each)), options[0])
+        return next((option for option in options if self.has(option)), options[0])
 
     def text(self, option: str, default: str | None = None) -> str:
         """Return an option as it stands; without a default it must be given."""
@@ -62,8 +62,8 @@ class Section:
         return value.strip()
 
     def texts(self, option: str, default: str | None = None) -> list[str]:
-        """Return a list with commas between."""
-        return [each.strip() for each in self.text(option, default).split(",")]
+        """Return a list, separated by commas in the file."""
+        return [text.strip() for text in self.text(option, default).split(",")]
 
     def boolean(self, option: str, default: bool) -> bool:
         """Return true or false, in any of the words of such files."""
@@ -101,19 +101,18 @@ class Section:
     ) -> list[int]:
         """Return one whole number for each of `count` inputs; a single one holds for all."""
         texts = self.texts(option, None if default is None else str(default))
-        values = [self._number(option, each, int) for each in texts]
-        return [
-            self._within(option, each, least, None) for each in self.each(option, values, count)
-        ]
+        values = [self._number(option, text, int) for text in texts]
+        values = self.one_for_each(option, values, count)
+        return [self._within(option, value, least, None) for value in values]
 
     def numbers(self, option: str, count: int, default: float | None = None) -> list[float]:
         """Return one finite number for each of `count` inputs; a single one holds for all."""
         texts = self.texts(option, None if default is None else str(default))
-        values = [self._number(option, each, float) for each in texts]
-        return self.each(option, values, count)
+        values = [self._number(option, text, float) for text in texts]
+        return self.one_for_each(option, values, count)
 
-    def each(self, option: str, values: list[_Value], count: int) -> list[_Value]:
-        """Hold the length of a list against the number of inputs."""
+    def one_for_each(self, option: str, values: list[_Value], count: int) -> list[_Value]:
+        """Return `count` values of a list that has as many, or one for all inputs."""
         if len(values) == 1:
             return values * count
         if len(values) != count:
@@ -123,9 +122,9 @@ class Section:
             )
         return values
 
-    def know(self, *options: str) -> None:
-        """Refuse an option that nothing reads: a slip of the pen would change the network."""
-        known = {each.lower(): each for each in options}
+    def require_known_options(self, *options: str) -> None:
+        """Raise for an option that nothing reads: a typing error would change the network."""
+        known = {option.lower(): option for option in options}
         for option in self.options:
             if option not in known:
                 raise self.error(
@@ -191,8 +190,8 @@ def read_sections(text: str, where: str) -> dict[str, Section]:
         raise RecipeError(
             f"{where} has {len(parser.sections()):,} layers; {_MOST_SECTIONS:,} is the limit."
         )
-    found = {name: Section(name, dict(parser.items(name))) for name in parser.sections()}
-    for section in found.values():
+    sections = {name: Section(name, dict(parser.items(name))) for name in parser.sections()}
+    for section in sections.values():
         if any("%(" in value for value in section.options.values()):
             raise section.error("%(...) is not read in layer files. Write the value itself.")
-    return found
+    return sections

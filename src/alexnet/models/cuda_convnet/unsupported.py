@@ -6,10 +6,10 @@ from alexnet.errors import RecipeError
 from alexnet.models.cuda_convnet.plan import Plan
 from alexnet.models.cuda_convnet.sections import Section
 
-__all__ = ["UNSUPPORTED", "refusal"]
+__all__ = ["UNSUPPORTED", "unsupported_error"]
 
 _DATA_PATH = (
-    "belongs to the program's own path of data. Cut and mirror pictures with --crop-px and --flip, "
+    "belongs to the program's own path of data. Cut and mirror images with --crop-px and --flip, "
     "and take this layer out"
 )
 _COST = "is a cost other than softmax regression. Use cost.logreg"
@@ -40,13 +40,13 @@ UNSUPPORTED = {
     "cost.tica": _COST,
     "cost.rflickr": _COST,
 }
-"""Each type, and why it is not here."""
+"""Each type that is not supported, and why."""
 
 _BEFORE_WEIGHTS = ("resize", "rscale", "rgb2yuv", "rgb2lab", "crop")
 
 
-def refusal(section: Section, plan: Plan) -> RecipeError:
-    """Return the error for a type that is not here, after what the program's parser refuses."""
+def unsupported_error(section: Section, plan: Plan) -> RecipeError:
+    """Return the error for an unsupported type, after the checks of the program's parser."""
     kind = section.text("type")
     sources = plan.sources(section)
     if kind == "href":
@@ -59,7 +59,7 @@ def refusal(section: Section, plan: Plan) -> RecipeError:
         return section.error(
             f"filterSize of a blur must be 3, 5, 7 or 9; got {section.text('filterSize')}."
         )
-    if kind in _BEFORE_WEIGHTS and plan.learns(sources):
+    if kind in _BEFORE_WEIGHTS and plan.trainable(sources):
         return section.error(
             f"type {kind} passes no gradient, and a layer with weights is below it."
         )

@@ -9,30 +9,38 @@ from typing import get_args
 import torch
 from torch import nn
 
-from alexnet.models.cuda_convnet.plan import LONGEST_SIDE, Layer, Plan, Shape, Source
+from alexnet.models.cuda_convnet.network import GroupedLayers, SummedLayers
+from alexnet.models.cuda_convnet.plan import LARGEST_SIDE, Layer, Plan, Shape, Source
 from alexnet.models.cuda_convnet.sections import Section
-from alexnet.models.cuda_convnet.wiring import Grouped, Summed
-from alexnet.nn import Convolution, LocallyConnected, MaxPool, MeanPool, OffsetPool, Pooling, Window
+from alexnet.nn import (
+    AvgPool,
+    Convolution,
+    LocallyConnected,
+    MaxPool,
+    OffsetPool,
+    OffsetPoolKind,
+    Window,
+)
 
-__all__ = ["OF_WEIGHTS", "conv", "first_weights", "local", "pool"]
+__all__ = ["WEIGHT_OPTIONS", "conv", "initial_deviations", "local", "pool"]
 
-OF_WEIGHTS = (
+WEIGHT_OPTIONS = (
     *("type", "inputs", "gpu", "neuron", "initW", "initB", "initWFunc", "initBFunc"),
     *("weightSource", "weightWidth", "actWidth"),
 )
 """Options of every type with weights; the last two are of the program's screen."""
 
-_OF_WINDOWS = (
-    *OF_WEIGHTS,
+_WINDOW_OPTIONS = (
+    *WEIGHT_OPTIONS,
     *("channels", "filters", "numFilters", "filterSize", "padding", "stride", "groups"),
     *("randSparse", "filterChannels", "modulesX", "partialSum", "sumWidth", "sharedBiases"),
 )
-_MANY = 16  # filters come in such bunches, as do the channels of pooling
+_MULTIPLE = 16  # the program's kernels take filters, and channels of pooling, by so many
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What a layer does with one of its inputs."""
+class _InputWindow:
+    """The window that a layer lays on one of its inputs."""
 
     shape: Shape
     window: Window
@@ -47,8 +55,8 @@ class _Part:
 
 
 def conv(section: Section, plan: Plan) -> Layer:
-    """Read a convolution: one window for each input, whose answers are added."""
-    parts = _parts(section, plan)
+    """Read a convolution: one window for each input, whose outputs are added."""
+    parts = _input_windows(section, plan)
     side, filters = parts[0].side, parts[0].filters
     sums = section.first("partialSum", "sumWidth")
     bunch = section.integer(sums, least=0)
@@ -59,10 +67,12 @@ def conv(section: Section, plan: Plan) -> Layer:
         )
     shared = section.boolean("sharedBiases", True)
     biases = filters if shared else filters * side**2
-    plan.afford(section, sum(filters * part.terms for part in parts) + biases, Shape(filters, side))
+    plan.require_affordable(
+        section, sum(filters * part.terms for part in parts) + biases, Shape(filters, side)
+    )
 
     def make() -> nn.Module:
-        made: list[nn.Module] = [
+        layers: list[nn.Module] = [
             Convolution(
                 part.shape.channels,
                 filters,
@@ -75,22 +85,22 @@ def conv(section: Section, plan: Plan) -> Layer:
             )
             for index, part in enumerate(parts)
         ]
-        if len(made) == 1 and shared:
-            return made[0]
-        return Summed(made, None if shared else torch.zeros(filters, side, side))
+        if len(layers) == 1 and shared:
+            return layers[0]
+        return SummedLayers(layers, None if shared else torch.zeros(filters, side, side))
 
     return _layer(section, "conv", Shape(filters, side), len(parts), make)
 
 
 def local(section: Section, plan: Plan) -> Layer:
     """Read a convolution whose weights differ from position to position."""
-    parts = _parts(section, plan)
+    parts = _input_windows(section, plan)
     side, filters = parts[0].side, parts[0].filters
     weights = sum(filters * side**2 * (part.terms + 1) for part in parts)
-    plan.afford(section, weights, Shape(filters, side))
+    plan.require_affordable(section, weights, Shape(filters, side))
 
-    def one(part: _Part, bias: bool) -> nn.Module:
-        made: list[nn.Module] = [
+    def make_part(part: _InputWindow, bias: bool) -> nn.Module:
+        layers: list[nn.Module] = [
             LocallyConnected(
                 part.shape.channels // part.groups,
                 filters // part.groups,
@@ -103,18 +113,18 @@ def local(section: Section, plan: Plan) -> Layer:
             )
             for _ in range(part.groups)
         ]
-        return made[0] if len(made) == 1 else Grouped(made)
+        return layers[0] if len(layers) == 1 else GroupedLayers(layers)
 
     def make() -> nn.Module:
-        made = [one(part, index == 0) for index, part in enumerate(parts)]
-        return made[0] if len(made) == 1 else Summed(made)
+        layers = [make_part(part, index == 0) for index, part in enumerate(parts)]
+        return layers[0] if len(layers) == 1 else SummedLayers(layers)
 
     return _layer(section, "local", Shape(filters, side), len(parts), make)
 
 
 def pool(section: Section, plan: Plan) -> Layer:
     """Read a pooling layer."""
-    section.know(
+    section.require_known_options(
         *("type", "inputs", "gpu", "neuron", "channels", "sizeX", "subsX", "start", "stride"),
         *("outputsX", "pool"),
     )
@@ -125,31 +135,31 @@ def pool(section: Section, plan: Plan) -> Layer:
     stride = section.integer("stride", least=1, most=size)
     start = section.integer("start", 0, least=-size, most=shape.side)
     outputs = section.integer("outputsX", 0, least=0)
-    if plan.learns(sources) and channels % _MANY:
+    if plan.trainable(sources) and channels % _MULTIPLE:
         raise section.error(
-            f"channels must be a multiple of {_MANY} where gradients pass; got {channels}."
+            f"channels must be a multiple of {_MULTIPLE} where gradients pass; got {channels}."
         )
     kind = section.text("pool")
     if kind == "rand":
         raise section.error("pooling by chance (rand) is not supported. Use max or avg.")
-    if kind not in get_args(Pooling):
+    if kind not in get_args(OffsetPoolKind):
         raise section.error(f'pool must be one of max, maxabs, avg; got "{kind}".')
-    covering = -(-(shape.side - start - size) // stride) + 1
-    count = outputs or covering
-    if count < 1 or OffsetPool("max", size, stride=stride, start=start, outputs=count).misses(
-        shape.side
-    ):
+    coverage = -(-(shape.side - start - size) // stride) + 1
+    count = outputs or coverage
+    if count < 1 or OffsetPool(
+        "max", size, stride=stride, start=start, outputs=count
+    ).has_empty_window(shape.side):
         raise section.error(
             f"start={start} and outputsX={outputs} lay a window outside of maps of {shape.side} x "
             f"{shape.side}."
         )
 
     def make() -> nn.Module:
-        if start == 0 and count == covering and kind != "maxabs":
-            plain = MaxPool if kind == "max" else MeanPool
-            return plain(size, stride=stride)
-        asked: dict[str, Pooling] = {each: each for each in get_args(Pooling)}
-        return OffsetPool(asked[kind], size, stride=stride, start=start, outputs=count)
+        if start == 0 and count == coverage and kind != "maxabs":
+            pool_type = MaxPool if kind == "max" else AvgPool
+            return pool_type(size, stride=stride)
+        kinds: dict[str, OffsetPoolKind] = {name: name for name in get_args(OffsetPoolKind)}
+        return OffsetPool(kinds[kind], size, stride=stride, start=start, outputs=count)
 
     return Layer(
         name=section.name,
@@ -157,12 +167,12 @@ def pool(section: Section, plan: Plan) -> Layer:
         inputs=(source.name,),
         shape=Shape(channels, count),
         make=make,
-        learns=plan.learns(sources),
+        trainable=plan.trainable(sources),
     )
 
 
-def first_weights(section: Section, count: int) -> tuple[float, ...]:
-    """Return the width of the first weights for each input, and refuse what would run code."""
+def initial_deviations(section: Section, count: int) -> tuple[float, ...]:
+    """Return the deviation of the initial weights for each input; raise for Python code."""
     for option in ("initWFunc", "initBFunc"):
         if section.text(option, ""):
             raise section.error(
@@ -186,15 +196,15 @@ def _layer(
         inputs=tuple(section.texts("inputs")),
         shape=shape,
         make=make,
-        deviations=first_weights(section, inputs),
+        deviations=initial_deviations(section, inputs),
         bias=section.number("initB", 0.0),
-        learns=True,
+        trainable=True,
     )
 
 
-def _parts(section: Section, plan: Plan) -> list[_Part]:
+def _input_windows(section: Section, plan: Plan) -> list[_InputWindow]:
     """Read what conv and local have in common, with every check of the program's parser."""
-    section.know(*_OF_WINDOWS)
+    section.require_known_options(*_WINDOW_OPTIONS)
     sources = plan.sources(section)
     plan.settings(section)
     count = len(sources)
@@ -212,15 +222,15 @@ def _parts(section: Section, plan: Plan) -> list[_Part]:
         section.integers("groups", count, 1, least=1),
         strict=True,
     )
-    parts = [_part(section, plan, *each) for each in lists]
-    found = {(part.filters, part.side) for part in parts}
-    if len(found) > 1:
+    parts = [_input_window(section, plan, *values) for values in lists]
+    outputs = {(part.filters, part.side) for part in parts}
+    if len(outputs) > 1:
         shapes = ", ".join(f"{part.filters} x {part.side} x {part.side}" for part in parts)
         raise section.error(f"its inputs must all give one output shape; they give {shapes}.")
     return parts
 
 
-def _part(
+def _input_window(
     section: Section,
     plan: Plan,
     source: Source,
@@ -230,7 +240,7 @@ def _part(
     stride: int,
     padding: int,
     groups: int,
-) -> _Part:
+) -> _InputWindow:
     shape = plan.maps(section, source, channels)
     if channels > 3 and channels % 4:
         raise section.error(f"channels must be up to 3 or a multiple of 4; got {channels}.")
@@ -238,18 +248,18 @@ def _part(
         raise section.error(
             f"channels must be a multiple of 4 * groups = {4 * groups}; got {channels}."
         )
-    if filters % _MANY:
+    if filters % _MULTIPLE:
         raise section.error(
-            f"filters, which are counted for each group, must be a multiple of {_MANY}; got "
+            f"filters, which are counted for each group, must be a multiple of {_MULTIPLE}; got "
             f"{filters}."
         )
     padded = shape.side + 2 * padding
-    if padded > LONGEST_SIDE:
+    if padded > LARGEST_SIDE:
         raise section.error(f"padding is {padding}, which makes its input {padded} positions wide.")
     if kernel > padded:
         raise section.error(
             f"filterSize is {kernel}, larger than its input of {shape.side} with 2 * {padding} of "
-            "padding. Use larger pictures (--crop-px), or a smaller window."
+            "padding. Use larger images (--crop-px), or a smaller window."
         )
     window = Window(kernel, stride, padding, ceiling=True)
-    return _Part(shape, window, groups, filters * groups, window.outputs(shape.side))
+    return _InputWindow(shape, window, groups, filters * groups, window.outputs(shape.side))

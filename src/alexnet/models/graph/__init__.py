@@ -1,1 +1,1 @@
-"""Networks that are no sequence: nodes of layers, as other programs describe them."""
+"""Networks that are no sequence: nodes that name their inputs, as other programs describe them."""

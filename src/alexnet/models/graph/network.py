@@ -1,14 +1,14 @@
 """A network whose layers may branch and meet again: a graph of named nodes, run in order.
 
-Its description is plain JSON that travels in the weights file, so a network that no function of
-`models` says is as whole as one that is: version, name, number of classes, and nodes, each with a
-name, an operation, the names of its inputs and its settings. Nothing in it is code.
+Its description is plain JSON that travels in the weights file: version, name, number of classes,
+and nodes, each with a name, an operation, the names of its inputs and its settings. Nothing in it
+is code.
 
     {"version": 1, "name": "SqueezeNet", "classes": 1000, "nodes": [
         {"name": "conv1", "op": "conv", "inputs": ["input"], "outputs": 64, "kernel": [3, 3], ...},
         ...]}
 
-"input" is the picture, (3, c, c); the last node answers, (K,).
+"input" is the image, (3, c, c); the last node gives the logits, (K,).
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ __all__ = [
     "GRAPH",
     "INPUT",
     "VERSION",
-    "Branching",
+    "BranchedNetwork",
     "GraphNetwork",
     "add_layer",
     "build_graph",
-    "free_name",
+    "unused_name",
 ]
 
 
-class Branching(Network):
+class BranchedNetwork(Network):
     """Named layers in an order in which each takes only earlier ones.
 
-    What a layer made is kept until the last layer that takes it has run.
+    An output is kept until the last layer that takes it has run.
 
     Attributes:
-        PICTURES: what layers call the network's input.
-        inputs: by layer, the names of the layers (or `PICTURES`) that it takes.
+        IMAGES: what layers call the network's input.
+        inputs: by layer, the names of the layers (or `IMAGES`) that it takes.
     """
 
-    PICTURES: ClassVar[str] = "input"
+    IMAGES: ClassVar[str] = "input"
 
     def __init__(
         self,
@@ -58,13 +58,13 @@ class Branching(Network):
         inputs: Mapping[str, tuple[str, ...]],
         model: str,
         arguments: dict[str, Any],
-        decay: dict[str, float],
+        weight_decay: dict[str, float],
     ) -> None:
-        super().__init__(layers, model=model, arguments=arguments, decay=decay)
+        super().__init__(layers, model=model, arguments=arguments, weight_decay=weight_decay)
         self.inputs = dict(inputs)
         last = {name: reader for reader in layers for name in self.inputs[reader]}
-        self._done_with = {
-            reader: [name for name, each in last.items() if each == reader] for reader in layers
+        self._last_read_by = {
+            layer: [name for name, reader in last.items() if reader == layer] for layer in layers
         }
 
     def _logits(self, x: Tensor) -> Tensor:
@@ -72,38 +72,38 @@ class Branching(Network):
         return logits
 
     def _outputs(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        kept = {self.PICTURES: x}
+        outputs = {self.IMAGES: x}
         del x
         for name, layer in self.named_children():
-            made = layer(*(kept[each] for each in self.inputs[name]))
-            for each in self._done_with[name]:
-                del kept[each]
-            kept[name] = made
-            yield name, made
+            output = layer(*(outputs[source] for source in self.inputs[name]))
+            for source in self._last_read_by[name]:
+                del outputs[source]
+            outputs[name] = output
+            yield name, output
 
 
 GRAPH = "graph"
 """Name of the model that is built from a description."""
 
 INPUT = "input"
-"""What nodes call the picture."""
+"""What nodes call the image."""
 
 VERSION = 1
-"""Of the description's form; raised when an older reader would misunderstand a newer file."""
+"""Of the description; raised when an older reader would misunderstand a newer file."""
 
 _MOST_NODES = 20_000
-_ABOUT = ("name", "op", "inputs")
+_NODE_FIELDS = ("name", "op", "inputs")
 _HEADS = (nn.Conv2d, nn.Linear)
 
 
-class GraphNetwork(Branching):
+class GraphNetwork(BranchedNetwork):
     """Named layers that take their inputs by name; in all else a network as any other.
 
     Attributes:
-        shapes: by layer, what it makes of one picture: (C, H, W) or (D,).
+        shapes: by layer, of its output for one image: (C, H, W) or (D,).
     """
 
-    PICTURES = INPUT
+    IMAGES = INPUT
 
     def __init__(
         self,
@@ -113,12 +113,12 @@ class GraphNetwork(Branching):
         shapes: Mapping[str, Shape],
         arguments: dict[str, Any],
     ) -> None:
-        super().__init__(layers, inputs=inputs, model=GRAPH, arguments=arguments, decay={})
+        super().__init__(layers, inputs=inputs, model=GRAPH, arguments=arguments, weight_decay={})
         self.shapes = dict(shapes)
 
     @property
     def features_layer(self) -> str:
-        """Name of the layer that the last one with weights looks at.
+        """Name of the layer that the last one with weights reads.
 
         As in a flat network, dropout and changes of shape are passed over.
         """
@@ -133,14 +133,14 @@ class GraphNetwork(Branching):
 
 
 def build_graph(description: Mapping[str, Any], options: Options) -> GraphNetwork:
-    """Build a network from its description, with first weights (He's).
+    """Build a network from its description, with initial weights (He's).
 
-    Asked for another number of classes than its own, its last convolution or fully connected layer
-    gets as many outputs.
+    For another number of classes than its own, its last convolution or fully connected layer gets
+    that many outputs.
 
     Args:
         description: plain values, as at the top.
-        options: classes, sides of picture and crop, and the seed of the first weights.
+        options: classes, sides of image and crop, and the seed of the initial weights.
 
     Raises:
         RecipeError: a description that cannot be understood or built, or a newer one.
@@ -153,14 +153,14 @@ def build_graph(description: Mapping[str, Any], options: Options) -> GraphNetwor
     image_px, crop_px = sizes(options, options.crop_px, options.crop_px)
     name, classes, nodes = _read(description)
     if options.classes != classes:
-        nodes = _for_classes(nodes, options.classes, name)
+        nodes = _with_classes(nodes, options.classes, name)
     inputs = {node.name: node.inputs for node in nodes}
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     shapes: dict[str, Shape] = {INPUT: (3, crop_px, crop_px)}
     parameters = 0
     for node in nodes:
         layers[node.name] = add_layer(node, shapes)
-        parameters += sum(each.numel() for each in layers[node.name].parameters())
+        parameters += sum(tensor.numel() for tensor in layers[node.name].parameters())
         if parameters > LARGEST_NETWORK:
             raise RecipeError(
                 f'The graph "{name}" has {parameters:,} parameters up to "{node.name}", and '
@@ -168,8 +168,8 @@ def build_graph(description: Mapping[str, Any], options: Options) -> GraphNetwor
             )
     if shapes[nodes[-1].name] != (options.classes,):
         raise RecipeError(
-            f'The last node of the graph "{name}", "{nodes[-1].name}", makes '
-            f"{shapes[nodes[-1].name]} of a picture; {options.classes} numbers are wanted, one for "
+            f'The last node of the graph "{name}", "{nodes[-1].name}", has an output of shape '
+            f"{shapes[nodes[-1].name]} for an image; it needs ({options.classes},), one logit for "
             "each class."
         )
     _draw(layers, options.seed)
@@ -188,7 +188,7 @@ def build_graph(description: Mapping[str, Any], options: Options) -> GraphNetwor
 
 
 def add_layer(node: Node, shapes: dict[str, Shape]) -> nn.Module:
-    """Make the layer of a node and note the shape that it leaves.
+    """Make the layer of a node and record the shape of its output.
 
     Args:
         node: the node; its inputs are in `shapes`, its name is not.
@@ -197,33 +197,33 @@ def add_layer(node: Node, shapes: dict[str, Shape]) -> nn.Module:
     Raises:
         RecipeError: an input that does not stand before it, or what `make_layer` raises.
     """
-    for each in node.inputs:
-        if each not in shapes:
+    for source in node.inputs:
+        if source not in shapes:
             raise RecipeError(
-                f'The node "{node.name}" takes "{each}", which no node before it is called.'
+                f'The node "{node.name}" takes "{source}", but no node before it has that name.'
             )
-    if node.name != free_name(node.name, shapes):
+    if node.name != unused_name(node.name, shapes):
         raise RecipeError(
             f'No node can be called "{node.name}" here: the name is taken, or holds a dot.'
         )
-    layer, shapes[node.name] = make_layer(node, [shapes[each] for each in node.inputs])
+    layer, shapes[node.name] = make_layer(node, [shapes[source] for source in node.inputs])
     return layer
 
 
-def free_name(wanted: str, taken: Mapping[str, object]) -> str:
+def unused_name(name: str, taken: Mapping[str, object]) -> str:
     """Return a name that a layer can have: no dot, none of torch's own, not taken yet."""
-    name = wanted.replace(".", "_")
+    name = name.replace(".", "_")
     if not name or name.startswith("_"):
         name = f"node{name}"
-    if hasattr(nn.Sequential, name) or hasattr(Network, name) or name in _OWN:
+    if hasattr(nn.Sequential, name) or hasattr(Network, name) or name in _ATTRIBUTES:
         name += "_"
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free
+    unused, number = name, 2
+    while unused in taken:
+        unused, number = f"{name}_{number}", number + 1
+    return unused
 
 
-_OWN = frozenset(
+_ATTRIBUTES = frozenset(
     (
         "training",
         "model",
@@ -231,7 +231,7 @@ _OWN = frozenset(
         "classes",
         "image_px",
         "crop_px",
-        "decay",
+        "weight_decay",
         "inputs",
         "shapes",
     )
@@ -240,7 +240,7 @@ _OWN = frozenset(
 
 
 def _read(description: Mapping[str, Any]) -> tuple[str, int, list[Node]]:
-    """Hold a description against its form; settings are checked where the layers are made."""
+    """Check the form of a description; settings are checked where the layers are made."""
     if not isinstance(cast("object", description), Mapping):
         raise RecipeError(f"A graph is described by an object; got {description!r:.60}.")
     version = description.get("version")
@@ -258,49 +258,49 @@ def _read(description: Mapping[str, Any]) -> tuple[str, int, list[Node]]:
     for field, kind in kinds:
         value: object = description.get(field)
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise RecipeError(f'The graph has {value!r:.60} as "{field}", not {_KINDS[kind]}.')
+            raise RecipeError(f'The graph has {value!r:.60} as "{field}", not {_TYPE_NAMES[kind]}.')
     unknown = sorted(set(description) - {field for field, _ in kinds})
     if unknown:
         raise RecipeError(f'The graph has a field "{unknown[0]}", which it should not have.')
     listed = cast("list[Any]", description["nodes"])
     if not 1 <= len(listed) <= _MOST_NODES:
         raise RecipeError(f"A graph has 1 to {_MOST_NODES:,} nodes; this one has {len(listed):,}.")
-    nodes = [_node(each, place) for place, each in enumerate(listed, 1)]
+    nodes = [_node(value, number) for number, value in enumerate(listed, 1)]
     return description["name"], description["classes"], nodes
 
 
-_KINDS: dict[type, str] = {int: "a whole number", str: "a text", list: "a list"}
+_TYPE_NAMES: dict[type, str] = {int: "a whole number", str: "a text", list: "a list"}
 
 
-def _node(value: object, place: int) -> Node:
-    """Read one node; `place` counts from 1."""
+def _node(value: object, number: int) -> Node:
+    """Read one node; `number` counts from 1."""
     if not isinstance(value, Mapping):
-        raise RecipeError(f"Node {place} of the graph is {value!r:.60}, not an object.")
-    given = cast("Mapping[str, Any]", value)
-    name, operation, inputs = (given.get(each) for each in _ABOUT)
+        raise RecipeError(f"Node {number} of the graph is {value!r:.60}, not an object.")
+    fields = cast("Mapping[str, Any]", value)
+    name, operation, inputs = (fields.get(field) for field in _NODE_FIELDS)
     texts = isinstance(name, str) and isinstance(operation, str)
     if not texts or not isinstance(inputs, list | tuple):
-        raise RecipeError(f"Node {place} of the graph lacks one of name, op and inputs.")
-    taken = tuple(cast("list[Any]", inputs))
-    if not all(isinstance(each, str) for each in taken):
+        raise RecipeError(f"Node {number} of the graph lacks one of name, op and inputs.")
+    sources = tuple(cast("list[Any]", inputs))
+    if not all(isinstance(source, str) for source in sources):
         raise RecipeError(f'The inputs of the node "{name}" are not all names: {inputs!r:.60}.')
-    settings = {key: each for key, each in given.items() if key not in _ABOUT}
-    return Node(cast("str", name), cast("str", operation), taken, copy.deepcopy(settings))
+    settings = {key: setting for key, setting in fields.items() if key not in _NODE_FIELDS}
+    return Node(cast("str", name), cast("str", operation), sources, copy.deepcopy(settings))
 
 
-def _for_classes(nodes: list[Node], classes: int, name: str) -> list[Node]:
+def _with_classes(nodes: list[Node], classes: int, name: str) -> list[Node]:
     """Give the last layer with weights another number of outputs."""
-    for place in reversed(range(len(nodes))):
-        node = nodes[place]
+    for index in reversed(range(len(nodes))):
+        node = nodes[index]
         if node.operation in ("conv", "linear"):
             settings = {**node.settings, "outputs": classes}
             changed = Node(node.name, node.operation, node.inputs, settings)
-            return [*nodes[:place], changed, *nodes[place + 1 :]]
+            return [*nodes[:index], changed, *nodes[index + 1 :]]
     raise RecipeError(f'The graph "{name}" has no layer with weights to replace for its classes.')
 
 
 def _draw(layers: Mapping[str, nn.Module], seed: int) -> None:
-    """Draw first weights, in the order of the nodes; all other layers start as they are made."""
+    """Draw initial weights, in the order of the nodes; all other layers start as they are made."""
     generator = torch.Generator().manual_seed(seed)
     for layer in layers.values():
         if isinstance(layer, _HEADS) and not layer.weight.is_meta:

@@ -1,7 +1,7 @@
-"""The operations of a graph: from a node's settings and the shapes it sees to a layer.
+"""The operations of a graph: from a node's settings and the shapes of its inputs to a layer.
 
-A table of functions, one an operation. Each checks that what it is asked for can work and tells the
-shape that it leaves, before anything is allocated.
+A table of functions, one an operation. Each checks that its settings can work and returns the shape
+of the output, before anything is allocated.
 
 Legend: a shape is (C, H, W) or (D,), without the batch.
 """
@@ -21,23 +21,23 @@ from alexnet.models.builder import LARGEST_NETWORK
 from alexnet.models.graph.settings import Settings
 from alexnet.nn import (
     CaffePool,
+    CaffePoolKind,
     ChannelScale,
-    Combine,
-    Combining,
     Concat,
     Dropout,
+    Eltwise,
+    EltwiseOperation,
     FullyConnected,
-    Grey,
-    Part,
-    PoolKind,
+    Grayscale,
     Reshape,
     ResponseNorm,
+    Slice,
 )
 
 __all__ = ["MOST_NUMBERS", "OPERATIONS", "Node", "Shape", "make_layer"]
 
 MOST_NUMBERS = 2**28
-"""Numbers that one node may make of one picture; more is a mistake in the graph."""
+"""Numbers in one node's output for one image; more is a mistake in the graph."""
 
 Shape = tuple[int, ...]
 
@@ -55,15 +55,15 @@ class Node:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        about = {"name": self.name, "op": self.operation, "inputs": list(self.inputs)}
-        return {**about, **self.settings}
+        fields = {"name": self.name, "op": self.operation, "inputs": list(self.inputs)}
+        return {**fields, **self.settings}
 
 
 def make_layer(node: Node, shapes: Sequence[Shape]) -> Layer:
-    """Make the layer of a node and the shape that it leaves.
+    """Make the layer of a node; return it with the shape of its output.
 
     Args:
-        node: what is asked for.
+        node: the node.
         shapes: of its inputs.
 
     Raises:
@@ -71,43 +71,43 @@ def make_layer(node: Node, shapes: Sequence[Shape]) -> Layer:
     """
     if node.operation not in OPERATIONS:
         raise RecipeError(
-            f'The node "{node.name}" asks for the operation "{node.operation}", which there is not.'
+            f'The node "{node.name}" has the operation "{node.operation}", which does not exist.'
             f"{did_you_mean(node.operation, OPERATIONS)} Operations: {', '.join(OPERATIONS)}."
         )
     settings = Settings(node.name, node.operation, node.settings)
-    several = node.operation in _OF_SEVERAL
+    several = node.operation in _WITH_SEVERAL_INPUTS
     if not shapes or (len(shapes) > 1 and not several):
         raise RecipeError(
             f'The node "{node.name}" ({node.operation}) takes {"some inputs" if several else "one"}'
             f"; it has {len(shapes)}."
         )
     layer, shape = OPERATIONS[node.operation](settings, list(shapes))
-    settings.finish()
+    settings.require_all_read()
     if math.prod(shape) > MOST_NUMBERS:
         raise RecipeError(
-            f'The node "{node.name}" would make {math.prod(shape):,} numbers of one picture, and '
-            f"{MOST_NUMBERS:,} is the limit. Use smaller pictures."
+            f'The node "{node.name}" would have {math.prod(shape):,} outputs for one image, and '
+            f"{MOST_NUMBERS:,} is the limit. Use smaller images."
         )
     return layer, shape
 
 
 def _conv(settings: Settings, shapes: list[Shape]) -> Layer:
-    channels, height, width = _map(settings, shapes[0])
+    channels, height, width = _require_map(settings, shapes[0])
     outputs, groups = settings.whole("outputs", 1), settings.whole("groups", 1)
     kernel, stride = settings.pair("kernel", 1), settings.pair("stride", 1)
     padding, dilation = settings.pair("padding", 0), settings.pair("dilation", 1)
     bias = settings.flag("bias")
     if channels % groups or outputs % groups:
         raise RecipeError(
-            f'The node "{settings.node}" cannot share {channels} channels in and {outputs} out '
-            f"between {groups} groups evenly."
+            f'The node "{settings.node}" cannot split {channels} channels in and {outputs} out '
+            f"evenly into {groups} groups."
         )
-    _afford(settings, outputs * (channels // groups * math.prod(kernel) + bias))
+    _require_affordable(settings, outputs * (channels // groups * math.prod(kernel) + bias))
     rows, columns = (
         (size + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1
         for i, size in enumerate((height, width))
     )
-    _windows(settings, rows, columns, shapes[0])
+    _require_windows(settings, rows, columns, shapes[0])
     layer = nn.utils.skip_init(
         nn.Conv2d,
         channels,
@@ -124,8 +124,8 @@ def _conv(settings: Settings, shapes: list[Shape]) -> Layer:
 
 
 def _pool(settings: Settings, shapes: list[Shape]) -> Layer:
-    channels, height, width = _map(settings, shapes[0])
-    kind: PoolKind = settings.word("kind", ("max", "mean"))
+    channels, height, width = _require_map(settings, shapes[0])
+    kind: CaffePoolKind = settings.word("kind", ("max", "avg"))
     kernel = settings.pair("kernel", 1) if settings.has("kernel") else (height, width)
     layer = CaffePool(
         kind,
@@ -135,12 +135,12 @@ def _pool(settings: Settings, shapes: list[Shape]) -> Layer:
         ceiling=settings.flag("ceiling"),
     )
     rows, columns = layer.outputs(height, width)
-    _windows(settings, rows, columns, shapes[0])
+    _require_windows(settings, rows, columns, shapes[0])
     return layer, (channels, rows, columns)
 
 
 def _norm(settings: Settings, shapes: list[Shape]) -> Layer:
-    _map(settings, shapes[0])
+    _require_map(settings, shapes[0])
     layer = ResponseNorm(
         settings.whole("size", 1, 4096),
         alpha=settings.number("alpha"),
@@ -155,11 +155,11 @@ def _norm(settings: Settings, shapes: list[Shape]) -> Layer:
 def _linear(settings: Settings, shapes: list[Shape]) -> Layer:
     if len(shapes[0]) != 1:
         raise RecipeError(
-            f'The node "{settings.node}" takes a row of numbers for each picture, and its input '
-            f"is {_words(shapes[0])}. Put a flatten before it."
+            f'The node "{settings.node}" takes a row of numbers for each image, and its input '
+            f"is {_format_shape(shapes[0])}. Put a flatten before it."
         )
     outputs, bias = settings.whole("outputs", 1), settings.flag("bias")
-    _afford(settings, outputs * (shapes[0][0] + bias))
+    _require_affordable(settings, outputs * (shapes[0][0] + bias))
     return FullyConnected(shapes[0][0], outputs, bias=bias), (outputs,)
 
 
@@ -173,8 +173,8 @@ def _prelu(settings: Settings, shapes: list[Shape]) -> Layer:
 
 
 def _dropout(settings: Settings, shapes: list[Shape]) -> Layer:
-    share = settings.number("share", 0, 1)
-    return Dropout(share, inverted=settings.flag("inverted")), shapes[0]
+    p = settings.number("p", 0, 1)
+    return Dropout(p, inverted=settings.flag("inverted")), shapes[0]
 
 
 def _batch_norm(settings: Settings, shapes: list[Shape]) -> Layer:
@@ -189,45 +189,45 @@ def _scale(settings: Settings, shapes: list[Shape]) -> Layer:
     if len(covered) != axes:
         raise RecipeError(
             f'The node "{settings.node}" scales {axes} axes from the {axis}. on, and its input is '
-            f"{_words(shapes[0])}."
+            f"{_format_shape(shapes[0])}."
         )
     return ChannelScale(covered, axis=axis, bias=settings.flag("bias")), shapes[0]
 
 
-def _combine(how: Combining) -> Callable[[Settings, list[Shape]], Layer]:
+def _eltwise(operation: EltwiseOperation) -> Callable[[Settings, list[Shape]], Layer]:
     def make(settings: Settings, shapes: list[Shape]) -> Layer:
         if len(set(shapes)) != 1:
             raise RecipeError(
-                f'The node "{settings.node}" ({how}) combines inputs of one shape; got '
-                f"{', '.join(map(_words, shapes))}."
+                f'The node "{settings.node}" ({operation}) combines inputs of one shape; got '
+                f"{', '.join(map(_format_shape, shapes))}."
             )
-        coefficients = settings.numbers("coefficients", len(shapes)) if how == "sum" else None
-        return Combine(how, coefficients), shapes[0]
+        coefficients = settings.numbers("coefficients", len(shapes)) if operation == "sum" else None
+        return Eltwise(operation, coefficients), shapes[0]
 
     return make
 
 
 def _concat(settings: Settings, shapes: list[Shape]) -> Layer:
     axis = _axis(settings, shapes[0])
-    others = {each[: axis - 1] + each[axis:] for each in shapes}
-    if len(others) != 1 or len({len(each) for each in shapes}) != 1:
+    others = {shape[: axis - 1] + shape[axis:] for shape in shapes}
+    if len(others) != 1 or len({len(shape) for shape in shapes}) != 1:
         raise RecipeError(
-            f'The node "{settings.node}" cannot lay side by side what differs in more than one '
-            f"axis: {', '.join(map(_words, shapes))}."
+            f'The node "{settings.node}" cannot concatenate shapes that differ in more than one '
+            f"axis: {', '.join(map(_format_shape, shapes))}."
         )
-    joined = sum(each[axis - 1] for each in shapes)
-    return Concat(axis), (*shapes[0][: axis - 1], joined, *shapes[0][axis:])
+    length = sum(shape[axis - 1] for shape in shapes)
+    return Concat(axis), (*shapes[0][: axis - 1], length, *shapes[0][axis:])
 
 
-def _part(settings: Settings, shapes: list[Shape]) -> Layer:
+def _slice(settings: Settings, shapes: list[Shape]) -> Layer:
     axis, start = _axis(settings, shapes[0]), settings.whole("start", 0)
     length = settings.whole("length", 1)
     if start + length > shapes[0][axis - 1]:
         raise RecipeError(
             f'The node "{settings.node}" takes {start} to {start + length - 1} of an input of '
-            f"{_words(shapes[0])} along its {axis}. axis."
+            f"{_format_shape(shapes[0])} along its {axis}. axis."
         )
-    return Part(axis, start, length), (*shapes[0][: axis - 1], length, *shapes[0][axis:])
+    return Slice(axis, start, length), (*shapes[0][: axis - 1], length, *shapes[0][axis:])
 
 
 def _flatten(settings: Settings, shapes: list[Shape]) -> Layer:
@@ -242,7 +242,8 @@ def _reshape(settings: Settings, shapes: list[Shape]) -> Layer:
     shape = settings.wholes("shape", 1)
     if math.prod(shape) != math.prod(shapes[0]):
         raise RecipeError(
-            f'The node "{settings.node}" cannot read {_words(shapes[0])} as {_words(shape)}.'
+            f'The node "{settings.node}" cannot reshape {_format_shape(shapes[0])} to '
+            f"{_format_shape(shape)}."
         )
     return Reshape(shape), shape
 
@@ -251,11 +252,13 @@ def _softmax(settings: Settings, shapes: list[Shape]) -> Layer:
     return nn.Softmax(_axis(settings, shapes[0])), shapes[0]
 
 
-def _grey(settings: Settings, shapes: list[Shape]) -> Layer:
-    channels, height, width = _map(settings, shapes[0])
+def _grayscale(settings: Settings, shapes: list[Shape]) -> Layer:
+    channels, height, width = _require_map(settings, shapes[0])
     if channels != 3:
-        raise RecipeError(f'The node "{settings.node}" makes grey of 3 channels; got {channels}.')
-    return Grey(settings.word("order", ("RGB", "BGR"))), (1, height, width)
+        raise RecipeError(
+            f'The node "{settings.node}" makes one gray channel of 3; got {channels}.'
+        )
+    return Grayscale(settings.word("order", ("RGB", "BGR"))), (1, height, width)
 
 
 OPERATIONS: Mapping[str, Callable[[Settings, list[Shape]], Layer]] = {
@@ -271,26 +274,26 @@ OPERATIONS: Mapping[str, Callable[[Settings, list[Shape]], Layer]] = {
     "dropout": _dropout,
     "batch_norm": _batch_norm,
     "scale": _scale,
-    "sum": _combine("sum"),
-    "product": _combine("product"),
-    "max": _combine("max"),
+    "sum": _eltwise("sum"),
+    "product": _eltwise("product"),
+    "max": _eltwise("max"),
     "concat": _concat,
-    "part": _part,
+    "slice": _slice,
     "flatten": _flatten,
     "reshape": _reshape,
     "softmax": _softmax,
-    "grey": _grey,
+    "grayscale": _grayscale,
 }
 """Each operation and the function that makes its layer."""
 
-_OF_SEVERAL = ("sum", "product", "max", "concat")
+_WITH_SEVERAL_INPUTS = ("sum", "product", "max", "concat")
 
 
-def _map(settings: Settings, shape: Shape) -> tuple[int, int, int]:
+def _require_map(settings: Settings, shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise RecipeError(
             f'The node "{settings.node}" ({settings.operation}) takes maps, and its input is a row '
-            f"of {_words(shape)} numbers."
+            f"of {_format_shape(shape)} numbers."
         )
     return shape[0], shape[1], shape[2]
 
@@ -299,15 +302,15 @@ def _axis(settings: Settings, shape: Shape) -> int:
     return settings.whole("axis", 1, len(shape))
 
 
-def _windows(settings: Settings, rows: int, columns: int, shape: Shape) -> None:
+def _require_windows(settings: Settings, rows: int, columns: int, shape: Shape) -> None:
     if rows < 1 or columns < 1:
         raise RecipeError(
-            f'The window of the node "{settings.node}" is larger than its input of {_words(shape)}.'
-            " Use larger pictures."
+            f'The window of the node "{settings.node}" is larger than its input of '
+            f"{_format_shape(shape)}. Use larger images."
         )
 
 
-def _afford(settings: Settings, parameters: int) -> None:
+def _require_affordable(settings: Settings, parameters: int) -> None:
     if parameters > LARGEST_NETWORK:
         raise RecipeError(
             f'The node "{settings.node}" would have {parameters:,} parameters, and '
@@ -315,5 +318,5 @@ def _afford(settings: Settings, parameters: int) -> None:
         )
 
 
-def _words(shape: Shape) -> str:
+def _format_shape(shape: Shape) -> str:
     return " x ".join(map(str, shape))

@@ -1,4 +1,4 @@
-"""The settings of one node of a graph, read with suspicion: they come out of a file."""
+"""The settings of one node of a graph, validated: they come out of a file that may be untrusted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from alexnet.errors import RecipeError, did_you_mean
 __all__ = ["LARGEST", "Settings"]
 
 LARGEST = 2**24
-"""No size in a graph is larger: channels, kernels, numbers of one picture along an axis."""
+"""No size in a graph is larger: channels, kernels, numbers of one image along an axis."""
 
 _Word = TypeVar("_Word", bound=str)
 
 
 class Settings:
-    """What a node was given beside its name, its operation and its inputs.
+    """What a node has beside its name, its operation and its inputs.
 
-    Each setting is asked for once, by its kind; what nobody asked for is an error.
+    Each setting is read once, by its type; a setting that nobody read is an error.
 
     Args:
         node: name of the node, for errors.
@@ -29,7 +29,7 @@ class Settings:
 
     def __init__(self, node: str, operation: str, values: Mapping[str, Any]) -> None:
         self.node, self.operation = node, operation
-        self._left = dict(values)
+        self._unread = dict(values)
         self._known: list[str] = []
 
     def whole(self, name: str, low: int, high: int = LARGEST) -> int:
@@ -42,18 +42,18 @@ class Settings:
     def pair(self, name: str, low: int) -> tuple[int, int]:
         """Return two whole numbers, for height and width."""
         value = self._take(name)
-        found = _wholes(value, low)
-        if found is None or len(found) != 2:
+        pair = _wholes(value, low)
+        if pair is None or len(pair) != 2:
             raise self._wrong(name, f"two whole numbers of at least {low}, height and width", value)
-        return found[0], found[1]
+        return pair[0], pair[1]
 
     def wholes(self, name: str, low: int) -> tuple[int, ...]:
         """Return one to three whole numbers: a shape without its batch."""
         value = self._take(name)
-        found = _wholes(value, low)
-        if not found or len(found) > 3:
+        shape = _wholes(value, low)
+        if not shape or len(shape) > 3:
             raise self._wrong(name, f"one to three whole numbers of at least {low}", value)
-        return found
+        return shape
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number within low..high."""
@@ -70,7 +70,7 @@ class Settings:
         listed = list(cast("Iterable[Any]", value)) if isinstance(value, list | tuple) else []
         if len(listed) != count or not all(map(_is_number, listed)):
             raise self._wrong(name, f"{count} numbers", cast("object", value))
-        return tuple(float(each) for each in listed)
+        return tuple(float(number) for number in listed)
 
     def flag(self, name: str) -> bool:
         """Return True or False."""
@@ -83,19 +83,19 @@ class Settings:
         """Return one of some words."""
         value = self._take(name)
         if value not in choices:
-            raise self._wrong(name, " or ".join(f'"{each}"' for each in choices), value)
+            raise self._wrong(name, " or ".join(f'"{choice}"' for choice in choices), value)
         return value
 
     def has(self, name: str) -> bool:
-        """Return whether a setting is there and not null; null counts as asked for."""
-        if self._left.get(name, None) is not None:
+        """Return whether a setting is there and not null; null counts as read."""
+        if self._unread.get(name, None) is not None:
             return True
-        self._left.pop(name, None)
+        self._unread.pop(name, None)
         return False
 
-    def finish(self) -> None:
-        """Raise RecipeError for a setting that nobody asked for."""
-        for name in self._left:
+    def require_all_read(self) -> None:
+        """Raise RecipeError for a setting that nobody read."""
+        for name in self._unread:
             raise RecipeError(
                 f'The node "{self.node}" ({self.operation}) has no setting "{name}".'
                 f"{did_you_mean(name, self._known)} Its settings: "
@@ -104,14 +104,14 @@ class Settings:
 
     def _take(self, name: str) -> Any:
         self._known.append(name)
-        if name not in self._left:
+        if name not in self._unread:
             raise RecipeError(f'The node "{self.node}" ({self.operation}) lacks "{name}".')
-        return self._left.pop(name)
+        return self._unread.pop(name)
 
-    def _wrong(self, name: str, wanted: str, found: object) -> RecipeError:
+    def _wrong(self, name: str, expected: str, value: object) -> RecipeError:
         return RecipeError(
-            f'The node "{self.node}" ({self.operation}) needs {wanted} as "{name}"; got '
-            f"{found!r:.60}."
+            f'The node "{self.node}" ({self.operation}) needs {expected} as "{name}"; got '
+            f"{value!r:.60}."
         )
 
 
@@ -127,6 +127,6 @@ def _wholes(value: object, low: int) -> tuple[int, ...] | None:
     if not isinstance(value, list | tuple):
         return None
     listed = tuple(cast("Iterable[Any]", value))
-    if not all(_is_whole(each) and low <= each <= LARGEST for each in listed):
+    if not all(_is_whole(number) and low <= number <= LARGEST for number in listed):
         return None
     return listed

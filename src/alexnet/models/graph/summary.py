@@ -1,4 +1,4 @@
-"""What a graph is, in numbers: a row for each of its nodes, and what there is to say of it.
+"""A summary of a graph: a row for each of its nodes, its activations, and notes.
 
 Legend: C channels, S side of a square map.
 """
@@ -14,18 +14,18 @@ from alexnet.models.graph.network import INPUT, GraphNetwork
 from alexnet.nn import (
     CaffePool,
     ChannelScale,
-    Combine,
     Concat,
     Dropout,
+    Eltwise,
     FullyConnected,
-    Grey,
-    Part,
+    Grayscale,
     Reshape,
     ResponseNorm,
+    Slice,
     Window,
 )
-from alexnet.nn.windows import covering
-from alexnet.records import LayerGeometry
+from alexnet.nn.windows import describe_coverage
+from alexnet.records import LayerSummary
 
 __all__ = ["graph_activation", "graph_layers", "graph_notes"]
 
@@ -38,51 +38,51 @@ _KINDS: dict[type[nn.Module], str] = {
     ResponseNorm: "response norm",
     ChannelScale: "scale",
     Concat: "concat",
-    Part: "part",
+    Slice: "slice",
     Reshape: "reshape",
     Dropout: "dropout",
-    Grey: "grey",
+    Grayscale: "grayscale",
 }
 
 _ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
 
 
-def graph_layers(network: GraphNetwork) -> Iterator[LayerGeometry]:
+def graph_layers(network: GraphNetwork) -> Iterator[LayerSummary]:
     """Yield each node in the order in which they run."""
     before = INPUT
     shapes = {INPUT: (3, network.crop_px, network.crop_px), **network.shapes}
     for name, layer in network.named_children():
-        taken = network.inputs[name]
-        words = [] if taken == (before,) else [f"takes {', '.join(taken)}"]
-        yield _row(name, layer, (shapes[taken[0]], shapes[name]), words)
+        inputs = network.inputs[name]
+        details = [] if inputs == (before,) else [f"takes {', '.join(inputs)}"]
+        yield _row(name, layer, (shapes[inputs[0]], shapes[name]), details)
         before = name
 
 
 def graph_activation(network: GraphNetwork) -> str:
-    """Name the kinds of activation in a graph, each once."""
-    found = [type(each) for each in network.children() if isinstance(each, _ACTIVATIONS)]
-    return ", ".join(each.__name__.lower() for each in dict.fromkeys(found)) or "none"
+    """Return the names of the activations in a graph, each once."""
+    types = [type(layer) for layer in network.children() if isinstance(layer, _ACTIVATIONS)]
+    return ", ".join(layer.__name__.lower() for layer in dict.fromkeys(types)) or "none"
 
 
 def graph_notes(network: GraphNetwork) -> list[str]:
-    """Say that this is none of the models."""
+    """Return the note that this is none of the models."""
     count = len(network)
     return [f"None of the models, but a graph of {count} nodes that travels in the weights file."]
 
 
 def _row(
-    name: str, layer: nn.Module, shapes: tuple[tuple[int, ...], tuple[int, ...]], words: list[str]
-) -> LayerGeometry:
+    name: str, layer: nn.Module, shapes: tuple[tuple[int, ...], tuple[int, ...]], inputs: list[str]
+) -> LayerSummary:
     before, after = shapes
-    window, more = _window(layer, before, after)
+    window, window_details = _window(layer, before, after)
     weights, biases = (
         0 if tensor is None else tensor.numel()
         for tensor in (getattr(layer, each, None) for each in ("weight", "bias"))
     )
     neurons = math.prod(after) if isinstance(layer, nn.Conv2d | nn.Linear) else 0
     zeros = isinstance(layer, nn.Conv2d)
-    details = ", ".join([*words, *more, *_settings(layer)])
-    return LayerGeometry(
+    details = ", ".join([*inputs, *window_details, *_settings(layer)])
+    return LayerSummary(
         name=name,
         kind=_kind(layer),
         details=details or None,
@@ -95,22 +95,22 @@ def _row(
         weights=weights,
         biases=biases,
         parameters=weights + biases,
-        multiply_adds=neurons * _terms(layer),
+        multiply_adds=neurons * _products(layer),
         overhang=window.overhang(before[1]) if window else 0,
-        unseen=window.unseen(before[1]) if window else 0,
-        covering=covering(name, window, before[1], zeros=zeros) if window else None,
+        uncovered=window.uncovered(before[1]) if window else 0,
+        coverage=describe_coverage(name, window, before[1], zeros=zeros) if window else None,
     )
 
 
 def _window(
     layer: nn.Module, before: tuple[int, ...], after: tuple[int, ...]
 ) -> tuple[Window | None, list[str]]:
-    """Return the square window of a layer; of another form, its words."""
+    """Return the square window of a layer; of a window of another form, its details."""
     if isinstance(layer, nn.Conv2d):
         kernel, stride, padding, dilation = (
-            (each[0], each[1])
-            for each in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-            if not isinstance(each, str)
+            (pair[0], pair[1])
+            for pair in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+            if not isinstance(pair, str)
         )
         ceiling = False
     elif isinstance(layer, CaffePool):
@@ -118,32 +118,32 @@ def _window(
         ceiling = layer.ceiling
     else:
         return None, []
-    square = all(each[0] == each[1] for each in (kernel, stride, padding, before[1:]))
+    square = all(pair[0] == pair[1] for pair in (kernel, stride, padding, before[1:]))
     if square and dilation == (1, 1):
         window = Window(int(kernel[0]), int(stride[0]), int(padding[0]), ceiling)
         if window.outputs(before[1]) == after[1]:  # else Caffe left its last window out
             return window, []
-    words = f"windows of {kernel[0]} x {kernel[1]}, stride {stride[0]} x {stride[1]}"
+    text = f"windows of {kernel[0]} x {kernel[1]}, stride {stride[0]} x {stride[1]}"
     more = f", dilation {dilation[0]} x {dilation[1]}" if dilation != (1, 1) else ""
-    return None, [f"{words}, padding {padding[0]} x {padding[1]}{more}"]
+    return None, [f"{text}, padding {padding[0]} x {padding[1]}{more}"]
 
 
 def _kind(layer: nn.Module) -> str:
     if isinstance(layer, CaffePool):
-        return f"{layer.kind} pooling"
-    if isinstance(layer, Combine):
-        return layer.how
+        return "max pooling" if layer.kind == "max" else "average pooling"
+    if isinstance(layer, Eltwise):
+        return layer.operation
     return _KINDS.get(type(layer), type(layer).__name__.lower())
 
 
 def _settings(layer: nn.Module) -> list[str]:
-    if isinstance(layer, ResponseNorm | Combine | Part):
-        said = layer.extra_repr()
-        return [said] if said != _kind(layer) else []
-    return [f"{layer.share:g} of the units in training"] if isinstance(layer, Dropout) else []
+    if isinstance(layer, ResponseNorm | Eltwise | Slice):
+        text = layer.extra_repr()
+        return [text] if text != _kind(layer) else []
+    return [f"{layer.p:g} of the units in training"] if isinstance(layer, Dropout) else []
 
 
-def _terms(layer: nn.Module) -> int:
+def _products(layer: nn.Module) -> int:
     """Return how many products one neuron of the layer sums."""
     if isinstance(layer, nn.Linear):
         return layer.in_features

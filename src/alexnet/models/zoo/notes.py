@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from alexnet.models.network import Network
 
-__all__ = ["MODEL_LINES", "MODEL_NOTES", "line_on", "notes_on"]
+__all__ = ["MODEL_LINES", "MODEL_NOTES", "describe_model", "model_notes"]
 
 MODEL_LINES: Mapping[str, str] = {
     "alexnet": "the paper's network as printed",
@@ -23,7 +23,7 @@ MODEL_LINES: Mapping[str, str] = {
     "cifar_13pct_norm": "cifar_13pct with the norm of cifar_11pct (ours)",
     "cifar_11pct": "CIFAR-10, 11 %: norm over 9 maps, wider local layers",
     "cifar_11pct_no_norm": "cifar_11pct without its norm (ours)",
-    "alexnet_small": "5 convolutions for 64-pixel pictures, batch norm (ours)",
+    "alexnet_small": "5 convolutions for 64-pixel images, batch norm (ours)",
     "mlp": "the traditional network: fully connected, sigmoid",
 }
 """What each model is, in a few words."""
@@ -35,25 +35,25 @@ _PROGRAM = """
     Sums of squares are divided by their window: 1e-4 / 5 acts as an alpha of 2e-5 in the printed
     formula.
 
-    norm2_spatial, a second normalisation over 5 x 5 positions of each map, is not in the paper.
+    norm2_spatial, a second normalization over 5 x 5 positions of each map, is not in the paper.
 
-    First weights have a width of 0.03 in conv3, conv4 and conv5 (printed: 0.01 everywhere)."""
+    Initial weights have a deviation of 0.03 in conv3 to conv5 (printed: 0.01 everywhere)."""
 
 _CAFFE = """
     Made for crops of 227 pixels, which the windows of conv1 cover exactly: 55 positions as with
     224, but aligned otherwise.
 
-    Normalisation runs over all maps, across both groups of conv2, with k = 1 and sums divided by 5
+    Normalization runs over all maps, across both groups of conv2, with k = 1 and sums divided by 5
     (printed: k = 2 and the plain sum).
 
-    Dropout scales in training, and fc6 and fc7 start with a width of 0.005 (printed: scaling when
-    testing, and 0.01)."""
+    Dropout scales in training, and fc6 and fc7 start with a deviation of 0.005 (printed: scaling
+    when testing, and 0.01)."""
 
 _CIFAR = "A net for CIFAR-10, from the examples of the authors' program: no dropout, no towers."
 
 _PAIRS = """
-    cifar_13pct and cifar_11pct differ in normalisation, in the width of local3 and in crops;
-    {} differs from this model in its normalisation alone."""
+    cifar_13pct and cifar_11pct differ in normalization, in the width of local3 and in crops;
+    {} differs from this model in its normalization alone."""
 
 
 def _sentences(text: str) -> tuple[str, ...]:
@@ -66,9 +66,9 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
         As printed. The paper gives no padding; 224 pixels give 55 positions by the program's rule,
         which rounds up.
 
-        Normalisation windows stay inside a tower: N in the formula is read as the maps of a GPU.
+        Normalization windows stay inside a tower: N in the formula is read as the maps of a GPU.
 
-        The authors' program differs in its first weights and normalisation: see alexnet_program.
+        The authors' program differs in its initial weights and normalization: see alexnet_program.
     """),
     "alexnet_program": _sentences(f"""
         Configuration 145 of the authors' program: its logged errors are the printed ones. Shapes
@@ -93,12 +93,12 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
 
         {_CAFFE}
 
-        First biases are 0.1 where the paper has 1; with 1 its author saw the loss stand still.
+        Initial biases are 0.1 where the paper has 1; with 1 its author saw training stall.
     """),
     "caffenet": _sentences(f"""
         Caffe's bvlc_reference_caffenet: the paper's shapes and parameters.
 
-        Pooling comes before normalisation (printed: after).
+        Pooling comes before normalization (printed: after).
 
         {_CAFFE}
     """),
@@ -107,7 +107,7 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
 
         One column of 64-192-384-256-256 maps (printed: two towers, 96-256-384-384-256 in all).
 
-        No response normalisation (printed: after conv1 and conv2).
+        No response normalization (printed: after conv1 and conv2).
 
         conv1 has a padding of 2, and windows are counted rounding down (the program: rounding up
         without padding); at 224 pixels both come to 55 positions, aligned otherwise.
@@ -115,50 +115,50 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
         Dropout stands before fc6 and fc7, none behind fc7, and scales in training (printed: on the
         outputs of fc6 and fc7, scaling when testing).
 
-        First weights and biases are even within 1 / sqrt(fan-in) (printed: Gaussian of 0.01, biases
-        0 or 1).
+        Initial weights and biases are uniform within 1 / sqrt(fan-in) (printed: Gaussian of 0.01,
+        biases 0 or 1).
 
-        torchvision averages any picture's maps to 6 x 6 before fc6; here fc6 fits the crop.
+        torchvision averages any image's maps to 6 x 6 before fc6; here fc6 fits the crop.
     """),
     "alexnet_bn": _sentences("""
         Ours, after Ioffe and Szegedy 2015: the paper's shapes in one column, without towers.
 
-        Batch normalisation behind each convolution, in place of its biases and of the response
-        normalisation; He's first weights; dropout scales in training.
+        Batch normalization behind each convolution, in place of its biases and of the response
+        normalization; He's initial weights; dropout scales in training.
     """),
     "cifar_26pct": _sentences(f"""
         {_CIFAR}
 
-        No normalisation; pool2 and pool3 take means (the paper: maxima).
+        No normalization; pool2 and pool3 take means (the paper: maxima).
     """),
     "cifar_18pct": _sentences(f"""
         {_CIFAR}
 
-        Normalisation lies within each map, 3 x 3 positions, behind pool1 and pool2; pool2 and pool3
+        Normalization lies within each map, 3 x 3 positions, behind pool1 and pool2; pool2 and pool3
         take means (the paper: across maps, before pooling, maxima).
     """),
     "cifar_13pct": _sentences(f"""
         {_CIFAR}
 
-        local3 and local4 share no weights between positions. No normalisation.
+        local3 and local4 share no weights between positions. No normalization.
 
         {_PAIRS.format("cifar_13pct_norm")}
     """),
     "cifar_13pct_norm": _sentences(f"""
-        Ours, for a fair comparison: cifar_13pct with the normalisation of cifar_11pct.
+        Ours, for a fair comparison: cifar_13pct with the normalization of cifar_11pct.
 
         {_PAIRS.format("cifar_13pct")}
     """),
     "cifar_11pct": _sentences(f"""
         {_CIFAR}
 
-        Normalisation over 9 maps with k = 1, sums divided by 9, behind pool1 and before pool2;
+        Normalization over 9 maps with k = 1, sums divided by 9, behind pool1 and before pool2;
         local3 and local4 share no weights between positions.
 
         {_PAIRS.format("cifar_11pct_no_norm")}
     """),
     "cifar_11pct_no_norm": _sentences(f"""
-        Ours, for a fair comparison: cifar_11pct without its normalisation.
+        Ours, for a fair comparison: cifar_11pct without its normalization.
 
         {_PAIRS.format("cifar_11pct")}
     """),
@@ -166,27 +166,27 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
         Ours: the paper's plan (five convolutions, three overlapping pools, dropout) with a
         twentieth of its parameters.
 
-        Batch normalisation in place of response normalisation, no towers, one hidden fully
-        connected layer of 512, He's first weights, dropout that scales in training.
+        Batch normalization in place of response normalization, no towers, one hidden fully
+        connected layer of 512, He's initial weights, dropout that scales in training.
     """),
     "mlp": _sentences("""
         The traditional network that the paper's ideas are held against: no windows at all.
     """),
 }
-"""Sentences on each model as it is built by itself."""
+"""Sentences on each model with its default sizes."""
 
 _TWO_TOWERS = ("alexnet", "alexnet_program", "alexnet_caffe", "caffenet")
 
 
-def line_on(network: Network) -> str:
-    """Return a few words on a network."""
+def describe_model(network: Network) -> str:
+    """Return what a network is, in a few words."""
     if "files" in network.arguments:
         return "layer files of the authors' program"
     return MODEL_LINES.get(network.model, "a torch module of its own")
 
 
-def notes_on(network: Network, neurons: int) -> list[str]:
-    """Return the sentences that hold for a network as built; `neurons`: all of them together."""
+def model_notes(network: Network, neurons: int) -> list[str]:
+    """Return the sentences that hold for a network as built; `neurons`: of all layers."""
     notes = list(MODEL_NOTES.get(network.model, ()))
     if network.model == "alexnet" and network.crop_px == 224:
         notes.append(
@@ -201,7 +201,7 @@ def notes_on(network: Network, neurons: int) -> list[str]:
         )
     if network.crop_px not in (224, 227):
         notes.append(
-            f"It takes crops of {network.crop_px} pixels out of pictures of {network.image_px}; "
+            f"It takes crops of {network.crop_px} pixels out of images of {network.image_px}; "
             "the paper's network 224 of 256."
         )
     activation = network.arguments["activation"]

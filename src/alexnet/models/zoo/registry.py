@@ -1,4 +1,4 @@
-"""Every model by name."""
+"""Every model by name, and building one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models import cuda_convnet
 from alexnet.models.builder import Options, WindowTooLargeError
-from alexnet.models.external import build_foreign, is_foreign
+from alexnet.models.external import build_external, is_external
 from alexnet.models.graph.network import GRAPH, build_graph
-from alexnet.models.heads import with_head
+from alexnet.models.headed_network import with_head
 from alexnet.models.network import Network
-from alexnet.models.smallest import smallest_in_words
+from alexnet.models.smallest import describe_smallest
 from alexnet.models.zoo import cifar, imagenet, small
-from alexnet.recipe import Activation, Initialisation
+from alexnet.recipe import Activation, Initialization
 
 __all__ = ["MODELS", "build_model", "is_layer_file"]
 
@@ -37,7 +37,7 @@ _BUILDERS = (
     small.mlp,
 )
 
-MODELS: Mapping[str, Callable[[Options], Network]] = {each.__name__: each for each in _BUILDERS}
+MODELS: Mapping[str, Callable[[Options], Network]] = {build.__name__: build for build in _BUILDERS}
 """Each model's name and the function that builds it."""
 
 
@@ -49,13 +49,13 @@ def build_model(
     dropout: float | None = None,
     image_px: int | None = None,
     crop_px: int | None = None,
-    initialisation: Initialisation = "model",
+    initialization: Initialization = "model",
     seed: int = 0,
     files: Mapping[str, str] | None = None,
     graph: Mapping[str, Any] | None = None,
     head: Mapping[str, Any] | None = None,
 ) -> Network:
-    """Build a network with its first weights; the same arguments give the same bits.
+    """Build a network with its initial weights; the same arguments give the same bits.
 
     Args:
         name: one of `MODELS`; "FILE.cfg" or "FILE.cfg,PARAMETERS.cfg", layer files of the authors'
@@ -63,18 +63,18 @@ def build_model(
             torch module; "timm:NAME"; or "graph" and "cuda_convnet", as weights have them.
         classes: K, outputs of the last layer.
         activation: of the hidden layers; None: the model's own.
-        dropout: share of units dropped; None: the model's own.
-        image_px: side of the stored picture; None: the model's own.
+        dropout: probability of dropping a unit; None: the model's own.
+        image_px: side of the stored image; None: the model's own.
         crop_px: side of the crop that the network takes; None: in proportion to `image_px`.
-        initialisation: "model": as published; "he": He's first weights in every layer.
-        seed: of the first weights. torch's global generator is neither used nor moved.
+        initialization: "model": as published; "he": He's initial weights in every layer.
+        seed: of the initial weights. torch's global generator is neither used nor moved.
         files: texts that the model is made of, as `network.arguments` holds them for the model
             "cuda_convnet".
         graph: description of a network that no model is (see `models.graph`); "graph" alone.
-        head: description of a head that answers in place of the last layer (see `models.heads`).
+        head: description of a head that predicts in place of the last layer (see `models.heads`).
 
     Raises:
-        RecipeError: no such model, or a geometry that cannot work; the smallest that does is named.
+        RecipeError: no such model, or sizes that cannot work; the smallest that do are named.
     """
     if (name == GRAPH) != (graph is not None):
         raise RecipeError(f'The model "{GRAPH}" needs a description as graph, and no other does.')
@@ -84,7 +84,7 @@ def build_model(
         dropout=dropout,
         image_px=image_px,
         crop_px=crop_px,
-        initialisation=initialisation,
+        initialization=initialization,
         seed=seed,
     )
     network = _build(name, options, files, graph)
@@ -103,8 +103,8 @@ def _build(
         return build_graph(graph, options)
     if name == cuda_convnet.MODEL:
         return cuda_convnet.build(options, files)
-    if is_foreign(name):
-        return build_foreign(name, options)
+    if is_external(name):
+        return build_external(name, options)
     if name not in MODELS:
         raise RecipeError(
             f'There is no model "{name}".{did_you_mean(name, MODELS)} Models: {", ".join(MODELS)}; '
@@ -114,21 +114,21 @@ def _build(
     try:
         return build(options)
     except WindowTooLargeError as error:
-        remedy = smallest_in_words(build, options) or "Use a smaller model."
+        remedy = describe_smallest(build, options) or "Use a smaller model."
         raise RecipeError(f"{error} {remedy}") from None
 
 
 def is_layer_file(name: str) -> bool:
-    """Say whether a model's name is a layer file of the authors' program, or a pair of them."""
+    """Whether a model's name is a layer file of the authors' program, or a pair of them."""
     return name.partition(",")[0].strip().endswith(".cfg")
 
 
-def _from_layer_files(place: str, options: Options) -> Network:
-    files = cuda_convnet.read_layer_files(place)
-    written = cuda_convnet.classes_of(files)
-    if written != options.classes:
+def _from_layer_files(name: str, options: Options) -> Network:
+    files = cuda_convnet.read_layer_files(name)
+    classes = cuda_convnet.classes_of(files)
+    if classes != options.classes:
         raise RecipeError(
-            f"{place} is written for {written} classes, and there are {options.classes}. "
+            f"{name} is written for {classes} classes, and there are {options.classes}. "
             "Change the outputs of its last layer."
         )
     return cuda_convnet.build(options, files)

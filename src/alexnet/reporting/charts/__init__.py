@@ -1,1 +1,1 @@
-"""Charts of every page and their twins as PNG."""
+"""Charts, drawn with matplotlib as SVG and PNG, and numbers drawn as images."""

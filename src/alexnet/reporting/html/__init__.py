@@ -1,1 +1,1 @@
-"""The parts that every page is made of: document, markup, tables."""
+"""How a page is made of a template, and how values are written on it."""

@@ -1,4 +1,4 @@
-"""The evidence kept beside the page, so that the page can be drawn again without the source."""
+"""The report data saved beside the page, so that it can be drawn again without the source."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from numpy.typing import NDArray
 from alexnet.errors import RunError
 from alexnet.files import replace_file
 from alexnet.records import Epoch, Results
-from alexnet.reporting.run.evidence import ReportEvidence
-from alexnet.reporting.run.examples import Album
+from alexnet.reporting.run.data import ReportData
+from alexnet.reporting.thumbnails import Thumbnails
 
-__all__ = ["EVIDENCE", "keep_evidence", "load_evidence"]
+__all__ = ["FILE_NAME", "load_report_data", "save_report_data"]
 
-EVIDENCE = "evidence.npz"
+FILE_NAME = "data.npz"
 
-_FORMAT = 1
+_FORMAT = 2
 _PLAIN = (
     *("title", "command", "split", "recipe", "classes", "class_words", "facts", "preprocessing"),
-    *("split_sizes", "skipped", "notes", "no_filters"),
+    *("split_sizes", "skipped", "notes", "no_filters", "baselines"),
 )
 
 
-def keep_evidence(folder: Path, evidence: ReportEvidence, album: Album) -> None:
-    """Write `evidence.npz`: labels, probabilities, filters, the shown pictures, and all words.
+def save_report_data(folder: Path, data: ReportData, thumbnails: Thumbnails) -> None:
+    """Write `data.npz`: labels, probabilities, filters, the shown images, and all words.
 
     Readable by `numpy.load` without pickle. `labels` (N,) int64, `probabilities` (N, K) float32;
-    `words` is JSON in UTF-8 with everything that is not an array. About 4 K bytes a picture.
+    `words` is JSON in UTF-8 with everything that is not an array. About 4 K bytes an image.
     """
-    words: dict[str, Any] = {name: getattr(evidence, name) for name in _PLAIN}
+    words: dict[str, Any] = {name: getattr(data, name) for name in _PLAIN}
     words |= {
         "format": _FORMAT,
-        "paths": list(evidence.paths),
-        "epochs": [each.to_json() for each in evidence.epochs],
-        "results": evidence.results.to_json(),
-        "compared": list(evidence.compared),
+        "paths": list(data.paths),
+        "epochs": [epoch.to_json() for epoch in data.epochs],
+        "results": data.results.to_json(),
+        "baselines": list(data.baselines),
     }
-    items = sorted(album.encoded)
+    items = sorted(thumbnails.encoded)
     arrays: dict[str, NDArray[Any]] = {
-        "labels": evidence.labels,
-        "probabilities": evidence.probabilities,
+        "labels": data.labels,
+        "probabilities": data.probabilities,
         "words": _bytes(json.dumps(words).encode("ascii")),
         "shown": np.array(items, dtype=np.int64),
-        "sizes": np.array([len(album.encoded[item]) for item in items], dtype=np.int64),
-        "pictures": _bytes(b"".join(album.encoded[item] for item in items)),
+        "sizes": np.array([len(thumbnails.encoded[item]) for item in items], dtype=np.int64),
+        "images": _bytes(b"".join(thumbnails.encoded[item] for item in items)),
     }
-    if evidence.filters is not None:
-        arrays["filters"] = evidence.filters
+    if data.filters is not None:
+        arrays["filters"] = data.filters
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
-    replace_file(folder / EVIDENCE, lambda out: out.write(file.getbuffer()))
+    replace_file(folder / FILE_NAME, lambda out: out.write(file.getbuffer()))
 
 
-def load_evidence(folder: Path) -> tuple[ReportEvidence, Album]:
-    """Read what `keep_evidence` wrote.
+def load_report_data(folder: Path) -> tuple[ReportData, Thumbnails]:
+    """Read what `save_report_data` wrote.
 
     Raises:
-        RunError: there is none, it is damaged, or a newer version wrote it.
+        RunError: there is none, it is damaged, or another version wrote it.
     """
-    path = folder / EVIDENCE
+    path = folder / FILE_NAME
     try:
-        with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         words: dict[str, Any] = json.loads(arrays["words"].tobytes())
         if words["format"] != _FORMAT:
@@ -75,7 +75,7 @@ def load_evidence(folder: Path) -> tuple[ReportEvidence, Album]:
                 f"{path} was written by another version of alexnet (format {words['format']}; "
                 f"this one reads {_FORMAT}). Use the version that wrote it."
             )
-        return _evidence(words, arrays)
+        return _report_data(words, arrays)
     except FileNotFoundError:
         raise RunError(
             f"{path} is not there, so there is nothing to draw a report from. "
@@ -87,24 +87,23 @@ def load_evidence(folder: Path) -> tuple[ReportEvidence, Album]:
         ) from cause
 
 
-def _evidence(
+def _report_data(
     words: dict[str, Any], arrays: dict[str, NDArray[Any]]
-) -> tuple[ReportEvidence, Album]:
-    album = _album(arrays["shown"].tolist(), arrays["sizes"], arrays["pictures"])
+) -> tuple[ReportData, Thumbnails]:
+    thumbnails = _thumbnails(arrays["shown"].tolist(), arrays["sizes"], arrays["images"])
     plain = {name: words[name] for name in _PLAIN}
     plain["skipped"] = [(name, reason) for name, reason in plain["skipped"]]
-    evidence = ReportEvidence(
+    data = ReportData(
         **plain,
         paths=words["paths"],
-        compared=words.get("compared", []),
-        epochs=[_epoch(each) for each in words["epochs"]],
+        epochs=[_epoch(values) for values in words["epochs"]],
         results=Results.from_json(words["results"]),
         labels=arrays["labels"],
         probabilities=arrays["probabilities"],
         filters=arrays.get("filters"),
-        picture=album.picture,
+        image=thumbnails.image,
     )
-    return evidence, album
+    return data, thumbnails
 
 
 def _epoch(values: dict[str, Any]) -> Epoch:
@@ -114,12 +113,12 @@ def _epoch(values: dict[str, Any]) -> Epoch:
     return Epoch(**{**values, **lost})
 
 
-def _album(items: Sequence[int], sizes: NDArray[Any], pictures: NDArray[Any]) -> Album:
+def _thumbnails(items: Sequence[int], sizes: NDArray[Any], images: NDArray[Any]) -> Thumbnails:
     ends = np.cumsum(sizes).tolist()
     starts = [0, *ends][: len(ends)]
-    data = pictures.tobytes()
-    return Album(
-        {item: data[start:end] for item, start, end in zip(items, starts, ends, strict=True)}
+    encoded = images.tobytes()
+    return Thumbnails(
+        {item: encoded[start:end] for item, start, end in zip(items, starts, ends, strict=True)}
     )
 
 

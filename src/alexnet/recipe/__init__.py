@@ -1,0 +1,5 @@
+"""The Recipe: everything that shapes a training, as one flat, frozen value."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

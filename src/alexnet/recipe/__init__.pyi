@@ -1,0 +1,51 @@
+from .annotations import choices, describe_type
+from .changes import RecipeChanges
+from .layers import LayerSetting
+from .recipe import (
+    LARGEST_PX,
+    Activation,
+    ClassWeights,
+    ColorJitterForm,
+    Initialization,
+    Loss,
+    Mean,
+    Recipe,
+    ResizeMode,
+    Sampling,
+    Schedule,
+    changed,
+    recipe_from_json,
+    recipe_help,
+    search_defaults,
+    search_exclusions,
+)
+from .settings import Choices, Condition, Domain, Range, Scale, Search
+
+__all__ = [
+    "LARGEST_PX",
+    "Activation",
+    "Choices",
+    "ClassWeights",
+    "ColorJitterForm",
+    "Condition",
+    "Domain",
+    "Initialization",
+    "LayerSetting",
+    "Loss",
+    "Mean",
+    "Range",
+    "Recipe",
+    "RecipeChanges",
+    "ResizeMode",
+    "Sampling",
+    "Scale",
+    "Schedule",
+    "Search",
+    "changed",
+    "choices",
+    "describe_type",
+    "recipe_from_json",
+    "recipe_help",
+    "search_defaults",
+    "search_exclusions",
+]

@@ -1,0 +1,187 @@
+"""The config of a run: what shapes it, whether two calls ask for the same, where it lies."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from alexnet.devices import Device, Precision, cores
+from alexnet.errors import RunError
+from alexnet.runs.job import Job
+from alexnet.weights import current_versions
+
+__all__ = [
+    "RUNS",
+    "config_differences",
+    "dated_name",
+    "machine_facts",
+    "new_folder",
+    "require_same_config",
+    "resume_device",
+    "run_config",
+    "source_name",
+]
+
+RUNS = Path("runs")
+"""The folder of all runs."""
+
+_SAME = ("fingerprint", "classes", "start", "recipe", "files")
+"""What must not change between two calls; files: texts that the network was made of, if any."""
+
+_SHAPING = ("kind", "processor", "precision", "threads", "numba", "torch", "alexnet")
+"""What else decides over the last bits."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_config(
+    job: Job, source: Path, command: Sequence[str] | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return what `run.json` holds.
+
+    Args:
+        job: the training.
+        source: as the user named it.
+        command: what makes the run again; None: what this process was called with.
+        **more: facts beside the usual ones.
+    """
+    return {
+        "source": str(source),
+        "fingerprint": job.pack.fingerprint,
+        "classes": list(job.pack.classes),
+        "start": job.origin,
+        "recipe": job.recipe.to_json(),
+        "files": job.network.arguments.get("files"),
+        "command": list(_command() if command is None else command),
+        **machine_facts(job.training.device),
+        **more,
+    }
+
+
+def _command() -> list[str]:
+    """Return what makes this run again: the words after `alexnet`, or the program that called."""
+    called = Path(sys.argv[0])
+    if called.stem == "alexnet" or called.parent.name == "alexnet":
+        return ["alexnet", *sys.argv[1:]]
+    return sys.orig_argv
+
+
+def require_same_config(folder: Path, config: object, now: Mapping[str, Any]) -> None:
+    """Raise where a run began with another config than is asked for now.
+
+    Raises:
+        RunError: with the list of differences.
+    """
+    lines = config_differences(config, now)
+    if lines:
+        raise RunError(
+            f"{folder} holds another run. It differs in {'; '.join(lines)}. "
+            "Choose another folder with --run-dir, ask for the same again to continue it, or start "
+            "again with --restart, which moves the old run aside."
+        )
+
+
+def config_differences(config: object, now: Mapping[str, Any]) -> list[str]:
+    """Return in what two configs ask for different runs, a phrase each; recipes field by field."""
+    then = cast("dict[str, Any]", config) if isinstance(config, dict) else {}
+    now = cast("dict[str, Any]", json.loads(json.dumps(dict(now))))
+    lines: list[str] = []
+    for key in _SAME:
+        old, new = then.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += _fields_that_differ(cast("dict[str, Any]", old), cast("dict[str, Any]", new))
+        elif old != new:
+            lines.append(_then_and_now(key, old, new))
+    return lines
+
+
+def _fields_that_differ(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    return [
+        _then_and_now(name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _then_and_now(name: str, old: Any, new: Any) -> str:
+    return f"{name}: {_short(old)} then, {_short(new)} now"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def machine_facts(device: Device) -> dict[str, Any]:
+    """Return what decides over the last bits of a training, and what it ran on, for `run.json`."""
+    try:
+        numba = version("numba")  # compiles some kernels; without it torch's operators do the work
+    except PackageNotFoundError:
+        numba = None
+    return {"device": {**device.to_json(), "numba": numba}, "versions": current_versions()}
+
+
+def resume_device(
+    config: Mapping[str, Any], device: Device, *, precision: Precision, threads: int | None
+) -> Device:
+    """Return the device to go on with: precision and threads as the run began, unless asked for.
+
+    What is otherwise than it was, and may change the last bits from here on, is logged.
+
+    Args:
+        config: what `run.json` holds.
+        device: as chosen now.
+        precision: as asked for now.
+        threads: likewise.
+    """
+    then = {**config.get("device", {}), **config.get("versions", {})}
+    as_begun: dict[str, Any] = {}
+    if precision == "auto" and then.get("kind") == device.kind:
+        as_begun["precision"] = then["precision"]
+    if threads is None and then.get("threads", cores() + 1) <= cores():
+        as_begun["threads"] = then["threads"]
+    resumed = dataclasses.replace(device, **as_begun)
+    if resumed != device:
+        resumed = dataclasses.replace(resumed, reason="as the run began")
+    torch.set_num_threads(resumed.threads)
+    facts = machine_facts(resumed)
+    now = {**facts["device"], **facts["versions"]}
+    changes = [
+        f"{name}: {then[name]} then, {now[name]} now"
+        for name in _SHAPING
+        if name in then and then[name] != now[name]
+    ]
+    if changes:
+        _log.warning(
+            "This run began otherwise (%s). It goes on, but from here its weights need not be, bit "
+            "for bit, those of the uninterrupted run.",
+            "; ".join(changes),
+        )
+    return resumed
+
+
+def source_name(source: Path) -> str:
+    """Return a source's name without what says its kind: "photos" for photos.tar.gz."""
+    return source.resolve().name.split(".")[0] or "images"
+
+
+def dated_name(source: Path, model: str) -> str:
+    """Return a name with the day in front; of a model in files, the first one's name."""
+    plain = re.sub(r"[^\w.-]+", "-", Path(model.partition(",")[0]).name)
+    return f"{time.strftime('%Y-%m-%d')}-{source_name(source)}-{plain.removesuffix('.cfg')}"
+
+
+def new_folder(name: str, is_free: Callable[[Path], bool]) -> Path:
+    """Return a folder of this name among the runs, or with the first number that is free."""
+    tries = (name if n == 1 else f"{name}-{n}" for n in range(1, 10_000))
+    return RUNS / next(each for each in tries if is_free(RUNS / each))

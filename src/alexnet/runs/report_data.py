@@ -1,0 +1,129 @@
+"""What the report of a run is drawn from: its journal, predictions, images and machine."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.models import Network
+from alexnet.records import Epoch, Results
+from alexnet.reporting import ReportData, describe_preprocessing
+from alexnet.runs.folder import Run
+from alexnet.runs.job import Job
+from alexnet.text import format_count, format_duration
+from alexnet.weights import Weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["first_filters", "report_data"]
+
+_SAMPLE = 64  # images, to see whether they have colors
+
+
+def report_data(
+    run: Run,
+    job: Job,
+    weights: Weights,
+    *,
+    results: Results,
+    probabilities: NDArray[np.float32],
+    facts: Mapping[str, Any],
+) -> ReportData:
+    """Gather what the report of a finished run shows.
+
+    Args:
+        run: its folder: config and journal.
+        job: the training that came to its end, with its pack.
+        weights: the best ones, which made the predictions.
+        results: what was measured on the held-out split.
+        probabilities: (N, K) float32, of its N images, in the order of the split.
+        facts: what `results.json` is going to hold: split, seconds, peak memory, why it ended.
+    """
+    pack, indices = job.pack, job.splits[facts["split"]]
+    epochs, sample = run.epochs(), pack.read(indices[:_SAMPLE])
+    filters, no_filters = first_filters(
+        weights.network(), weights.preprocessing.order, gray=bool((sample == sample[..., :1]).all())
+    )
+    return ReportData(
+        title=pack.where.resolve().name,
+        command=shlex.join(run.config["command"]),
+        split=facts["split"],
+        recipe=job.recipe.to_json(),
+        epochs=epochs,
+        results=results,
+        paths=[pack.paths[int(i)] for i in indices],
+        labels=pack.labels[indices],
+        probabilities=probabilities,
+        classes=pack.classes,
+        image=lambda item: pack.read(indices[item : item + 1])[0],
+        class_words=job.class_words,
+        filters=filters,
+        no_filters=no_filters,
+        facts=_facts(job, weights, epochs, facts) | run.config["versions"],
+        preprocessing=describe_preprocessing(weights.preprocessing),
+        split_sizes={name: len(each) for name, each in job.splits.items() if len(each)},
+        skipped=pack.skipped,
+        notes=_notes(facts["split"], results),
+    )
+
+
+def first_filters(
+    network: Network, order: str, *, gray: bool
+) -> tuple[NDArray[np.float32] | None, str]:
+    """Return the first layer's kernels over red, green and blue, or None and why there are none.
+
+    Args:
+        network: any.
+        order: of the channels that it takes: "RGB" or "BGR".
+        gray: the images have no color, so that only the sum over the channels matters.
+
+    Returns:
+        (F, 3, k, k) kernels, and a sentence for where there are none.
+    """
+    modules = cast("Iterator[tuple[str, nn.Module]]", network.named_modules())
+    name, layer = next((name, each) for name, each in modules if not any(each.children()))
+    weight = dict(layer.named_parameters(recurse=False)).get("weight")
+    if weight is None or weight.ndim != 4 or weight.shape[1] != 3:
+        return None, f"The first layer of {network.model}, {name}, is not a convolution."
+    kernels = weight.detach().float().cpu().numpy()
+    if gray:
+        kernels = np.repeat(kernels.sum(axis=1, keepdims=True), 3, axis=1)
+    return np.ascontiguousarray(kernels[:, ::-1] if order == "BGR" else kernels), ""
+
+
+def _facts(
+    job: Job, weights: Weights, epochs: Sequence[Epoch], facts: Mapping[str, Any]
+) -> dict[str, str]:
+    device, memory = job.training.device, facts["peak_memory_mb"]
+    lines = {
+        "images": f"{len(job.train):,} to train on, {len(job.pack):,} in all",
+        "training time": format_duration(facts["seconds"]),
+        "images/s": f"{statistics.median(each.images_per_s for each in epochs):,.0f} in training",
+        "machine": f"{device.processor}, {format_count(device.threads, 'thread')}",
+        "parameters": f"{sum(each.numel() for each in weights.network().parameters()):,}",
+        "ended because": f"{facts['stop_reason']}; best after epoch {facts['best_epoch']}",
+        "precision": f"{device.precision} ({device.reason})",
+    }
+    return lines | ({"most memory": f"{memory:,.0f} MB"} if memory else {})
+
+
+def _notes(split: str, results: Results) -> list[str]:
+    """Say what a reader should know before trusting the figures."""
+    notes: list[str] = []
+    if split == "val":
+        notes.append(
+            "These validation images also chose the best epoch, so the figure is a little "
+            "flattering. A test split that training never sees gives a fair one."
+        )
+    known = set(results.missing_classes)
+    absent = [each.name for each in results.per_class if not each.images and each.name not in known]
+    if absent:
+        named = ", ".join(absent[:10]) + (", ..." if len(absent) > 10 else "")
+        notes.append(f"No image was held out of {named}: nothing was measured for it.")
+    return notes

@@ -1,0 +1,71 @@
+"""Where weights lie: a file, the best ones of a run folder, or those that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alexnet.errors import WeightsError, did_you_mean
+from alexnet.files import require_usable_path
+
+__all__ = ["BUNDLED", "DEFAULT_WEIGHTS", "FOLDER", "RUN_WEIGHTS", "bundled_file", "weights_file"]
+
+DEFAULT_WEIGHTS = "small-200"
+"""The bundled weights that are used where none are named."""
+
+BUNDLED = {DEFAULT_WEIGHTS: "200 classes of ImageNet at 64 pixels, from animals to food and tools"}
+"""Names of the bundled weights, and what they classify."""
+
+FOLDER = Path(__file__).with_name("data")
+"""Where the bundled weights lie."""
+
+RUN_WEIGHTS = "weights.safetensors"
+"""The best weights in a run folder."""
+
+
+def bundled_file(name: str = DEFAULT_WEIGHTS) -> Path | None:
+    """Return the file of bundled weights; None where there are none of this name.
+
+    Raises:
+        WeightsError: this copy of the package lacks them.
+    """
+    if name not in BUNDLED:
+        return None
+    file = FOLDER / f"{name}.safetensors"
+    if not file.is_file():
+        raise WeightsError(
+            f'The weights "{name}" come with the package, and this copy of it lacks them ({file} '
+            "is not there). Name a weights file or the folder of a run, or install alexnet again."
+        )
+    return file
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file that `path` means: itself, a run folder's, or bundled weights of this name.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    require_usable_path(path, WeightsError)
+    if path.is_dir():
+        if not (path / RUN_WEIGHTS).is_file():
+            raise WeightsError(
+                f"The folder {path} holds no {RUN_WEIGHTS}. Name a weights file, or the folder of "
+                "a run that has finished its first epoch."
+            )
+        return path / RUN_WEIGHTS
+    if path.is_file():
+        return path
+    if (bundled := bundled_file(str(path))) is not None:
+        return bundled
+    raise WeightsError(
+        f"There is no weights file or run folder {path}.{_near(path)} "
+        "Name a .safetensors file or the folder of a run."
+    )
+
+
+def _near(path: Path) -> str:
+    """Suggest names of the same folder that are spelled alike."""
+    try:
+        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir()])
+    except OSError:
+        return ""
