@@ -44,7 +44,9 @@ def test_the_tree_is_the_one_that_is_drawn():
 
 
 def test_all_are_public_and_documented():
-    assert set(errors.__all__) == {each.__name__ for each in CLASSES} | {"did_you_mean"}
+    assert set(errors.__all__) == {each.__name__ for each in CLASSES} | {
+        *("did_you_mean", "is_out_of_memory")
+    }
     assert all(each.__doc__ for each in CLASSES)
 
 

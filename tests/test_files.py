@@ -9,6 +9,9 @@ import json
 import math
 import os
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given
@@ -208,3 +211,55 @@ def test_an_open_file_stays_open():
     write_rows(file, [["a"]])
     write_rows(file, [["b"]])
     assert file.getvalue() == b"a\r\nb\r\n"
+
+
+KILLED = """
+import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from alexnet.files import replace_file
+replace_file(Path(sys.argv[1]), lambda f: (f.write(b"half"), f.flush(), os.kill(os.getpid(), 9)))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("name", ["file.npz", "\u7d75" * 80], ids=["short", "long"])
+def test_what_a_killed_process_left_is_gone_after_the_next_call(name, tmp_path):
+    path = tmp_path / name
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert [each.name.endswith(".unfinished") for each in tmp_path.iterdir()] == [True]
+    replace_file(path, lambda file: file.write(b"whole"))
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert path.read_bytes() == b"whole"
+
+
+def test_what_another_thread_writes_is_no_leftover(tmp_path):
+    path = tmp_path / "file"
+
+    def write(file):
+        replace_file(path, lambda inner: inner.write(b"inner"))
+        file.write(b"outer")
+
+    replace_file(path, write)
+    assert path.read_bytes() == b"outer"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_threads_that_write_one_file_leave_one_whole_and_the_umask_alone(tmp_path):
+    path = tmp_path / "file"
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            jobs = [
+                pool.submit(replace_file, path, lambda file, i=i: file.write(b"%d" % i * 5000))
+                for i in range(10)
+            ]
+        for job in jobs:
+            job.result()
+    finally:
+        kept = os.umask(before)
+    assert kept == 0o027
+    assert path.read_bytes() in [b"%d" % i * 5000 for i in range(10)]
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    if os.name != "nt":
+        assert path.stat().st_mode & 0o777 == 0o640

@@ -13,7 +13,8 @@ import alexnet
 
 FLOORS = (
     {"errors", "text", "trust", "progress", "records"},
-    {"recipe", "files"},
+    {"recipe", "reading"},
+    {"files"},
     {"kernels", "devices", "locks"},
     {"nn", "images"},
     {"models", "data", "training"},
@@ -30,7 +31,7 @@ FLOORS = (
 """The rooms of each floor, lowest first; some are not built yet."""
 
 HEAVY = {"torch", "numpy"}
-LIGHT = dict.fromkeys((*FLOORS[0], *FLOORS[1], "locks", "devices"), HEAVY)
+LIGHT = dict.fromkeys((*FLOORS[0], *FLOORS[1], *FLOORS[2], "locks", "devices"), HEAVY)
 LIGHT |= {room: {"torch"} for room in ("commands", "cli")}
 """What must be imported inside functions alone, so that help is there at once."""
 

@@ -10,11 +10,13 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
+import warnings
 
 import pytest
 
 from alexnet.errors import RunError, SourceError
-from alexnet.locks import locked
+from alexnet.locks import locked, own_warning_filters
 
 HOLD = """
 import sys
@@ -92,3 +94,29 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
     )
     with pytest.raises(RunError, match=words), locked(tmp_path):
         pass
+
+
+def test_two_threads_that_change_the_filters_of_warnings_leave_them_as_they_were():
+    before = list(warnings.filters)
+    inside, leave = threading.Event(), threading.Event()
+
+    def first():
+        with own_warning_filters():
+            warnings.simplefilter("ignore")
+            inside.set()
+            leave.wait(10)
+
+    def second():
+        inside.wait(10)
+        threading.Timer(0.05, leave.set).start()
+        with own_warning_filters(record=True) as caught:
+            warnings.simplefilter("always")
+            warnings.warn("seen", stacklevel=1)
+        assert [str(each.message) for each in caught] == ["seen"]
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert list(warnings.filters) == before

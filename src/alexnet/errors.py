@@ -1,4 +1,4 @@
-"""The four errors a user can meet, and nothing else.
+"""The four errors a user can meet, and what is out of memory whoever says so.
 
     AlexNetError
     ├── SourceError    images, tables, archives, packs
@@ -15,6 +15,7 @@ The command line prints it without a traceback and exits with `exit_code`.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "SourceError",
     "WeightsError",
     "did_you_mean",
+    "is_out_of_memory",
 ]
 
 
@@ -68,3 +70,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return ""
     quoted = [f'"{each}"' for each in near]
     return f" Did you mean {' or '.join(quoted)}?"
+
+
+_MEMORY_WORDS = (
+    "out of memory",  # CUDA's
+    "can't allocate memory",  # torch's allocator on a processor
+    "cannot allocate memory",
+    "not enough memory",  # torch's on Windows
+    "failed to allocate memory",  # ONNX Runtime's
+    "bad_alloc",
+    "bad allocation",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that there is not enough memory, whoever raised it.
+
+    torch, ONNX Runtime and OpenVINO raise RuntimeError for that, with words of their own; the
+    system raises OSError where it can map or fork no more.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    words = str(error).casefold()
+    return isinstance(error, RuntimeError) and any(each in words for each in _MEMORY_WORDS)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import itertools
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import platformdirs
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that somebody writes cannot be removed anyway
+    fcntl = None
+
 from alexnet.errors import AlexNetError, RunError
+from alexnet.reading import LimitExceeded, read_limited
 from alexnet.records import plain_values
 from alexnet.text import shorten
 
@@ -40,9 +46,18 @@ __all__ = [
 
 _TOO_LONG = "it is too long for this system. Choose a shorter name."
 _UNFINISHED = ".unfinished"  # ends the names of files that are being written
+_KEPT_LETTERS = 40  # of a file's name, so that the unfinished one's is never too long
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ESCAPE = "'"
+
+_DISK_REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder",
+    errno.EACCES: "permission is denied. Choose a folder that you may write to",
+    errno.EROFS: "the disk is read-only. Choose another folder",
+}
 
 NameErrors = Literal["surrogateescape", "backslashreplace"]
 """File names that are no UTF-8: with the bytes that they have on disk, or with backslashes."""
@@ -70,13 +85,9 @@ def disk_errors(where: Path, error: type[AlexNetError] = RunError) -> Generator[
     except OSError as cause:
         if is_name_too_long(cause):
             raise error(f"Could not write {shorten(where)}: {_TOO_LONG}") from cause
-        reasons = {
-            errno.ENOSPC: "the disk is full. Free some space or choose another folder",
-            errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder",
-            errno.EACCES: "permission is denied. Choose a folder that you may write to",
-            errno.EROFS: "the disk is read-only. Choose another folder",
-        }
-        reason = reasons.get(cause.errno or 0, f"{cause.strerror or cause}. Choose another folder")
+        reason = _DISK_REASONS.get(
+            cause.errno or 0, f"{cause.strerror or cause}. Choose another folder"
+        )
         raise error(
             f"Could not write {where}: {reason}; nothing that was whole is lost."
         ) from cause
@@ -113,20 +124,84 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         if path.exists() and not path.is_file():  # a rename would replace a device by a file
             raise RunError(f"{path} is no file that could be replaced. Name another file.")
         _make_folder(path.parent)
-        descriptor, beside = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:100]}.", suffix=_UNFINISHED
-        )
+        descriptor, beside = _open_beside(path)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(beside).chmod(0o666 & ~_umask())  # mkstemp gives nobody else the right to read
-            Path(beside).replace(path)
+                if fcntl is not None:  # under its lock, so that nobody takes it for a leftover
+                    beside.replace(path)
+            if fcntl is None:  # Windows renames closed files alone
+                beside.replace(path)
         except BaseException:
-            Path(beside).unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink()
             raise
         _flush_folder(path.parent)
+
+
+def _open_beside(path: Path) -> tuple[int, Path]:
+    """Make the file that is renamed to `path` when it is whole, and lock it while it is written.
+
+    Its name follows from that of `path`, so that what a killed process left is found and removed
+    by the next one that writes the same file.
+    """
+    for number in itertools.count(1):
+        beside = path.with_name(f".{path.name[:_KEPT_LETTERS]}.{number}{_UNFINISHED}")
+        while True:
+            try:
+                descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, 0o666)
+            except FileExistsError:
+                if not _remove_abandoned(beside):
+                    break  # somebody else writes it
+                continue
+            if _lock(descriptor) and _is_file_at(descriptor, beside):
+                return descriptor, beside
+            os.close(descriptor)
+    raise AssertionError("counting does not end")
+
+
+def _remove_abandoned(beside: Path) -> bool:
+    """Remove an unfinished file that nobody holds; return whether it is gone."""
+    if fcntl is None:
+        with suppress(OSError):
+            beside.unlink()
+        return not beside.exists()
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_file_at(descriptor, beside):
+            beside.unlink()
+    except OSError:  # it is locked, or the file system has no locks
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file that was just made; return whether nobody else did."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # no locks here: then no leftover is ever removed either
+            return True
+    return True
+
+
+def _is_file_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def append_flushed(path: Path, data: bytes) -> None:
@@ -189,10 +264,18 @@ def write_json(path: Path, value: object) -> None:
     replace_file(path, lambda file: file.write(data + b"\n"))
 
 
-def read_json(path: Path, error: type[AlexNetError] = RunError) -> Any:
-    """Read one JSON file; raise `error`, with the file's name, where it is missing or damaged."""
+def read_json(path: Path, error: type[AlexNetError] = RunError, *, most: int | None = None) -> Any:
+    """Read one JSON file; raise `error`, with the file's name, where it is missing or damaged.
+
+    Args:
+        path: the file.
+        error: which of the four errors.
+        most: bytes that it may have; None: any number, of files that are our own.
+    """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes() if most is None else read_limited(path, most))
+    except LimitExceeded as cause:
+        raise error(f"{path} is not read: {cause}. Name another file.") from cause
     except OSError as cause:
         raise error(f"Could not read {path}: {cause.strerror}.") from cause
     except (ValueError, RecursionError) as cause:
@@ -205,12 +288,6 @@ def _make_folder(folder: Path) -> None:
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         _flush_folder(folder.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""One process at a time in a folder: a lock that the system itself releases when its owner dies."""
+"""One process at a time in a folder, and one thread at a time in what the process shares.
+
+A folder's lock is released by the system itself when its owner dies.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import json
 import logging
 import os
 import platform
+import threading
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +22,7 @@ from filelock import FileLock, Timeout
 from alexnet.errors import AlexNetError, RunError
 from alexnet.files import disk_errors
 
-__all__ = ["locked"]
+__all__ = ["locked", "own_warning_filters"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +33,22 @@ _NOTE_BYTES = 1000
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 """What file systems answer that have no locks, such as NFS without its lock daemon."""
+
+_filters_lock = threading.RLock()
+
+
+@contextmanager
+def own_warning_filters(*, record: bool = False) -> Generator[list[warnings.WarningMessage] | None]:
+    """Let the block change Python's warning filters, and put them back.
+
+    The filters are the process's: of two threads that change them at once, the one that ends last
+    would leave the other's behind for good. So one thread after another is let in.
+
+    Args:
+        record: give the list that takes the warnings of the block instead of None.
+    """
+    with _filters_lock, warnings.catch_warnings(record=record) as caught:
+        yield caught
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import cast
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.files import read_json
 from alexnet.models import is_layer_file, layer_file_hyperparameters, needs_trust, read_layer_files
+from alexnet.reading import MAX_SETTINGS_BYTES
 from alexnet.recipe import Recipe, RecipeChanges, changed, recipe_from_json
 
 __all__ = [
@@ -218,7 +219,7 @@ def _from_file(path: Path) -> Recipe:
             f"There is no recipe file {path}. Name one, such as the run.json of a run, or a "
             f"recipe: {', '.join(RECIPES)}."
         )
-    values: object = read_json(path, RecipeError)
+    values: object = read_json(path, RecipeError, most=MAX_SETTINGS_BYTES)
     if isinstance(values, dict) and "recipe" in values:
         return recipe_from_json(cast("dict[str, object]", values)["recipe"], str(path))
     return recipe_from_json(cast("object", values), str(path))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 __all__ = [
+    "escape_unprintable",
     "format_bytes",
     "format_count",
     "format_duration",
@@ -20,6 +22,39 @@ __all__ = [
 _MAX_NAMES = 3
 _MAX_LETTERS = 120
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: controls, formats (directions, invisible marks), lone surrogates, ends of
+lines and paragraphs."""
+
+_JOINERS = frozenset("\u200c\u200d")  # words of Persian and Hindi, and emoji, have them
+
+
+def escape_unprintable(text: str, *, keep: str = "") -> str:
+    r"""Return what a terminal shows as it stands: nothing in it is a command, or is not seen.
+
+    Class and file names, layer names and a server's words come from outside. Escape sequences,
+    line breaks, marks of direction and lone surrogates in them are written as Python writes them
+    in a string (`\x1b`, `\n`, `\u202e`); all other text is as it was. What is printed goes
+    through here; JSON, CSV and messages of errors keep names exactly.
+
+    Args:
+        text: any text.
+        keep: characters that stay, such as the line breaks of a traceback.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char in keep or not _is_unprintable(char) else _escaped(char) for char in text
+    )
+
+
+def _is_unprintable(char: str) -> bool:
+    return unicodedata.category(char) in _UNPRINTABLE and char not in _JOINERS
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 def format_count(count: int, one: str, many: str | None = None) -> str:
@@ -95,8 +130,8 @@ def quote_names(names: Iterable[str], most: int = _MAX_NAMES) -> str:
     return ", ".join(quoted[:most]) + more
 
 
-def shorten(name: object) -> str:
-    """Return a name as it is, or the two ends of one of many letters."""
+def shorten(name: object, most: int = _MAX_LETTERS) -> str:
+    """Return a name as it is, or the two ends of one of more than `most` letters."""
     text = str(name)
-    half = _MAX_LETTERS // 2
-    return text if len(text) <= _MAX_LETTERS else f"{text[:half]}...{text[-half:]}"
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"

@@ -100,8 +100,8 @@ def _write_unreadable(home: Path) -> None:
 
 def _write_tables(home: Path) -> None:
     tables = {
-        "no_label": "path,class\nphotos/ant/0.png,ant\n",
-        "no_path": "file,label\nphotos/ant/0.png,ant\n",
+        "no_label": "path,size\nphotos/ant/0.png,40\n",
+        "no_path": "size,label\n40,ant\n",
         "no_rows": "path,label\n",
         "lost": "path,label\ngone/0.png,ant\ngone/1.png,bee\n",
         "no_cell": "path,label\nphotos/ant/0.png,ant\nphotos/bee/0.png,\n",
@@ -203,7 +203,7 @@ def test_unreadable_images_are_left_out_and_listed(alexnet, here, tmp_path):
     assert {path: reason.split(" (")[0] for path, reason in reasons.items()} == {
         "ant/dot.png": "it has 1 x 1 pixels, and the least is 2 x 2",
         "ant/huge.png": "it has 900,000,000 pixels, and the limit is 178,956,970",
-        "ant/notes.jpg": "it is not an image of a format that Pillow reads",
+        "ant/notes.jpg": "it is a text and no image",
         "ant/nothing.png": "it is empty",
         "ant/torn.jpg": "it is cut off",
     }
@@ -218,7 +218,8 @@ def test_a_class_without_val_images_is_a_warning(alexnet, here, tmp_path):
     said = alexnet("train", "short_val", "--run-dir", tmp_path / "run", *words.split(), "--quiet")
     assert said.code == 0
     warning = 'warning: short_val: val has no images of "bee".'
-    assert said.err == f"{warning}\n"
+    assert said.err.startswith(f"{warning}\n")
+    assert 'Nothing is held out (val) of 1 class, "bee"' in said.err
     assert warning in PAGE.read_text("utf-8")
 
 
@@ -276,12 +277,12 @@ exit $code
             r"Packing \d+ images of 16 pixels takes .*, and .* are free in .*/pack\. Free",
             False,
         ),
-        (5, r"Could not write .*/index\.npz: the disk is full\. .* 1 of 1 shard is finished", True),
+        (6, r"Could not write .*/index\.npz: the disk is full\. .* 1 of 1 shard is finished", True),
     ],
     ids=["too small from the start", "full before the end"],
 )
 def test_a_small_disk(tmp_path, pages, sentence, left):
-    """A disk of some pages, of a process's own: one for the lock, one for the journal, the rest."""
+    """A disk of some pages, of a process's own: one for the lock, two for the journal, the rest."""
     if shutil.which("unshare") is None:
         pytest.skip("there is no unshare, which mounts a small disk for one process")
     write_photos(tmp_path / "photos", 3 * PAGE_BYTES // (3 * SIDE**2) // 2)

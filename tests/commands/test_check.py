@@ -136,3 +136,21 @@ def test_training_packing_and_measuring_take_the_list(photos):
 
     measured = evaluate("run", "photos", split="all", exclude="out.csv")
     assert (measured.images, measured.unreadable) == (9, [])
+
+
+def test_what_train_refuses_is_said(alexnet, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for i in range(4):
+        write_scene(tmp_path / "photos" / "images" / f"{i}.png", i)
+    said = alexnet("check", "photos")
+    assert said.code == 0
+    assert "train refuses this source: photos has images of one class only" in said.out
+    assert alexnet("train", "photos").code == 2
+
+
+def test_classes_that_look_alike_are_said_and_joined(alexnet, photos):
+    (photos / "bee").rename(photos / "Ant")
+    said = alexnet("check", "photos")
+    assert 'the classes "Ant", "ant" look alike. If they are one, join them: --join' in said.out
+    joined = alexnet("check", "photos", "--join-classes", "--json")
+    assert [each["name"] for each in json.loads(joined.out)["classes"]] == ["Ant"]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from alexnet.cli.console.models import render_describe
 from alexnet.commands.describe import describe
-from alexnet.errors import RecipeError
+from alexnet.errors import RecipeError, WeightsError
 from alexnet.records import ModelList, NetworkSummary
 
 
@@ -89,6 +89,97 @@ def test_without_a_model_each_has_one_line(printed):
     assert "224 of 256" in line
     assert "61,100,840" in line
     assert "torchvision's alexnet" in line
+
+
+LENET = """name: "LeNet"
+layer { name: "mnist" type: "%s" top: "data" top: "label" %s
+  transform_param { %s } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+  convolution_param { num_output: 20 kernel_size: 5 } }
+layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
+  pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "ip" type: "InnerProduct" bottom: "pool1" top: "ip"
+  inner_product_param { num_output: 10 } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" }
+"""
+
+
+@pytest.fixture
+def described(tmp_path):
+    def described(kind: str, more: str, transform: str, **asked):
+        (tmp_path / "lenet.prototxt.txt").write_text(LENET % (kind, more, transform))
+        return describe(str(tmp_path / "lenet.prototxt.txt"), **asked)
+
+    return described
+
+
+def test_a_description_alone_is_shown(described, printed):
+    found = described("Data", "", "scale: 0.00390625 crop_size: 28 mean_value: [1, 2, 3]")
+    assert (found.crop_px, found.classes) == (28, 10)
+    assert [layer.name for layer in found.layers] == ["conv1", "pool1", "ip_flat", "ip"]
+    assert found.parameters == 20 * 75 + 20 + 2880 * 10 + 10
+    text = printed(found)
+    assert "multiplied by 0.00390625" in text
+    assert "The mean 1,2,3 is taken off" in text
+    assert "does not say how many channels" in text
+
+
+def test_of_mean_and_scale_the_same_is_said(described):
+    said = " ".join(described("Data", "", "crop_size: 28").images)
+    assert "No mean is taken off; most" in said
+    assert "Numbers are not scaled: they stay on 0..255" in said
+    said = described("Data", "", "scale: 0.5 mean_file: '/home/a/m.binaryproto'", crop_px=28).images
+    assert any("(its training named m.binaryproto)" in each for each in said)
+    assert any("multiplied by 0.5" in each for each in said)
+
+
+def test_what_training_alone_did_is_told_as_such(tmp_path):
+    text = LENET % ("Data", "include { phase: TRAIN }", "scale: 0.5 mean_value: 7")
+    test = """layer { name: "d" type: "Input" top: "data" include { phase: TEST }
+      input_param { shape { dim: [1, 1, 28, 28] } } }\n"""
+    (tmp_path / "n.prototxt").write_text(test + text)
+    said = " ".join(describe(str(tmp_path / "n.prototxt")).images)
+    assert "(its training took 7)" in said
+    assert "(its training multiplied by 0.5)" in said
+
+
+def test_a_data_layer_in_python_is_named(described):
+    more = 'python_param { module: "readers" layer: "Digits" }'
+    found = described("Python", more, "", crop_px=28)
+    assert 'from the layer "mnist" (Python), readers.Digits, a program' in found.images[0]
+    with pytest.raises(WeightsError, match="does not say of which side"):
+        described("Python", more, "")
+
+
+def test_bundled_weights_are_shown_by_name():
+    found = describe("small-200")
+    assert (found.model, found.classes, found.images) == ("alexnet_small", 200, [])
+
+
+def test_a_layer_file_is_shown_with_its_partner(tmp_path):
+    layers = (
+        "[data]\ntype=data\ndataIdx=0\n[labels]\ntype=data\ndataIdx=1\n"
+        "[fc]\ntype=fc\noutputs=4\ninputs=data\ninitW=0.01\n"
+        "[probs]\ntype=softmax\ninputs=fc\n"
+        "[logprob]\ntype=cost.logreg\ninputs=labels,probs\n"
+    )
+    rates = "[fc]\nepsW=0.001\nepsB=0.002\nmomW=0.9\nmomB=0.9\nwc=0\n[logprob]\ncoeff=1\n"
+    (tmp_path / "net.cfg").write_text(layers)
+    (tmp_path / "net-params.cfg").write_text(rates)
+    one, other = str(tmp_path / "net.cfg"), str(tmp_path / "net-params.cfg")
+    found = describe(one, other)
+    assert isinstance(found, NetworkSummary)
+    assert found.classes == 4
+    assert describe(other, one).parameters == found.parameters
+    with pytest.raises(RecipeError, match="is no partner of alexnet: a layer file has one"):
+        describe("alexnet", other)
+
+
+def test_files_have_settings_of_their_own(described, tmp_path):
+    with pytest.raises(RecipeError, match="says its classes and activations itself"):
+        described("Data", "", "crop_size: 28", classes=3)
+    with pytest.raises(RecipeError, match="is a file, whose network has settings of its own"):
+        describe("small-200", classes=3)
 
 
 def test_mistakes_are_sentences():

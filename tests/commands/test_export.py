@@ -9,6 +9,7 @@ import pytest
 
 from alexnet import export, load_weights
 from alexnet.errors import RecipeError, SourceError, WeightsError
+from alexnet.weights import save_weights
 
 
 def test_half_a_weights_file_is_one_for_every_verb(alexnet, trained, tmp_path):
@@ -156,9 +157,53 @@ def test_every_form_is_checked_by_its_own_program(trained, tmp_path, to, precisi
     assert (found.images, found.synthetic_images) == (16, False)
     assert found.probability_shift < 0.05
     assert found.top1_before is not None
+    assert found.quantized_share == (1.0 if precision == "int8" else None)
     files = {each.name for each in tmp_path.iterdir()}
     assert files == ({name, "net.bin"} if to == "openvino" else {name})
     assert found.bytes == sum(each.stat().st_size for each in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("to", "name"), [("onnx", "net.onnx"), ("openvino", "net.xml")])
+def test_int8_says_how_much_of_it_is(alexnet, trained, tmp_path, to, name):
+    pytest.importorskip({"onnx": "onnxruntime"}.get(to, to))
+    words = ("--to", to, "--precision", "int8", "--calibrate", trained.images)
+    said = alexnet("export", trained.run, *words, "--out", tmp_path / name)
+    assert "Quantized: 100.0% of the multiply-adds." in said.out
+    said = alexnet("export", trained.run, *words, "--out", tmp_path / name, "--json")
+    assert json.loads(said.out)["quantized_share"] == 1.0
+    plain = alexnet("export", trained.run, "--to", to, "--out", tmp_path / name)
+    assert (plain.code, "Quantized" in plain.out) == (0, False)
+
+
+def test_int8_in_name_alone_is_an_error(trained, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from alexnet.exporters import export as exporting
+
+    pytest.importorskip("onnxruntime")
+    exporters = dict(exporting.EXPORTERS)
+    exporters["onnx"] = replace(exporters["onnx"], quantized_share=lambda path: 0.0)
+    monkeypatch.setattr(exporting, "EXPORTERS", exporters)
+    wish = {"to": "onnx", "precision": "int8", "calibrate": trained.images}
+    with pytest.raises(WeightsError, match="int8 in name alone. Nothing was written"):
+        export(trained.run, out=tmp_path / "net.onnx", **wish)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("to", ["onnx", "openvino", "torchscript", "safetensors"])
+def test_weights_that_are_no_numbers_do_not_go_out(trained, tmp_path, to, number):
+    weights = load_weights(trained.run)
+    name = next(name for name in weights.state if name.endswith("bias"))
+    weights.state[name].flatten()[0] = float(number)
+    save_weights(tmp_path / "diverged.safetensors", weights)
+    layer = name.removesuffix(".bias")
+    words = (
+        rf'The layer "{layer}" cannot be exported: 1 number of its bias \({name}\) is not finite'
+    )
+    with pytest.raises(WeightsError, match=words):
+        export(tmp_path / "diverged.safetensors", to=to, out=tmp_path / "net.xml")
+    assert [path.name for path in tmp_path.iterdir()] == ["diverged.safetensors"]
 
 
 def test_test_vectors_are_of_the_images_that_were_checked(alexnet, trained, tmp_path):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import inspect
 import json
+import shutil
 import sys
 
 import numpy as np
 import pytest
 
-from alexnet import features
-from alexnet.errors import RecipeError
+from alexnet import check, evaluate, features, finetune, pack, search, train, tune
+from alexnet.errors import RecipeError, SourceError
 
 
 def test_features_are_rows_with_path_class_and_split(alexnet, trained, tmp_path):
@@ -29,6 +31,20 @@ def test_a_layer_can_be_named(trained, tmp_path):
     ]
     with np.load(reports[0].out) as before, np.load(reports[1].out) as after:
         assert np.array_equal(np.maximum(before["features"], 0), after["features"])
+
+
+def test_the_level_of_the_classes_can_be_named(trained, tmp_path):
+    for year in ("2019", "2020"):
+        shutil.copytree(trained.images, tmp_path / "years" / year)
+    with pytest.raises(SourceError, match="--class-depth 2"):
+        features(trained.run, tmp_path / "years", out=tmp_path / "f.npz")
+    report = features(trained.run, tmp_path / "years", out=tmp_path / "f.npz", class_depth=2)
+    assert (report.images, [*report.classes]) == (32, ["ant", "bee"])
+
+
+@pytest.mark.parametrize("verb", [features, search, tune, train, finetune, pack, check, evaluate])
+def test_every_verb_of_labeled_images_can_say_how_they_are_read(verb):
+    assert {"class_depth", "join_classes", "name_encoding"} <= {*inspect.signature(verb).parameters}
 
 
 @pytest.mark.parametrize(

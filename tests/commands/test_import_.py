@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
 
-from alexnet import import_, load_weights
+from alexnet import describe, import_, load_weights
 from alexnet.errors import WeightsError
 from alexnet.importers.request import class_names
 
@@ -152,3 +153,70 @@ def test_names_come_from_lists_and_from_images(tmp_path, trained):
         class_names(path, 2)
     with pytest.raises(WeightsError, match=r"Could not read .*none\.txt"):
         class_names(tmp_path / "none.txt", 2)
+
+
+def test_a_list_of_classes_among_the_files_is_taken(alexnet, model, tmp_path):
+    (tmp_path / "labels.txt").write_text("ant\nbee\n")
+    said = alexnet("import", *model, tmp_path / "labels.txt", "--out", tmp_path / "w.safetensors")
+    assert said.code == 0, said.err
+    assert "labels.txt is taken as the list of the classes, as by --classes." in said.err
+    assert load_weights(tmp_path / "w.safetensors").classes == ("ant", "bee")
+    with pytest.raises(WeightsError, match="has one list of its classes, and .*Name one, as --cl"):
+        import_(
+            *model,
+            tmp_path / "labels.txt",
+            classes=tmp_path / "labels.txt",
+            out=tmp_path / "w.safetensors",
+        )
+
+
+@pytest.mark.parametrize(
+    ("description", "trained"),
+    [
+        ("deploy.prototxt.txt", "net.caffemodel"),
+        ("DEPLOY.PROTOTXT", "NET.CAFFEMODEL"),
+        ("deploy.pbtxt", "weights.bin"),
+        ("deploy", "weights"),
+    ],
+)
+def test_files_are_known_by_what_is_in_them(description, trained, model, tmp_path):
+    one, other = (
+        path.rename(tmp_path / name)
+        for path, name in zip(model, (description, trained), strict=True)
+    )
+    report = import_(other, one, out=tmp_path / "w.safetensors")
+    assert (report.name, report.parameters) == ("two ways", 514)
+
+
+def test_arrays_in_hdf5_and_a_solver_are_taken(model, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    from alexnet.importers.caffe.caffemodel import read_caffemodel
+
+    with h5py.File(tmp_path / "net.caffemodel.h5", "w") as file:
+        for name, blobs in read_caffemodel(model[1]).items():
+            for place, blob in enumerate(blobs):
+                file[f"data/{name}/{place}"] = blob.numbers.reshape(blob.shape)
+    (tmp_path / "solver.prototxt").write_text('net: "net.prototxt" base_lr: 1')
+    trained = tmp_path / "net.caffemodel.h5"
+    report = import_(tmp_path / "solver.prototxt", trained, out=tmp_path / "h.safetensors")
+    import_(*model, out=tmp_path / "w.safetensors")
+    one, other = (load_weights(tmp_path / f"{each}.safetensors") for each in "hw")
+    assert all(bool((one.state[name] == other.state[name]).all()) for name in other.state)
+    assert "The network is the one of the solver" in report.remarks[0]
+    both = import_(tmp_path / "solver.prototxt", *model, out=tmp_path / "b.safetensors")
+    assert both.remarks == import_(*model, out=tmp_path / "w.safetensors").remarks
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_told_and_never_waited_for(model, tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    pipe, out = tmp_path / "pipe.pth", tmp_path / "w.safetensors"
+    for call in (
+        lambda: import_(pipe, out=out),
+        lambda: import_(*model, out=out, classes=pipe),
+        lambda: import_(*model, out=out, mean=str(pipe)),
+        lambda: describe(str(pipe)),
+        lambda: load_weights(pipe),
+    ):
+        with pytest.raises(WeightsError, match="pipe.pth is a pipe or a device. Copy it into a"):
+            call()

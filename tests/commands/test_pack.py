@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -59,3 +61,39 @@ def test_a_pack_is_a_source(folder, tmp_path):
     source = open_source(tmp_path / "pack")
     assert tuple(source.classes) == ("ant", "bee")
     assert len(source.labels) == 8
+
+
+@pytest.fixture
+def years(folder, tmp_path):
+    """Two years of the same two classes, one of them written in two ways."""
+    ant, bee = folder / "train" / "ant", folder / "train" / "bee"
+    for year, names in (("2019", ("ant", "bee")), ("2020", ("Ant", "bee"))):
+        for name, place in zip(names, (ant, bee), strict=True):
+            shutil.copytree(place, tmp_path / "years" / year / name)
+    return tmp_path / "years"
+
+
+def test_what_folders_mean_may_be_said(years, tmp_path):
+    with pytest.raises(SourceError, match="--class-depth 2"):
+        pack(years, tmp_path / "pack", image_px=8)
+    report = pack(years, tmp_path / "pack", image_px=8, class_depth=2)
+    assert report.classes == ["Ant", "ant", "bee"]
+    joined = pack(years, tmp_path / "joined", image_px=8, class_depth=2, join_classes=True)
+    assert (len(joined.classes), joined.images) == (2, 12)
+
+
+def test_the_encoding_of_names_may_be_said(folder, tmp_path):
+    image = (folder / "train" / "ant" / "0.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for k, name in enumerate(("XX", "YY")):
+            for i in range(2):
+                archive.writestr(f"{name}/{i}.png", image + bytes([k, i]))
+    data = (tmp_path / "a.zip").read_bytes()
+    for stand_in, word in (("XX", "猫"), ("YY", "狗")):
+        data = data.replace(f"{stand_in}/".encode(), word.encode("gbk") + b"/")
+    (tmp_path / "a.zip").write_bytes(data)
+    assert pack(tmp_path / "a.zip", tmp_path / "p", image_px=8, name_encoding="gbk").classes == [
+        *("狗", "猫"),
+    ]
+    with pytest.raises(SourceError, match='no encoding "gbkk"'):
+        pack(tmp_path / "a.zip", tmp_path / "q", image_px=8, name_encoding="gbkk")

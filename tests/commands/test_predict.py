@@ -3,15 +3,27 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from alexnet import Preprocessing, Weights, build_model, evaluate, predict, save_weights
-from alexnet.errors import RecipeError, SourceError
+from alexnet import (
+    Preprocessing,
+    Weights,
+    build_model,
+    evaluate,
+    load_weights,
+    predict,
+    save_weights,
+)
+from alexnet.commands.arguments import weights_and_images
+from alexnet.errors import RecipeError, SourceError, WeightsError
+from alexnet.weights import DEFAULT_WEIGHTS
 
 
 def test_rows_come_in_the_order_given(trained):
@@ -41,7 +53,7 @@ def test_what_cannot_be_read_is_a_row_and_the_rest_go_on(alexnet, trained, tmp_p
     assert [row["path"] for row in rows] == [str(missing), str(image), f"{tmp_path}/notes.jpg"]
     assert [bool(row["classes"]) for row in rows] == [False, True, False]
     assert rows[0]["error"] == "there is no such file or folder"
-    assert "it is not an image" in rows[2]["error"]
+    assert "it is a text and no image" in rows[2]["error"]
 
 
 def test_nothing_readable_is_an_error(alexnet, trained, tmp_path):
@@ -165,3 +177,28 @@ def test_four_threads_may_predict_at_once(trained):
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(lambda _: predict(trained.run, photo), range(40)))
     assert len({tuple(each.predictions[0].probabilities) for each in results}) == 1
+
+
+def test_weights_that_give_no_number_are_named_not_the_images(alexnet, trained, tmp_path):
+    weights = load_weights(trained.run)
+    for tensor in weights.state.values():
+        tensor.fill_(float("nan"))
+    save_weights(tmp_path / "nan.safetensors", weights)
+    said = alexnet("predict", tmp_path / "nan.safetensors", trained.images)
+    assert (said.code, said.out) == (2, "")
+    assert "nan.safetensors is no number for any of 16 images" in said.err.replace("\n", " ")
+
+
+def test_a_model_of_another_program_is_never_taken_for_an_image(trained, tmp_path):
+    (tmp_path / "net.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
+    with pytest.raises(WeightsError, match=r"net\.h5 is an HDF5 file"):
+        predict(tmp_path / "net.h5", trained.images)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_one_word_that_is_a_pipe_is_an_image(tmp_path):
+    os.mkfifo(tmp_path / "image")
+    assert weights_and_images(tmp_path / "image", ()) == (
+        Path(DEFAULT_WEIGHTS),
+        [tmp_path / "image"],
+    )

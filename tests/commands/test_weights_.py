@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import json
+import re
 import threading
 
 import pytest
@@ -21,10 +22,11 @@ def test_the_catalog_says_what_each_is(alexnet):
     assert (bundled["name"], bundled["classes"]) == ("small-200", 200)
     assert found["name"] == "torchvision-alexnet"
     assert found["source"] == "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-    assert (found["sha256"], found["classes"], found["crops"]) == ("7be5be79", 1000, 1)
+    assert (found["classes"], found["crops"]) == (1000, 1)
+    assert re.fullmatch("7be5be79[0-9a-f]{56}", found["sha256"]), "whole, as the name begins"
     assert (found["top1"], found["top5"]) == (0.56522, 0.79066)
     text = alexnet("weights").out
-    for word in ("one_column", "56.5% top-1", "BSD-3-Clause", "7be5be79...", "233 MB"):
+    for word in ("one_column", "56.5% top-1", "BSD-3-Clause", "7be5be79", "233 MB"):
         assert word in text
 
 
@@ -40,7 +42,7 @@ def mirror(tmp_path, monkeypatch):
         **{**PUBLISHED["torchvision-alexnet"].to_json(), "name": "small", "size_mb": 0.01},
     )
     url = f"https://no-such-host.invalid/net-{digest[:8]}.pth"
-    entry = type(entry)(**{**entry.to_json(), "source": url, "sha256": digest[:8]})
+    entry = type(entry)(**{**entry.to_json(), "source": url, "sha256": digest})
     monkeypatch.setitem(PUBLISHED, "small", entry)
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

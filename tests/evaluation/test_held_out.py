@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alexnet.errors import RunError, SourceError
-from alexnet.evaluation.held_out import held_out_images
+from alexnet.evaluation.held_out import class_indices, held_out_images
 
 PATHS = ["ant/1.png", "ant/2.png", "bee/=1.png", "bee/2.png"]
 
@@ -115,3 +115,29 @@ def test_a_damaged_list_is_an_error(run):
     (folder / "split.csv").write_text("path;class\n1;2\n")
     with pytest.raises(RunError, match=r"split\.csv cannot be read"):
         chosen(source(), None, [folder])
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+def test_classes_are_found_by_name_in_composed_and_decomposed_unicode():
+    for one, other in ((COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)):
+        assert class_indices(("tea", one), (other, "tea"), where="p").tolist() == [1, 0]
+
+
+def test_classes_that_look_alike_are_those_of_the_weights_where_they_are_joined():
+    with pytest.raises(SourceError, match='classes that the weights do not know: "Tea "'):
+        class_indices(("Tea ", "ant"), ("ant", "tea"), where="p")
+    found = class_indices(("Tea ", "ant"), ("ant", "tea"), where="p", join_classes=True)
+    assert found.tolist() == [1, 0]
+    both = class_indices(("Tea", "tea"), ("tea", "Tea"), where="p", join_classes=True)
+    assert both.tolist() == [1, 0]
+
+
+def test_what_a_run_held_out_is_found_in_the_other_form(run):
+    folder = run("a", "train", "val", "val", "train")
+    text = (folder / "split.csv").read_text().replace(",bee,", f",{DECOMPOSED},")
+    (folder / "split.csv").write_text(text, "utf-8")
+    images = source()
+    images.classes = ("ant", COMPOSED)
+    assert chosen(images, None, [folder])[1] == [1, 2]

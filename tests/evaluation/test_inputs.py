@@ -5,6 +5,7 @@ import os
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,46 @@ def test_names_that_are_no_text(folder):
     name = os.fsdecode(b"photos/caf\xe9.png")
     (folder / name).write_bytes(b"coffee")
     assert (name, b"coffee") in contents(NamedImages(["photos"]))
+
+
+def test_files_are_images_by_the_same_rule_as_in_a_source(folder):
+    for name, data in {
+        "a": b"\x89PNG\r\n\x1a\n",
+        "b.dat": b"\xff\xd8\xff\xe0",
+        "c.pts": b"1 2",
+        "d.mp4": b"",
+    }.items():
+        (folder / "photos" / name).write_bytes(data)
+    found = [path.removeprefix("photos/") for path in NamedImages(["photos"]).paths]
+    assert found == ["a", "b.dat", "bird.jpg", "cat/9.png", "cat/10.png"]
+
+
+def test_an_archive_of_archives_is_gone_through(folder):
+    write_tar("inner.tar", {"1.png": b"one"})
+    write_tar("outer.tar", {"ant.tar": (folder / "inner.tar").read_bytes()})
+    assert contents(NamedImages(["outer.tar"])) == [("outer.tar/ant/1.png", b"one")]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_what_has_no_end_is_an_unreadable_image(monkeypatch):
+    monkeypatch.setattr("alexnet.evaluation.inputs.MAX_FILE_BYTES", 3_000_000)
+    with pytest.raises(SourceError, match="/dev/zero cannot be read: it goes on beyond 3 MB"):
+        NamedImages(["/dev/zero"]).read(0)
+    with Path("/dev/zero").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(SourceError, match="- cannot be read: it goes on beyond 3 MB"):
+            NamedImages(["-"]).read(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes among files")
+def test_a_named_pipe_that_nobody_writes_to_is_an_unreadable_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("alexnet.reading.SILENCE_S", 0.1)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(SourceError, match="it is a pipe or a device, and nothing came for 0.1 s"):
+        NamedImages([tmp_path / "pipe.png"]).read(0)
+
+
+def test_standard_input_that_is_closed_is_an_unreadable_image(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(SourceError, match="standard input is closed"):
+        NamedImages(["-"]).read(0)

@@ -92,5 +92,5 @@ def test_a_pack_of_another_size_or_resize_mode_is_an_error(pack, other, words):
 
 
 def test_an_average_of_no_networks_is_an_error():
-    with pytest.raises(RecipeError, match="at least 0 and not all 0; got \\[\\]"):
+    with pytest.raises(RecipeError, match="at least 0 and not all 0; got none"):
         average_members([], [])

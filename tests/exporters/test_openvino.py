@@ -42,6 +42,43 @@ def test_half_precision_halves_the_file(write_and_compare, weigh, tmp_path):
     assert sizes[1] < 0.55 * sizes[0]
 
 
+@pytest.mark.parametrize("number", [65504.0, -65504.0, 65519.0, -70000.0, 1e9])
+@pytest.mark.parametrize("tensor", ["fc2.weight", "fc1.bias"])
+def test_numbers_beyond_half_precision_are_an_error(tmp_path, weigh, number, tensor):
+    """OpenVINO 2026.4.1 would save them as 65504, without a word."""
+    weights = weigh(build_model("mlp", classes=3))
+    weights.state[tensor].flatten()[0] = number
+    request = ExportRequest(precision="fp16")
+    if abs(number) > 65504:
+        words = rf'"{tensor}" reaches .* which fp16 cannot hold. Choose --precision fp32'
+        with pytest.raises(WeightsError, match=words):
+            write_openvino(weights, request, tmp_path / "net.xml")
+        assert not list(tmp_path.iterdir())
+        return
+    write_openvino(weights, request, tmp_path / "net.xml")
+    model = openvino.Core().read_model(tmp_path / "net.xml")
+    kept = [node.data for node in model.get_ops() if node.get_type_name() == "Constant"]
+    assert any(each.dtype == "float16" and (each == number).any() for each in kept)
+
+
+@pytest.mark.parametrize("norm", [{"k": 1.5}, {"k": 0.5, "beta": -0.5}, {"alpha": -1e-3}])
+def test_norms_that_its_operator_does_not_know_go_out(write_and_compare, weigh, norm):
+    """OpenVINO 2026.4.1 cuts the constant of the operator to a whole number."""
+    settings = {"size": 5, "alpha": 0.5, "beta": 0.75, "k": 1.0, "region": "channels"} | norm
+    conv = {"outputs": 8, "kernel": [3, 3], "stride": [1, 1], "padding": [0, 0], "bias": True}
+    nodes = [
+        {"name": "conv", "op": "conv", "inputs": ["input"], "dilation": [1, 1], "groups": 1} | conv,
+        {"name": "norm", "op": "norm", "inputs": ["conv"]} | settings,
+        {"name": "flat", "op": "flatten", "inputs": ["norm"], "axis": 1, "end": 3},
+        {"name": "fc", "op": "linear", "inputs": ["flat"], "outputs": 3, "bias": True},
+    ]
+    graph = {"version": 1, "name": "norm", "classes": 3, "nodes": nodes}
+    network = build_model("graph", classes=3, crop_px=12, graph=graph)
+    options = {"output_type": "logits"}
+    found = write_and_compare(write_openvino, open_openvino, weigh(network), "norm.xml", **options)
+    assert (found.images, found.difference < 1e-5) == (4, True)
+
+
 def test_what_it_cannot_do_is_an_error(tmp_path, weigh, monkeypatch):
     weights = weigh(build_model("mlp", classes=3))
     with pytest.raises(WeightsError, match=r"two files, NAME.xml and NAME.bin; got net.onnx"):

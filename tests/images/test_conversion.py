@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from alexnet.images import UnreadableImage, conversion, decode, decoding
-from alexnet.images.conversion import to_rgb
+from alexnet.images.conversion import to_gray, to_rgb
 
 COLORS = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8)
 MODES = (
@@ -70,7 +70,7 @@ def test_one_white_for_all_strips_of_floating_point(monkeypatch):
 def test_numbers_that_are_not_finite_bring_no_warning():
     levels = np.array([[np.nan, np.inf], [-np.inf, 1]], np.float32)
     levels.view(np.uint32)[0, 0] = 0x7F800001  # one that signals
-    assert to_rgb(Image.fromarray(levels))[:, :, 0].tolist() == [[0, 255], [0, 0]]
+    assert to_rgb(Image.fromarray(levels))[:, :, 0].tolist() == [[0, 255], [0, 255]]
 
 
 def test_large_images_are_decoded_one_at_a_time(monkeypatch):
@@ -100,3 +100,57 @@ def test_a_failure_lets_the_next_large_image_in(monkeypatch):
         with pytest.raises(UnreadableImage):
             decode(file.getvalue()[:800], "cut")
     assert decode(file.getvalue(), "p").shape == (23, 17, 3)
+
+
+def test_gray_is_the_luma_that_opencv_gives_to_the_last_bit():
+    cv2 = pytest.importorskip("cv2", reason="the reader that Caffe has")
+    levels = np.random.default_rng(1).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    gray = to_gray(levels)
+    assert gray.flags.c_contiguous
+    assert np.array_equal(gray[:, :, 0], cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY))
+    assert (gray == gray[:, :, :1]).all()
+    # OpenCV's own PNG reader drops what is behind the point, Pillow rounds with more bits.
+    _, file = cv2.imencode(".png", levels[:, :, ::-1])
+    pillow = np.asarray(Image.fromarray(levels).convert("L"))
+    for other in (cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), pillow):
+        assert np.abs(gray[:, :, 0].astype(int) - other).max() == 1
+
+
+def test_what_is_gray_already_stays(monkeypatch):
+    levels = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    monkeypatch.setattr(conversion, "_STRIP_PIXELS", 20)
+    assert np.array_equal(to_gray(levels), levels)
+    assert np.array_equal(to_gray(levels[:, ::-1]), levels[:, ::-1])
+
+
+@pytest.mark.parametrize("largest", [1, 15, 100, 255, 256, 1023, 4095, 65535])
+@pytest.mark.parametrize("kind", [b"P5", b"P6"])
+def test_a_portable_map_is_spread_from_its_largest_number(kind, largest):
+    samples = 3 if kind == b"P6" else 1
+    levels = np.random.default_rng(2).integers(0, largest, (9, 7, samples), endpoint=True)
+    levels[0, 0] = largest
+    head = b"%s\n7 9\n%d\n" % (kind, largest)
+    data = head + levels.astype(">u2" if largest > 255 else "u1").tobytes()
+    wanted = np.broadcast_to(np.rint(levels / largest * 255), (9, 7, 3))
+    assert np.array_equal(decode(data, "p"), wanted)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_gray_of_16_bits_has_either_byte_order(mode):
+    numbers = np.arange(0, 65536, 1024).reshape(8, 8)
+    file = np.asarray(numbers, ">u2" if mode == "I;16B" else "<u2").tobytes()
+    found = to_rgb(Image.frombytes(mode, (8, 8), file))
+    assert np.array_equal(found[:, :, 0], np.rint(numbers / 257))
+
+
+def test_inks_of_a_jpeg_are_the_colors_that_other_readers_give():
+    cv2 = pytest.importorskip("cv2", reason="another reader")
+    y, x = np.mgrid[0:64, 0:64]
+    colors = np.stack([x * 3, y * 3, x + y], axis=2).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(colors).convert("CMYK").save(file, "JPEG", quality=100)
+    assert b"Adobe" in file.getvalue()  # inks are stored inverted
+    found = decode(file.getvalue(), "p").astype(int)
+    assert np.abs(found - colors).max() <= 2
+    other = cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    assert np.abs(found - other).max() <= 2

@@ -177,7 +177,9 @@ def test_a_square_is_turned_like_the_image(orientation):
     ("data", "words"),
     [
         (b"", "it is empty"),
-        (b"hello, I am a text", "it is not an image of a format that Pillow reads"),
+        (b"hello, I am a text", "it is a text and no image"),
+        (b"\x01\x02\x03\xff\xfe\xf0 no start", "it is not an image of a format that is known here"),
+        (b"\x89PNG\r\n", "it begins like a PNG and is damaged or cut off"),
         (b"\xff\xd8\xff\xe0", "it begins like a JPEG and is damaged or cut off"),
     ],
 )
@@ -250,3 +252,14 @@ def test_a_damaged_file_is_an_image_or_an_error(kind, where, value, cut):
         return
     assert found.ndim == 3
     assert found.shape[2] == 3
+
+
+def test_too_little_memory_is_not_called_damage(monkeypatch):
+    def fail(image):
+        raise MemoryError
+
+    monkeypatch.setattr(decoding, "to_rgb", fail)
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(data, "PNG")
+    with pytest.raises(UnreadableImage, match="too little memory to decode it"):
+        decode(data.getvalue(), "photo.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from alexnet.errors import RecipeError
 from alexnet.images import PlacedImages, Preprocessing, StoredImages
@@ -207,3 +209,20 @@ def test_a_mean_of_another_shape_is_an_error():
     rule = Preprocessing(image_px=S, crop_px=C, mean=MEAN)
     with pytest.raises(RecipeError, match='The mean should be "image"'):
         Preprocessing.from_json(rule.to_json(), None)
+
+
+def test_gray_is_made_before_the_resize_and_kept_with_the_weights():
+    cv2 = pytest.importorskip("cv2", reason="the reader that Caffe has")
+    colors = np.random.default_rng(3).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(colors).save(file, "PNG")
+    rule = Preprocessing(image_px=24, crop_px=24, gray=True)
+    stored = rule.read(file.getvalue(), "p")
+    assert np.array_equal(stored[:, :, 1], cv2.cvtColor(colors, cv2.COLOR_RGB2GRAY))
+    assert np.array_equal(rule.as_stored(colors[None])[0], stored)
+    assert Preprocessing.from_json(rule.to_json(), None) == rule
+    plain = Preprocessing(image_px=24, crop_px=24)
+    assert plain != rule
+    assert "gray" not in plain.to_json()  # older weights have no such field
+    assert plain.as_stored(colors[None])[0] is not None
+    assert np.array_equal(plain.read(file.getvalue(), "p"), colors)

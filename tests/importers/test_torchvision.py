@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 
 import numpy as np
@@ -94,6 +95,22 @@ def test_what_training_programs_wrap_around_is_taken_off(state, tmp_path, wrap):
     inside = {f"module.{k}": v for k, v in state.items()} if wrap == "module." else {wrap: state}
     torch.save(inside, tmp_path / "net.pth")
     assert torch.equal(read(tmp_path / "net.pth").state["fc8.bias"], state["classifier.6.bias"])
+
+
+def test_a_checkpoint_of_the_imagenet_example_is_read(state, tmp_path):
+    """examples/imagenet of PyTorch: DataParallel around the features, options, best accuracy."""
+    inside = {name.replace("features.", "features.module."): each for name, each in state.items()}
+    value = {
+        "epoch": 3,
+        "arch": "alexnet",
+        "state_dict": inside,
+        "best_acc1": np.float64(55.0),
+        "args": argparse.Namespace(lr=0.1),
+        "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}, "param_groups": []},
+    }
+    torch.save(value, tmp_path / "model_best.pth.tar")
+    found = read(tmp_path / "model_best.pth.tar").state
+    assert torch.equal(found["conv1.bias"], state["features.0.bias"])
 
 
 def test_it_survives_our_own_file(state, tmp_path):

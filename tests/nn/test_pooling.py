@@ -78,6 +78,7 @@ def caffe_by_hand(x, kind, kernel, stride, padding):
             bottom, right = (min(each + kernel, size + padding) for each in (top, left))
             part = x[max(top, 0) : min(bottom, size), max(left, 0) : min(right, size)]
             area = (bottom - top) * (right - left)
+            area = part.numel() if kind == "avg_inside" else area
             out[i, j] = part.max() if kind == "max" else part.sum() / area
     return out
 
@@ -86,10 +87,11 @@ def caffe_by_hand(x, kind, kernel, stride, padding):
 @given(st.data())
 def test_caffe_pool_equals_loops(data):
     kernel = data.draw(st.integers(1, 5))
-    size = data.draw(st.integers(kernel, 12))
     stride = data.draw(st.integers(1, kernel))
     padding = data.draw(st.integers(0, kernel - 1))
-    kind = data.draw(st.sampled_from(["max", "avg"]))
+    least = max(1, kernel - 2 * padding - stride + 1)  # a larger window than the map may be the one
+    size = data.draw(st.integers(least, 12))
+    kind = data.draw(st.sampled_from(["max", "avg", "avg_inside"]))
     x = torch.randn(1, 2, size, size, generator=torch.Generator().manual_seed(size)) - 3
     layer = CaffePool(kind, (kernel,) * 2, stride=(stride,) * 2, padding=(padding,) * 2)
     found = layer(x)
@@ -102,7 +104,8 @@ def test_caffe_pool_equals_loops(data):
 def test_caffe_pool_takes_height_and_width_and_rounds_down():
     layer = CaffePool("max", (3, 2), stride=(2, 1), padding=(1, 0), ceiling=False)
     assert layer(torch.zeros(1, 1, 8, 5)).shape == (1, 1, 4, 4)
-    assert CaffePool("max", (3, 3), stride=(2, 2)).outputs(8, 2) == (4, 0)
+    assert CaffePool("max", (3, 3), stride=(2, 2)).outputs(8, 2) == (4, 1)  # ceil(-1 / 2) + 1
+    assert CaffePool("max", (3, 3), stride=(1, 2)).outputs(2, 0) == (0, 0)
     assert repr(layer) == "CaffePool(max, (3, 2), stride=(2, 1), padding=(1, 0))"
 
 

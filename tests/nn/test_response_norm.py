@@ -192,10 +192,67 @@ def test_invalid_norm_settings_raise(reading, words):
         ResponseNorm(**reading)
 
 
-@pytest.mark.parametrize("shape", [(2, 8), (8, 4, 4), (2, 7, 4, 4)])
+@pytest.mark.parametrize("shape", [(2, 8), (8,), (), (1, 7, 4), (2, 7, 4, 4), (1, 2, 1, 1, 1, 1)])
 def test_norm_input_of_other_shape_raises(shape):
-    with pytest.raises(RecipeError, match=r"C divisible by 2 towers; got \("):
-        ResponseNorm(towers=2)(torch.zeros(shape))
+    for function in (ResponseNorm(towers=2), ResponseNorm(towers=2).torch_forward):
+        with pytest.raises(RecipeError, match=r"\(N, C, L\), .* C divisible by 2 towers; got \("):
+            function(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 4), (2, 8, 2, 3, 4)])
+def test_a_spatial_norm_takes_maps_alone(shape):
+    with pytest.raises(RecipeError, match=r"inside maps takes \(N, C, H, W\); got \(2, 8"):
+        ResponseNorm(3, region="spatial")(torch.zeros(shape))
+
+
+SHAPES = [(2, 7, 9), (3, 7, 5, 4), (2, 7, 3, 4, 2), (1, 7, 1), (2, 7, 1, 1, 1)]
+
+
+def laid_out(x: Tensor, channels_last: bool) -> Tensor:
+    """Return the same numbers, in memory with the channels last or not."""
+    return x.movedim(1, -1).contiguous().movedim(-1, 1) if channels_last else x.contiguous()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("size", [3, 4])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_rows_maps_and_volumes_are_normalized_as_torch_does(shape, channels_last, size, dtype):
+    norm = ResponseNorm(size, alpha=0.3, beta=0.75, k=1.5, divide=True)
+    reference = nn.LocalResponseNorm(size, alpha=0.3, beta=0.75, k=1.5)
+    x = laid_out(activations(*shape, dtype=dtype), channels_last)
+    g = activations(*shape, seed=1, dtype=dtype)
+    tolerance = 1e-12 if dtype == torch.float64 else 3e-6
+    for function in (norm, norm.torch_forward):
+        y, dx = both_ways(function, x, g)
+        wanted = both_ways(reference, x, g)
+        torch.testing.assert_close((y, dx), wanted, rtol=tolerance, atol=tolerance)
+        assert (y.dtype, y.stride()) == (dtype, x.stride())
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 9), (2, 8, 3, 4, 2)])
+def test_towers_and_relu_hold_for_rows_and_volumes(shape):
+    norm = ResponseNorm(**PLAIN, towers=2)
+    x = activations(*shape, dtype=torch.float32)
+    wanted = naive(x.flatten(2).unsqueeze(3).relu().double(), norm).view(shape)
+    torch.testing.assert_close(norm(x, relu=True).double(), wanted, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 3), (2, 6, 2, 2, 2)])
+def test_gradients_of_rows_and_volumes_agree_with_differences(shape):
+    x = activations(*shape).requires_grad_()
+    assert torch.autograd.gradcheck(ResponseNorm(**PLAIN), (x,))
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 8, 3), (2, 8, 0), (2, 8, 0, 3), (2, 8, 3, 0, 2), (0, 8, 1, 1, 1)]
+)
+def test_empty_rows_maps_and_volumes_pass(shape):
+    x = torch.zeros(shape, requires_grad=True)
+    y = ResponseNorm(**PLAIN)(x)
+    y.sum().backward()
+    assert x.grad is not None
+    assert y.shape == x.grad.shape == shape
 
 
 def test_norm_repr_shows_its_settings():

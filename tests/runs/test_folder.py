@@ -327,3 +327,15 @@ def test_a_second_process_is_an_error_and_a_killed_one_leaves_no_lock(tmp_path, 
     with caplog.at_level(logging.INFO), open_run(tmp_path / "run", CONFIG) as run:
         assert not run.finished
     assert f"was left by process {process.pid} on " in caplog.text
+
+
+def test_what_a_killed_call_left_in_a_finished_run_goes_when_it_is_opened(tmp_path):
+    with open_run(tmp_path / "run", CONFIG):
+        pass
+    (tmp_path / "run" / "results.json").write_text("{}")
+    left = tmp_path / "run" / "report" / ".index.html.1.unfinished"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    with open_run(tmp_path / "run", CONFIG) as run:
+        assert run.finished
+        assert not left.exists()

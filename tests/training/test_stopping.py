@@ -8,11 +8,19 @@ import pytest
 from alexnet.errors import Interrupted
 from alexnet.training import stop_on_signals
 
+no_hangup = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+    ("number", "words"),
+    [
+        (signal.SIGINT, "Ctrl-C"),
+        (signal.SIGTERM, "SIGTERM"),
+        pytest.param("SIGHUP", "SIGHUP", marks=no_hangup),
+    ],
 )
 def test_first_signal_asks_and_handlers_come_back(number, words):
+    number = getattr(signal, number) if isinstance(number, str) else number
     before = signal.getsignal(number)
     with stop_on_signals() as stop:
         assert not stop
@@ -61,3 +69,15 @@ def test_other_threads_get_a_request_that_is_never_made():
     thread.start()
     thread.join()
     assert found == [False]
+
+
+@no_hangup
+def test_under_nohup_the_end_of_the_terminal_is_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -79,7 +79,7 @@ def server(monkeypatch):
 
 
 def fetch(server: Server, folder: Path, **changes):
-    fields = {"url": server.url, "sha256": SHA256[:8], "max_bytes": 3 << 20, "pause_s": 0.01}
+    fields = {"url": server.url, "sha256": SHA256, "max_bytes": 3 << 20, "pause_s": 0.01}
     return download(RemoteFile(**{**fields, "timeout_s": 5, **changes}), folder)
 
 

@@ -300,3 +300,17 @@ def test_a_std_that_is_no_number_is_an_error(file: Path, std) -> None:
     rule = load_weights(file).preprocessing.to_json() | {"std": std}
     with pytest.raises(WeightsError, match="The preprocessing in the header of"):
         load_weights(changed_header(file, preprocessing=rule))
+
+
+def test_weights_have_a_limit_of_bytes_and_tensors(tmp_path, monkeypatch):
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({f"t{i}": entry for i in range(2000)}).encode()
+    path = tmp_path / "many.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    monkeypatch.setattr("alexnet.weights.file.MAX_TENSORS", 1999)
+    with pytest.raises(WeightsError, match="holds 2,000 tensors, and the limit is 1,999"):
+        load_weights(path)
+    with path.open("r+b") as file:
+        file.truncate(17 << 30)
+    with pytest.raises(WeightsError, match="has 18.3 GB, and the limit is 17.2 GB"):
+        load_weights(path)

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,12 @@ def test_digest_changes_with_anything() -> None:
     assert len(digests) == 6
     same["a"] = whole["a"].T.contiguous().T  # the same numbers, laid out otherwise
     assert tensor_digest(same) == tensor_digest(whole)
+
+
+def test_many_equal_classes_are_told_quickly() -> None:
+    names = [str(i) for i in range(120_000)]
+    started = time.process_time()
+    for classes in (["a"] * 120_000, [*names, names[-1]]):
+        with pytest.raises(WeightsError, match='names the class "(a|119999)" twice'):
+            read(WHOLE | {"format": 1, "classes": classes})
+    assert time.process_time() - started < 5, "each held against each would take an hour"

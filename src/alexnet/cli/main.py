@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,9 +21,9 @@ import alexnet
 from alexnet.cli.commands import VERBS
 from alexnet.cli.errors import format_parse_error
 from alexnet.cli.signature import command_of
+from alexnet.cli.system_errors import describe_system_error
 from alexnet.errors import AlexNetError, Interrupted, RecipeError, RunError
-from alexnet.files import is_name_too_long
-from alexnet.text import shorten
+from alexnet.text import escape_unprintable, shorten
 from alexnet.trust import trusting
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = ["build_app", "main"]
 _DASH = "\0-"
 _CSV = "csv"  # the parameter of verbs for which "-" is standard output
 _FAILED = 1
+_MOST_LETTERS = 10_000  # of an error: a library's words may be of any length
 _CTRL_C = 130  # the shells' code for it
 _GLOBAL = Group("Global", sort_key=2)
 _SWITCH = Parameter(negative=(), show_default=False, group=_GLOBAL)
@@ -70,8 +72,9 @@ class Call:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    0 done; 1 a bug, or a closed pipe; 2 an error of the user, which stderr explains; 3 interrupted
-    and can be continued; 130 stopped by Ctrl-C with nothing to save.
+    0 done; 1 a bug, or nobody reads standard output any more; 2 something could not be, which
+    stderr explains; 3 interrupted and can be continued; 130 stopped by Ctrl-C with nothing to save.
+    Standard streams that are closed are as if they were the null device.
 
     Args:
         arguments: the words after the program's name; None: those of this process.
@@ -79,16 +82,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         arguments = sys.argv[1:]
     words = [_DASH if word == "-" else word for word in arguments]
+    _open_closed_streams()
     _accept_any_file_name()
     try:
-        code = _run(words)
-        sys.stdout.flush()
+        return _run(words)
     except KeyboardInterrupt:
         return _CTRL_C
-    except BrokenPipeError:  # so that Python does not flush into it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         return _FAILED
-    return code
+    finally:
+        _settle_stdout()
 
 
 def build_app(words: Sequence[str] = ()) -> App:
@@ -143,19 +146,19 @@ def build_app(words: Sequence[str] = ()) -> App:
 def _run(words: list[str]) -> int:
     """Parse, call and print; an error becomes a sentence and an exit code."""
     debug = "--debug" in words
+    call = None
     try:
-        call = _parse(words)
+        with _writing_stdout():
+            call = _parse(words)
         return 0 if call is None else _call(call)
     except AlexNetError as error:
         return _print_error(error, debug=debug)
     except BrokenPipeError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and is_name_too_long(error):
-            name = shorten(error.filename)
-            return _print_error(
-                RunError(f"The name {name} is too long for this system."), debug=debug
-            )
+        reason = describe_system_error(error, call.function if call else None)
+        if reason is not None:
+            return _print_error(RunError(reason), debug=debug, cause=error)
         return _print_bug(error, debug=debug)
 
 
@@ -179,25 +182,47 @@ def _call(call: Call) -> int:
     share_cores()
     verb = VERBS.get(call.function.__name__.rstrip("_"))
     if verb is None:  # help, version, completion
-        call.run()
+        with _writing_stdout():
+            call.run()
         return 0
     if call.options.json and call.arguments.kwargs.get(_CSV) in (_DASH, Path(_DASH)):
         raise RecipeError(
             f"--json and --{_CSV} - both write to standard output. Leave one of them out, "
             f"or name a file after --{_CSV}."
         )
-    from alexnet.cli.screen import show_work, stderr_console, stdout_console
+    from alexnet.cli.screen import escape_record, show_work, stderr_console, stdout_console
 
     shown = show_work(stderr_console(), quiet=call.options.quiet)
     with shown, trusting(*call.options.trust):
         record = call.run()
     if record is None:
         return 0
-    if call.options.json:
-        print(json.dumps(record.to_json(), allow_nan=False))
-        return 0
-    _import(verb.render)(record, stdout_console())
+    with _writing_stdout():
+        if call.options.json:
+            print(json.dumps(record.to_json(), allow_nan=False))
+        else:
+            _import(verb.render)(escape_record(record), stdout_console())
     return 0
+
+
+@contextmanager
+def _writing_stdout() -> Generator[None]:
+    """Say what is wrong where the block, or the end of it, cannot write standard output.
+
+    Raises:
+        RunError: it is on a full disk, or the system refuses otherwise.
+        BrokenPipeError: nobody reads it any more.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(
+            f"The result could not be written to standard output: {error.strerror or error}. "
+            "Send it elsewhere; what the command wrote into files is there."
+        ) from error
 
 
 def _restore_dash(argument: Any) -> Any:
@@ -217,9 +242,9 @@ def _description(function: Callable[..., Any]) -> str:
     return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
-def _print_error(error: AlexNetError, *, debug: bool) -> int:
+def _print_error(error: AlexNetError, *, debug: bool, cause: Exception | None = None) -> int:
     if debug:
-        traceback.print_exception(error)
+        _print_traceback(cause or error)
     _print_sentence(str(error), "" if isinstance(error, Interrupted) else "error: ")
     return error.exit_code
 
@@ -227,7 +252,7 @@ def _print_error(error: AlexNetError, *, debug: bool) -> int:
 def _print_bug(error: Exception, *, debug: bool) -> int:
     """Print that it is a bug of this package, and how to see where."""
     if debug:
-        traceback.print_exception(error)
+        _print_traceback(error)
     description = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     advice = (
         "" if debug else " Call it again with --debug to see where, and send us what it prints."
@@ -236,12 +261,46 @@ def _print_bug(error: Exception, *, debug: bool) -> int:
     return _FAILED
 
 
+def _print_traceback(error: Exception) -> None:
+    from alexnet.cli.screen import stderr_console
+
+    lines = "".join(traceback.format_exception(error))
+    stderr_console().out(escape_unprintable(lines, keep="\n"), end="", highlight=False)
+
+
 def _print_sentence(sentence: str, label: str) -> None:
     from rich.text import Text
 
     from alexnet.cli.screen import stderr_console
 
+    sentence = shorten(escape_unprintable(sentence), _MOST_LETTERS)
     stderr_console().print(Text.assemble((label, "red"), sentence))
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for each standard stream that is closed.
+
+    Else the next file that is opened takes its number, and a library that writes to standard error
+    past Python would write into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)  # the lowest free
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _settle_stdout() -> None:
+    """Drop what standard output does not take, so that Python does not try again at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        from alexnet.cli.screen import discard_output
+
+        discard_output(sys.stdout)
 
 
 def _accept_any_file_name() -> None:

@@ -20,7 +20,7 @@ from alexnet.recipe import RecipeChanges, recipe_help
 __all__ = ["as_command", "command_of"]
 
 _RECIPE = Group("Recipe", help="The default of each is the recipe's.", sort_key=1)
-_METAVARS = {"vary": "FIELD=VALUES"}
+_METAVARS = {"vary": "FIELD=VALUES", "name_encoding": "ENCODING"}
 
 
 def command_of(name: str) -> Callable[..., Any]:
@@ -58,7 +58,7 @@ def _annotated(name: str, hint: Any) -> Any:
         return Annotated[hint, Parameter(metavar=_METAVARS.get(name), show_default=False)]
     if Path in get_args(hint):
         return Annotated[hint, Parameter(metavar="PATH")]
-    return hint
+    return Annotated[hint, Parameter(metavar=_METAVARS[name])] if name in _METAVARS else hint
 
 
 @functools.cache

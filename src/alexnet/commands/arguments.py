@@ -12,6 +12,8 @@ __all__ = ["optional_path", "weights_and_images", "weights_and_source"]
 
 _WEIGHTS_SUFFIXES = {
     *(".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".caffemodel", ".onnx"),
+    *(".h5", ".hdf5", ".keras", ".tflite", ".mlmodel", ".pb", ".gguf", ".pt2", ".pdparams"),
+    *(".params", ".prototxt", ".weights", ".t7", ".engine"),
 }
 
 
@@ -41,7 +43,7 @@ def weights_and_images(
     first = Path(weights)
     alone = first.is_dir() and not images and not (first / RUN_WEIGHTS).is_file()
     named = first.suffix.lower() in _WEIGHTS_SUFFIXES
-    image = first.is_file() and not named
+    image = first.exists() and not first.is_dir() and not named  # a pipe is one as well
     if not images and not first.exists() and first.suffix and not named:
         raise SourceError(f"{first} is not there. Look at the name of the image.")
     if str(first) == "-" or alone or image:

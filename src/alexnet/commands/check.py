@@ -22,6 +22,9 @@ def check(
     report: Path | str | None = None,
     mirrored: bool = False,
     workers: int | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
 ) -> CheckReport:
     """Find broken images, duplicates and missing classes in a source.
 
@@ -41,6 +44,10 @@ def check(
             checks/<source>.
         mirrored: take an image and another's mirror image for near duplicates, too.
         workers: decoding threads; none: one for each core.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
 
     Returns:
         Counts, sizes, issues, duplicates, and the images to exclude.
@@ -60,7 +67,13 @@ def check(
     start = time.perf_counter()
     if workers is not None and workers < 1:
         raise RecipeError(f"workers must be at least 1; got {workers}.")
-    opened = open_source(Path(source), as_found=True)
+    opened = open_source(
+        Path(source),
+        as_found=True,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
+    )
     if isinstance(opened, Pack):
         raise SourceError(
             f"{source} is a pack: its images are decoded and square already. Check what it was "

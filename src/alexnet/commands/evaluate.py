@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from alexnet.data import Pack, Source
-
 __all__ = ["evaluate", "require_batch_size", "require_finite"]
 
 _log = logging.getLogger(__name__)
@@ -31,6 +29,9 @@ def evaluate(
     also: tuple[Path | str, ...] = (),
     unreadable: Literal["skip", "fail"] = "skip",
     exclude: Path | str | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     batch_size: int = 128,
 ) -> Results:
@@ -49,6 +50,11 @@ def evaluate(
         also: further weights, whose predictions are averaged with the first's.
         unreadable: skip names unreadable images in the result, fail stops at the first one.
         exclude: list of images to leave out: a path a line, or what check --exclude-to wrote.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0), those of
+            the weights, too.
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; fp32 gives the same accuracy as training did.
         batch_size: images of a batch.
 
@@ -68,8 +74,17 @@ def evaluate(
     from alexnet.progress import track
 
     ensemble = load_ensemble(paths, precision=precision)
-    images = exclude_listed(open_source(Path(source), fewest_classes=1), optional_path(exclude))
-    labels = class_indices(images.classes, ensemble.classes, where=source)
+    opened = open_source(
+        Path(source),
+        fewest_classes=1,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
+    )
+    images = exclude_listed(opened, optional_path(exclude))
+    labels = class_indices(
+        images.classes, ensemble.classes, where=source, join_classes=join_classes
+    )
     name, indices = held_out_images(images, split, paths, where=source)
     policy = UnreadablePolicy(unreadable)
     metrics = MetricAccumulator(ensemble.classes)
@@ -91,7 +106,7 @@ def evaluate(
             advance(len(batch.indices) + len(batch.failures))
     if failures and len(failures) == len(indices):
         raise unreadable_source(source, failures)
-    missing = _missing_classes(images, indices, ensemble.classes)
+    missing = _missing_classes(labels[images.labels[indices]], ensemble.classes)
     results = metrics.results(crops=crops, missing=missing, unreadable=failures)
     count = format_count(results.images, "image")
     _log.info("Measured on %s (%s) of %s.", count, name, source)
@@ -115,12 +130,7 @@ def require_finite(probabilities: NDArray[np.float32], weights: Path | str) -> N
         )
 
 
-def _missing_classes(
-    source: Source | Pack, indices: NDArray[np.int64], classes: tuple[str, ...]
-) -> list[str]:
+def _missing_classes(labels: NDArray[np.int64], classes: tuple[str, ...]) -> list[str]:
     """Return the classes that the weights know and none of the chosen images shows."""
-    import numpy as np
-
-    labels: list[int] = np.unique(source.labels[indices]).tolist()
-    shown = {source.classes[label] for label in labels}
-    return [name for name in classes if name not in shown]
+    shown = {*labels.tolist()}
+    return [name for label, name in enumerate(classes) if label not in shown]

@@ -20,10 +20,14 @@ def features(
     out: Path | str,
     layer: str | None = None,
     head: Literal["logistic", "svm", "knn", "mlp", "tree"] | None = None,
+    class_weight: Literal["balanced", "none"] = "balanced",
     crops: Literal[1, 5, 10] = 1,
     split: Literal["train", "val", "test", "all"] = "all",
     cache: Literal["auto", "none"] = "auto",
     quarantine: Path | str | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     batch_size: int = 128,
 ) -> FeaturesReport | HeadReport:
@@ -41,11 +45,17 @@ def features(
         layer: name of the layer, such as fc7, or relu7 for fc7 after its activation; none: the
             model's own choice.
         head: classifier to fit on the features; svm is linear.
+        class_weight: with --head: balanced - classes weigh the same however many images they have;
+            none - every image weighs the same.
         crops: crops of each image whose features are averaged: 1, 5 or 10. With --head: those of
             the held-out images; it is fitted on the center.
         split: which images; with --head leave it out.
         cache: with --head: auto keeps the decoded images in the cache folder, none in memory.
         quarantine: with --head: folder to copy unreadable images to.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products.
         batch_size: images of a batch.
 
@@ -74,9 +84,13 @@ def features(
             kind=head,
             out=Path(out),
             layer=layer,
+            class_weight="balanced" if class_weight == "balanced" else None,
             crops=crops,
             cache=cache,
             quarantine=optional_path(quarantine),
+            class_depth=class_depth,
+            join_classes=join_classes,
+            name_encoding=name_encoding,
             batch_size=batch_size,
             precision=precision,
         )
@@ -89,6 +103,9 @@ def features(
         layer=layer,
         crops=crops,
         split=split,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
         batch_size=batch_size,
         precision=precision,
     )

@@ -30,6 +30,9 @@ def finetune(
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
     quarantine: Path | str | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
@@ -56,6 +59,10 @@ def finetune(
         cache: auto keeps the decoded images in the cache folder, none in memory.
         unreadable: skip names unreadable images in a list, fail stops at the first one.
         quarantine: folder to copy unreadable images to.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
@@ -79,6 +86,7 @@ def finetune(
     from alexnet.runs import (
         FitOptions,
         Packing,
+        as_begun,
         finetuning_recipe,
         fit,
         format_epoch,
@@ -112,7 +120,12 @@ def finetune(
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     with stop_on_signals() as stop:
         with preparing(stop):
-            images = open_source(place)
+            images = open_source(
+                place,
+                class_depth=class_depth,
+                join_classes=join_classes,
+                name_encoding=name_encoding,
+            )
             seed = changes.get("seed", 0)
             start = with_new_head(load_weights(base), len(images.classes), seed=seed)
             recipe = finetuning_recipe(
@@ -129,6 +142,7 @@ def finetune(
                 require_held_out(job)
         config = run_config(job, place)
         with open_run(optional_path(run_dir), config, restart=restart) as run:
+            job = as_begun(job, run.folder / "split.csv")
             for epoch in fit(job, run, stop, options):
                 _log.info("%s", format_epoch(epoch, job.recipe.epochs))
             report = train_report(job, run)

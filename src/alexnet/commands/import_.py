@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from alexnet.records import ImportReport
 
 if TYPE_CHECKING:
     from alexnet.images import ChannelOrder
-    from alexnet.importers import ImportedModel, ImportRequest
+    from alexnet.importers import FileKind, ImportedModel, ImportRequest
 
 __all__ = ["IMPORTERS", "Importer", "import_"]
 
@@ -25,19 +26,28 @@ class Importer:
     """One program whose models can be read."""
 
     program: str
-    suffixes: tuple[str, ...]  # a file that ends so is its own
+    kinds: frozenset[FileKind]  # a file that is one of these is its own
+    files: str  # for people
     function: str  # "module:function" that turns an `ImportRequest` into `ImportedModel`
 
 
 IMPORTERS = (
-    Importer("Caffe", (".prototxt", ".caffemodel"), "alexnet.importers.caffe:import_caffe"),
+    Importer(
+        "Caffe",
+        frozenset(("prototxt", "caffemodel", "binaryproto", "hdf5")),
+        ".prototxt, .caffemodel or .caffemodel.h5",
+        "alexnet.importers.caffe:import_caffe",
+    ),
     Importer(
         "torchvision's alexnet",
-        (".pth", ".pt", ".safetensors"),
+        frozenset(("pickle", "safetensors")),
+        "what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt), .safetensors",
         "alexnet.importers.torchvision:import_torchvision",
     ),
 )
 """Who reads what; the first that knows one of the files reads them all."""
+
+_log = logging.getLogger(__name__)
 
 
 def import_(
@@ -52,8 +62,9 @@ def import_(
 ) -> ImportReport:
     """Make weights of a model that another program trained.
 
-    A .prototxt with its .caffemodel is Caffe's; a mean (.binaryproto, .npy) may stand beside them.
-    A .pth or .safetensors file is a state dict of torchvision's alexnet.
+    A .prototxt with its .caffemodel is Caffe's; a mean (.binaryproto, .npy) and a list of classes
+    (labels.txt) may stand beside them. What torch.save wrote (.pth, .pth.tar, .bin), or
+    .safetensors, is a state dict of torchvision's alexnet. Files are known by what is in them.
     The weights work with every verb, as those that were trained here do.
 
     Args:
@@ -81,12 +92,13 @@ def import_(
     from alexnet.importers import ImportRequest
     from alexnet.weights import save_weights
 
-    paths = tuple(Path(file) for file in files)
-    read = _reader(paths)
+    kinds = _file_kinds(tuple(Path(file) for file in files))
+    read = _reader(kinds)
+    listed, named = _class_list(kinds, optional_path(classes))
     imported = read(
         ImportRequest(
-            files=paths,
-            classes=optional_path(classes),
+            files=tuple(path for path in kinds if path != listed),
+            classes=named,
             mean=mean,
             order=None if order is None else cast("ChannelOrder", order.upper()),
             image_px=image_px,
@@ -113,19 +125,47 @@ def import_(
     )
 
 
-def _reader(paths: Sequence[Path]) -> Callable[[ImportRequest], ImportedModel]:
-    """Return the function that reads these files.
+def _file_kinds(paths: Sequence[Path]) -> dict[Path, FileKind]:
+    """Return what each file is.
 
     Raises:
-        WeightsError: a file that is not there, or files that nobody knows.
+        WeightsError: a file that is not there.
     """
+    from alexnet.importers import file_kind, require_importable
+
     for path in paths:
         if not path.exists():
             raise WeightsError(f"There is no file {path}. Name all files of the model.")
+        require_importable(path)
+    return {path: file_kind(path) for path in paths}
+
+
+def _class_list(
+    kinds: Mapping[Path, FileKind], classes: Path | None
+) -> tuple[Path | None, Path | None]:
+    """Return the text among the files that names the classes, and where their names come from."""
+    texts = [path for path, kind in kinds.items() if kind == "text"]
+    if not texts:
+        return None, classes
+    if len(texts) > 1 or classes is not None:
+        named = ", ".join(map(str, [*texts, *([classes] if classes else [])]))
+        raise WeightsError(
+            f"A model has one list of its classes, and {named} are given. Name one, as --classes."
+        )
+    _log.info("%s is taken as the list of the classes, as by --classes.", texts[0])
+    return texts[0], texts[0]
+
+
+def _reader(kinds: Mapping[Path, FileKind]) -> Callable[[ImportRequest], ImportedModel]:
+    """Return the function that reads these files.
+
+    Raises:
+        WeightsError: files that nobody knows.
+    """
     for importer in IMPORTERS:
-        if any(path.suffix in importer.suffixes for path in paths):
+        if not importer.kinds.isdisjoint(kinds.values()):
             module, _, name = importer.function.partition(":")
             return getattr(import_module(module), name)
-    known = "; ".join(f"{each.program}: {', '.join(each.suffixes)}" for each in IMPORTERS)
-    named = ", ".join(map(str, paths)) or "Nothing"
+    known = "; ".join(f"{each.program}: {each.files}" for each in IMPORTERS)
+    named = ", ".join(map(str, kinds)) or "Nothing"
     raise WeightsError(f"{named} cannot be imported: no file of a known format. Known: {known}.")

@@ -21,6 +21,9 @@ def pack(
     unreadable: Literal["skip", "fail"] = "skip",
     quarantine: Path | str | None = None,
     exclude: Path | str | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     workers: int | None = None,
     store: Literal["auto", "pixels", "jpeg"] = "auto",
 ) -> PackReport:
@@ -37,6 +40,10 @@ def pack(
         unreadable: skip names unreadable images (an error above 5 %), fail stops at the first.
         quarantine: folder to copy unreadable images to; then any number of them is skipped.
         exclude: list of images to leave out: a path a line, or what check --exclude-to wrote.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         workers: decoding threads; none: one for each core.
         store: pixels as they are, jpeg a tenth of the size in tar shards that WebDataset reads;
             auto is pixels, up to a third of the free disk and 32 GiB.
@@ -53,8 +60,14 @@ def pack(
     from alexnet.data import SPLITS, exclude_listed, open_source, write_pack
 
     start = time.perf_counter()
+    opened = open_source(
+        Path(source),
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
+    )
     written = write_pack(
-        exclude_listed(open_source(Path(source)), optional_path(exclude)),
+        exclude_listed(opened, optional_path(exclude)),
         Path(folder),
         image_px=image_px,
         resize_mode=resize_mode,

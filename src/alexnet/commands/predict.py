@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from alexnet.commands.arguments import weights_and_images
 from alexnet.commands.evaluate import require_batch_size
-from alexnet.errors import RecipeError, SourceError
+from alexnet.errors import RecipeError, RunError, SourceError, WeightsError
 from alexnet.files import write_csv, write_rows
 from alexnet.records import Prediction, Predictions
 from alexnet.text import format_count
@@ -42,10 +42,25 @@ def write_predictions(path: Path | str, rows: Sequence[Prediction]) -> None:
     if str(path) == STDOUT:
         buffer = io.BytesIO()
         write_rows(buffer, table)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(buffer.getvalue())
+        _write_standard_output(buffer.getvalue())
     else:
         write_csv(Path(path), table)
+
+
+def _write_standard_output(data: bytes) -> None:
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # it was closed
+        raise RunError("Standard output is closed. Name a file for the CSV.")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # who reads has seen enough
+        raise
+    except OSError as cause:
+        raise RunError(
+            f"The CSV could not be written to standard output: {cause.strerror or cause}. Send it "
+            "elsewhere, or name a file."
+        ) from cause
 
 
 def _table(rows: Sequence[Prediction]) -> Iterator[list[str]]:
@@ -64,6 +79,8 @@ def _predicted(row: Prediction) -> str:
         return ""
     return "none of these" if row.rejected else row.classes[0]
 
+
+_NO_NUMBER = "the network's output is not a number: its weights are damaged"
 
 _FEW_CROPS = 32  # that are predicted sooner than the compiled kernels are loaded
 
@@ -148,6 +165,12 @@ def predict(
     )
     if csv is not None:
         write_predictions(csv, ordered)
+    if ordered and all(row.error == _NO_NUMBER for row in ordered):
+        raise WeightsError(
+            f"The output of {chosen} is no number for any of {format_count(len(ordered), 'image')}:"
+            " its weights are not finite or overflow, as after a training that diverged. Take an "
+            "earlier checkpoint, or train again with a lower learning rate."
+        )
     if all(row.error is not None for row in ordered):
         raise SourceError(_unreadable(ordered))
     return predictions
@@ -171,9 +194,7 @@ def _prediction(
     import numpy as np
 
     if not bool(np.isfinite(row).all()):
-        return Prediction(
-            path=path, error="the network's output is not a number: its weights are damaged"
-        )
+        return Prediction(path=path, error=_NO_NUMBER)
     best = np.argsort(-row, kind="stable")[:top].tolist()
     probabilities = [float(row[i]) for i in best]
     return Prediction(

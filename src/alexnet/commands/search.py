@@ -31,6 +31,9 @@ def search(
     dry_run: bool = False,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
@@ -61,6 +64,10 @@ def search(
         dry_run: show the search space and what a trial costs, and do nothing.
         cache: auto keeps the decoded images in the cache folder, none in memory.
         unreadable: skip names unreadable images in a list, fail stops at the first one.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here.
         threads: threads of arithmetic, of all workers together; none: every core.
         save_every: minutes between two checkpoints of a trial (10, 0.5), or steps ("500 steps");
@@ -110,6 +117,9 @@ def search(
         precision=precision,
         threads=threads,
         save_every=save_every,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
     )
     with trusting(changes.get("model")):
         return run_search(options)

@@ -25,6 +25,9 @@ def train(
     unreadable: Literal["skip", "fail"] = "skip",
     quarantine: Path | str | None = None,
     exclude: Path | str | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
@@ -45,6 +48,10 @@ def train(
         unreadable: skip names unreadable images in a list, fail stops at the first one.
         quarantine: folder to copy unreadable images to.
         exclude: list of images to leave out: a path a line, or what check --exclude-to wrote.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
@@ -93,7 +100,13 @@ def train(
         chosen = choose_recipe(recipe, changes)
         with preparing(stop):
             device = choose_device(precision, threads)
-            images = exclude_listed(open_source(Path(source)), optional_path(exclude))
+            opened = open_source(
+                Path(source),
+                class_depth=class_depth,
+                join_classes=join_classes,
+                name_encoding=name_encoding,
+            )
+            images = exclude_listed(opened, optional_path(exclude))
             job = prepare(images, chosen, device=device, packing=packing)
             if auto_lr:
                 chosen = resolve_lr(job, folder)

@@ -36,6 +36,9 @@ def tune(
     out: Path | str | None = None,
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     **changes: Unpack[RecipeChanges],
@@ -53,6 +56,10 @@ def tune(
         out: page to write, with the chart; none: runs/<date>-<source>-<model>-lr.html.
         cache: auto keeps the decoded images in the cache folder, none in memory.
         unreadable: skip names unreadable images in a list, fail stops at the first one.
+        class_depth: level of the class folders, 1 for the top ones; none: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here.
         threads: threads of arithmetic; none: every core.
         **changes: any field of the recipe.
@@ -79,11 +86,20 @@ def tune(
         chosen = choose_recipe(recipe, changes)
         device = choose_device(precision, threads)
         packing = Packing(cache=cache, unreadable=unreadable)
-        job = prepare(open_source(path), chosen, device=device, packing=packing)
+        images = open_source(
+            path,
+            class_depth=class_depth,
+            join_classes=join_classes,
+            name_encoding=name_encoding,
+        )
+        job = prepare(images, chosen, device=device, packing=packing)
         report = _report(range_test(job), job, started)
     page = optional_path(out) or RUNS / f"{dated_name(path, chosen.model)}-lr.html"
     command = ["alexnet", "train", str(path), "--lr", f"{report.lr:g}"]
     command += ["--recipe", recipe] if recipe else ["--model", chosen.model]
+    command += ["--class-depth", str(class_depth)] if class_depth else []
+    command += ["--join-classes"] if join_classes else []
+    command += ["--name-encoding", name_encoding] if name_encoding else []
     write_lr_finder_report(page, report, source_name(path), shlex.join(command))
     return dataclasses.replace(report, page=str(page))
 

@@ -5,7 +5,9 @@ from .loading.batch import Batch, prefetch
 from .loading.counter_random import normals, permutation, uniforms
 from .loading.loader import TrainLoader
 from .loading.splits import (
+    SplitAssignment,
     assign_splits,
+    draw_splits,
     read_split_csv,
     write_skipped_csv,
     write_split_csv,
@@ -29,8 +31,16 @@ from .packs.unreadable import UnreadableMode, UnreadablePolicy
 from .packs.writer import write_pack
 from .sources.archive import list_archive
 from .sources.folder import FileListing, list_folder
-from .sources.names import SPLITS, looks_like_image, natural_key
+from .sources.names import (
+    SPLITS,
+    alike_key,
+    looks_like_image,
+    natural_key,
+    normalize_name,
+)
+from .sources.nested import list_files
 from .sources.parallel_decoding import ImageFiles, decode_files
+from .sources.sidecars import image_mask
 from .sources.source import Source, open_source
 from .sources.validation import unreadable_source
 
@@ -46,9 +56,11 @@ __all__ = [
     "ImageFiles",
     "Pack",
     "Source",
+    "SplitAssignment",
     "TrainLoader",
     "UnreadableMode",
     "UnreadablePolicy",
+    "alike_key",
     "assign_splits",
     "cached_packs",
     "channel_mean",
@@ -57,14 +69,18 @@ __all__ = [
     "clear_cache",
     "color_pca",
     "decode_files",
+    "draw_splits",
     "exclude_listed",
+    "image_mask",
     "is_pack",
     "list_archive",
+    "list_files",
     "list_folder",
     "load_pack",
     "looks_like_image",
     "mean_image",
     "natural_key",
+    "normalize_name",
     "normals",
     "open_pack",
     "open_source",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet.data import normalize_name
 from alexnet.devices import choose_device
 from alexnet.errors import WeightsError
 from alexnet.evaluation.predict import InferencePrecision, Member
@@ -54,12 +55,13 @@ def _columns(
     """Return where the first weights' classes stand among these weights' classes."""
     if weights.classes == first.classes:
         return None
-    differing = sorted(set(weights.classes) ^ set(first.classes))
+    names, wanted = map(normalize_name, weights.classes), [*map(normalize_name, first.classes)]
+    index = {name: i for i, name in enumerate(names)}
+    differing = sorted({*index} ^ {*wanted})
     if differing:
         raise WeightsError(
             f"{path} and {first_path} cannot be averaged: they know different classes "
             f'({len(weights.classes)} and {len(first.classes)}; for example "{differing[0]}" is in '
             "one alone). Average weights that were trained on the same classes."
         )
-    index = {name: i for i, name in enumerate(weights.classes)}
-    return tuple(index[name] for name in first.classes)
+    return tuple(index[name] for name in wanted)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import SPLITS, read_split_csv
+from alexnet.data import SPLITS, alike_key, normalize_name, read_split_csv
 from alexnet.errors import SourceError, did_you_mean
 from alexnet.files import read_json, unescape_formula
 from alexnet.text import quote_names
@@ -104,14 +104,16 @@ def _held_out_and_trained(runs: Sequence[Path]) -> tuple[set[_Image], set[_Image
     for run in runs:
         rows = read_split_csv(run / "split.csv")
         own = "test" if any(split == "test" for _, _, split in rows) else "val"
-        held_out.update((path, name) for path, name, split in rows if split == own)
-        trained.update((path, name) for path, name, split in rows if split == "train")
+        named = [(path, normalize_name(name), split) for path, name, split in rows]
+        held_out.update((path, name) for path, name, split in named if split == own)
+        trained.update((path, name) for path, name, split in named if split == "train")
     return held_out, trained
 
 
 def _positions(source: Source | Pack, images: set[_Image]) -> NDArray[np.int64]:
     labels: list[int] = source.labels.tolist()
-    classes = (source.classes[label] for label in labels)
+    names = [normalize_name(name) for name in source.classes]
+    classes = (names[label] for label in labels)
     rows = enumerate(zip(source.paths, classes, strict=True))
     return np.array([i for i, image in rows if image in images], dtype=np.int64)
 
@@ -120,7 +122,11 @@ _MAX_NAMES = 5  # in a sentence
 
 
 def class_indices(
-    source_classes: Sequence[str], classes: Sequence[str], *, where: object
+    source_classes: Sequence[str],
+    classes: Sequence[str],
+    *,
+    where: object,
+    join_classes: bool = False,
 ) -> NDArray[np.int64]:
     """Return where each class of a source stands among the classes of the weights.
 
@@ -128,6 +134,7 @@ def class_indices(
         source_classes: the source's classes.
         classes: the weights' classes.
         where: the source, for the sentence.
+        join_classes: whether names that look alike (Cat, cat) are of one class.
 
     Returns:
         (len(source_classes),) int64 positions in `classes`.
@@ -135,8 +142,11 @@ def class_indices(
     Raises:
         SourceError: a class that the weights do not know; it is named.
     """
-    index = {name: i for i, name in enumerate(classes)}
-    unknown = [name for name in source_classes if name not in index]
+    key = alike_key if join_classes else normalize_name
+    index = {key(name): i for i, name in enumerate(classes)}
+    index |= {normalize_name(name): i for i, name in enumerate(classes)}
+    indices = [index.get(normalize_name(name), index.get(key(name))) for name in source_classes]
+    unknown = [name for name, i in zip(source_classes, indices, strict=True) if i is None]
     if unknown:
         raise SourceError(
             f"{where} has classes that the weights do not know: "
@@ -145,7 +155,7 @@ def class_indices(
             f"{quote_names(classes, _MAX_NAMES)}. Rename or remove these folders, or use weights "
             "that were trained on them."
         )
-    return np.array([index[name] for name in source_classes], dtype=np.int64)
+    return np.array(indices, dtype=np.int64)
 
 
 def choose_split(

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import FileListing, list_archive, list_folder, looks_like_image, natural_key
+from alexnet.data import FileListing, image_mask, list_files, natural_key
+from alexnet.data.sources.listing import MAX_FILE_BYTES
 from alexnet.errors import SourceError
 from alexnet.files import require_usable_path
 from alexnet.images import UnreadableImage
+from alexnet.reading import LimitExceeded, read_limited, read_to
 
 __all__ = ["NamedImages"]
 
@@ -66,12 +68,22 @@ class _StandardInput:
 
     def read(self) -> bytes:
         with self._lock:
-            if self._data is not None:
-                return self._data
-            if sys.stdin.isatty():
-                raise UnreadableImage("-", "standard input is a keyboard; pipe an image in")
-            self._data = data = sys.stdin.buffer.read()
-            return data
+            if self._data is None:
+                self._data = _read_standard_input()
+            return self._data
+
+
+def _read_standard_input() -> bytes:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  # it was closed
+        raise UnreadableImage("-", "standard input is closed; pipe an image in")
+    if sys.stdin.isatty():
+        raise UnreadableImage("-", "standard input is a keyboard; pipe an image in")
+    try:
+        return read_to(sys.stdin.buffer, MAX_FILE_BYTES)
+    except LimitExceeded as cause:
+        raise UnreadableImage("-", str(cause)) from cause
+    except (OSError, ValueError) as cause:  # it is a folder, or was closed
+        raise UnreadableImage("-", _reason(cause)) from cause
 
 
 def _rows(name: str) -> Iterator[tuple[str, _Read]]:
@@ -79,7 +91,7 @@ def _rows(name: str) -> Iterator[tuple[str, _Read]]:
     path = Path(name)
     try:
         require_usable_path(path, SourceError)
-        listing = list_folder(path) if path.is_dir() else list_archive(path)
+        listing = list_files(path)
     except SourceError as error:
         yield name, partial(_raise, error)
         return
@@ -96,18 +108,23 @@ def _rows(name: str) -> Iterator[tuple[str, _Read]]:
 def _image_order(listing: FileListing) -> list[int]:
     """Return the positions of what may be images, folder by folder, numbers as numbers."""
     paths = list(listing.paths)
-    likely = [i for i, path in enumerate(paths) if looks_like_image(path)]
+    likely: list[int] = np.flatnonzero(image_mask(listing)).tolist()
     return sorted(likely, key=lambda i: [natural_key(part) for part in paths[i].split("/")])
 
 
 def _read_file(path: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_limited(path, MAX_FILE_BYTES)
     except FileNotFoundError as cause:
         raise UnreadableImage(name, "there is no such file or folder") from cause
+    except LimitExceeded as cause:
+        raise UnreadableImage(name, str(cause)) from cause
     except (OSError, ValueError) as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        raise UnreadableImage(name, str(reason).lower()) from cause
+        raise UnreadableImage(name, _reason(cause)) from cause
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
 
 
 def _raise(error: SourceError) -> bytes:

@@ -110,6 +110,7 @@ class MetricAccumulator:
             confusion=confusion.tolist(),
             missing_classes=list(missing),
             unreadable=list(unreadable),
+            majority_rate=float(confusion.sum(axis=1).max()) / len(labels),
         )
 
     def _per_class(

@@ -168,7 +168,8 @@ def average_members(
     weights = [member.coefficient for member in members]
     if not weights or min(weights) < 0 or not sum(weights) > 0:
         raise RecipeError(
-            f"coefficients of an average must be at least 0 and not all 0; got {weights}."
+            f"coefficients of an average must be at least 0 and not all 0; got "
+            f"{', '.join(f'{weight:g}' for weight in weights) or 'none'}."
         )
     predictors = predictors or [make_predictor(member, precision) for member in members]
     predicted = [

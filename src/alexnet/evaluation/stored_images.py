@@ -57,8 +57,8 @@ def stored_images(
     if isinstance(images, Pack):
         yield from prefetch(_packed_images(rules, images, indices, batch_size), _AHEAD)
         return
-    distinct = list({(rule.image_px, rule.resize_mode): rule for rule in rules}.values())
-    keys = [(rule.image_px, rule.resize_mode) for rule in distinct]
+    distinct = list({_reading(rule): rule for rule in rules}.values())
+    keys = [_reading(rule) for rule in distinct]
     sizes = [3 * rule.image_px**2 for rule in distinct]
     ends = np.cumsum(sizes)[:-1]
 
@@ -71,8 +71,13 @@ def stored_images(
             np.ascontiguousarray(part).reshape(-1, rule.image_px, rule.image_px, 3)
             for part, rule in zip(parts, distinct, strict=True)
         ]
-        of_rules = tuple(squares[keys.index((rule.image_px, rule.resize_mode))] for rule in rules)
+        of_rules = tuple(squares[keys.index(_reading(rule))] for rule in rules)
         yield StoredBatch(readable, of_rules, failures)
+
+
+def _reading(rule: Preprocessing) -> tuple[int, str, bool]:
+    """Return what decides how an image file is read."""
+    return rule.image_px, rule.resize_mode, rule.gray
 
 
 def _packed_images(
@@ -90,4 +95,5 @@ def _packed_images(
     for start in range(0, len(indices), batch_size):
         part = indices[start : start + batch_size]
         pixels = pack.read(part)
-        yield StoredBatch(part, (pixels,) * len(rules), [])
+        stored = tuple(rule.as_stored(pixels) for rule in rules)
+        yield StoredBatch(part, stored, [])

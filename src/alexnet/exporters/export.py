@@ -19,6 +19,7 @@ from alexnet.exporters.compare import (
     reference_predictor,
     synthetic_images,
 )
+from alexnet.exporters.multiply_adds import onnx_quantized_share, openvino_quantized_share
 from alexnet.exporters.onnx.model import open_onnx, write_onnx
 from alexnet.exporters.openvino import open_openvino, write_openvino
 from alexnet.exporters.request import (
@@ -31,6 +32,7 @@ from alexnet.exporters.request import (
     write_safetensors,
 )
 from alexnet.exporters.torchscript import open_torchscript, write_torchscript
+from alexnet.exporters.validation import require_finite_weights
 from alexnet.files import disk_errors, replace_file
 from alexnet.records import ExportReport
 from alexnet.text import format_count
@@ -50,16 +52,20 @@ For fp32 and fp16 the largest difference of two numbers, over the largest number
 
 @dataclass(frozen=True)
 class Exporter:
-    """A form of file: how it is written, and how it is opened again by a program that runs it."""
+    """A form of file: how it is written, and how it is opened again by a program that runs it.
+
+    Where it can be int8, also how much of it a written file really does so.
+    """
 
     write: Callable[[Weights, ExportRequest, Path], None]
     open: Callable[[Path], ExportedModel]
+    quantized_share: Callable[[Path], float] | None = None
 
 
 EXPORTERS: Mapping[ExportFormat, Exporter] = {
-    "onnx": Exporter(write_onnx, open_onnx),
+    "onnx": Exporter(write_onnx, open_onnx, onnx_quantized_share),
     "torchscript": Exporter(write_torchscript, open_torchscript),
-    "openvino": Exporter(write_openvino, open_openvino),
+    "openvino": Exporter(write_openvino, open_openvino, openvino_quantized_share),
     "safetensors": Exporter(write_safetensors, open_safetensors),
 }
 
@@ -82,10 +88,12 @@ def export_weights(
         batches: gives the images to check on; None: synthetic ones.
 
     Raises:
-        WeightsError: what cannot be written so, or a file that predicts otherwise than its weights.
+        WeightsError: weights that are not numbers, what cannot be written so, or a file that
+            predicts otherwise than its weights.
         SourceError: no image to check on.
         RunError: the disk refuses.
     """
+    require_finite_weights(weights)
     exporter = EXPORTERS[to]
     rule = weights.preprocessing
     images = batches() if batches else iter([(synthetic_images(rule.image_px), None)])
@@ -101,6 +109,7 @@ def export_weights(
             logits=request.output_type == "logits",
         )
         _require_agreement(comparison, request, out)
+        share = _quantized_share(exporter, request, written)
         size = _move_files(written, out)
     report = ExportReport(
         out=str(out),
@@ -118,6 +127,7 @@ def export_weights(
         probability_shift=comparison.probability_shift,
         tolerance=TOLERANCES[request.precision],
         same_class=comparison.same_class,
+        quantized_share=share,
     )
     return replace(report, **_accuracy(comparison))
 
@@ -137,6 +147,23 @@ def _require_agreement(comparison: Comparison, request: ExportRequest, out: Path
             f"{tolerance:g} is the tolerance for {request.precision}. Nothing was written. Choose "
             "another --precision."
         )
+
+
+def _quantized_share(exporter: Exporter, request: ExportRequest, written: Path) -> float | None:
+    """Return the share of the multiply-adds that an int8 file does on 8 bits; None: another file.
+
+    Raises:
+        WeightsError: there is none, so that the file would be int8 in name alone.
+    """
+    if request.precision != "int8" or exporter.quantized_share is None:
+        return None
+    share = exporter.quantized_share(written)
+    if not share:
+        raise WeightsError(
+            "Not one multiply-add of this network could be quantized, so that the file would be "
+            "int8 in name alone. Nothing was written. Choose --precision fp16."
+        )
+    return share
 
 
 def _move_files(written: Path, out: Path) -> int:

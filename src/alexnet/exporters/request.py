@@ -78,14 +78,20 @@ def file_metadata(weights: Weights, request: ExportRequest) -> dict[str, str]:
     return {
         "program": f"alexnet {weights.versions.get('alexnet', '')}".strip(),
         "model": weights.model,
-        "classes": json.dumps(list(weights.classes), ensure_ascii=False),
-        "class_words": json.dumps(weights.class_words, ensure_ascii=False),
+        "classes": _json_text(list(weights.classes)),
+        "class_words": _json_text(weights.class_words),
         "input": describe_input(rule, request),
         "output": describe_output(weights, request),
         "preprocessing": json.dumps({**rule.to_json(), "mean_values": mean}),
         "precision": request.precision,
         "digest": weights.digest,
     }
+
+
+def _json_text(value: object) -> str:
+    """Return JSON with letters as they are; names that are no Unicode get the escapes of JSON."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def describe_input(rule: Preprocessing, request: ExportRequest) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from alexnet.errors import WeightsError
 from alexnet.exporters.request import ExportedModel, ExportRequest, file_metadata
 from alexnet.images import Preprocessing
+from alexnet.locks import own_warning_filters
 from alexnet.models import Head
 from alexnet.nn import replace_with_portable
 from alexnet.weights import Weights
@@ -123,7 +124,7 @@ def _halve(network: nn.Module) -> None:
 @contextmanager
 def _quiet() -> Generator[None]:
     """Silence torch's advice: TorchScript is deprecated, and shapes are traced as constants."""
-    with warnings.catch_warnings(), torch.no_grad():
+    with own_warning_filters(), torch.no_grad():
         # torch 2.13 warns with a DeprecationWarning, 2.14 with a FutureWarning, 2.8 not at all.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", r"`torch\.jit\.", FutureWarning)

@@ -8,7 +8,7 @@ Training, validation, `evaluate`, `predict`, `features` and `pack` all read imag
     gray, palette   three equal channels; the palette's colors
     transparency    laid over white, as a viewer shows it
     CMYK, YCbCr...  converted to RGB by Pillow
-    16 bits         divided by 257, so that 65,535 becomes 255
+    16 bits         divided by 257, so that 65,535 becomes 255; see `deep_formats`
     animations      the first frame
     large JPEGs     decoded at 1/2, 1/4 or 1/8 where 2.5 times the wanted side is left
 """
@@ -28,8 +28,17 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from alexnet.errors import SourceError
+from alexnet.images.content import (
+    avif_size,
+    describe_content,
+    describe_jpeg,
+    is_heif,
+    is_jpeg_xl,
+)
 from alexnet.images.conversion import to_rgb
 from alexnet.images.decode_limits import exceeded_limit, has_oversized_tags, jpeg_exif
+from alexnet.images.deep_formats import MissingPackage, UnsupportedKind, find_deep_image
+from alexnet.images.extra_formats import register_heif
 from alexnet.images.pillow import PILLOW_ERRORS, silence_pillow
 
 try:  # the same pixels, about twice as fast (extra: fast)
@@ -64,10 +73,28 @@ _large_image_lock = threading.Lock()
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI"),
-    *("SGI", "TGA", "TIFF", "WEBP"),
+    *("SGI", "TGA", "TIFF", "WEBP", "HEIF"),
 )
 """What is decoded, as Pillow calls it. Of the others, Pillow (13.0) hands some to programs that run
 what is written in the file (EPS), and unpacks some whatever their size (FITS)."""
+
+
+_STARTS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"RIFF": "WebP image",
+    b"\0\0\0\x0cjP  ": "JPEG 2000 image",
+}
+
+
+_UNKNOWN_KINDS = ("unsupported", "unimplemented", "unknown pcx mode", "unknown compression")
+"""How Pillow begins what it says of kinds that it does not know."""
 
 
 class UnreadableImage(SourceError):
@@ -145,8 +172,14 @@ def decode_unoriented(
             return decoded
     silence_pillow()
     try:
+        decoded = _decode_deep(data, name)
+        if decoded is not None:
+            return decoded
+        register_heif(data)
         with Image.open(io.BytesIO(data)) as image:
-            return _load(image, name, least_px)
+            return _load(image, data, name, least_px)
+    except (UnsupportedKind, MissingPackage) as error:
+        reason = str(error)
     except UnreadableImage:
         raise
     except Image.DecompressionBombError as error:
@@ -154,15 +187,14 @@ def decode_unoriented(
     except UnidentifiedImageError:
         reason = _describe_unidentified(data)
     except PILLOW_ERRORS as error:
-        what = "cut off" if "truncated" in str(error) else "damaged"
-        reason = f"it is {what} ({_first_line(error)})"
+        reason = _describe_failure(error, data)
     raise UnreadableImage(name, reason)
 
 
-def _load(image: Image.Image, name: str, least_px: int | None) -> DecodedImage:
+def _load(image: Image.Image, data: bytes, name: str, least_px: int | None) -> DecodedImage:
     """Decode an image that Pillow has opened."""
     if image.format not in FORMATS:
-        raise UnreadableImage(name, f"its format, {image.format}, is none that is read here")
+        raise UnreadableImage(name, _describe_other_format(image, data))
     _check_size(image.size, name)
     width, height = image.size
     reduction = _choose_reduction(image.size, least_px)
@@ -172,6 +204,20 @@ def _load(image: Image.Image, name: str, least_px: int | None) -> DecodedImage:
         image.load()
         reduction = 1 if image.size == (width, height) else reduction
         return DecodedImage(to_rgb(image), (height, width), reduction, _read_orientation(image))
+
+
+def _decode_deep(data: bytes, name: str) -> DecodedImage | None:
+    """Decode an image of a kind of which Pillow loses something; None: it is none."""
+    image = find_deep_image(data)
+    if image is None:
+        return None
+    _check_size(image.size, name)
+    with _memory_guard(image.size):
+        pixels = image.decode()
+    if pixels is None:
+        return None
+    orientation = image.orientation or _orientation_of(data)
+    return DecodedImage(pixels, (pixels.shape[0], pixels.shape[1]), 1, orientation)
 
 
 def _memory_guard(size: tuple[int, int]) -> contextlib.AbstractContextManager[Any]:
@@ -205,7 +251,7 @@ def _decode_usual_jpeg(
             )
     except ValueError:  # damaged, or merely odd: Pillow tells the two apart
         return None
-    orientation = _read_jpeg_orientation(data) if jpeg_exif(data) else 1
+    orientation = _orientation_of(data) if jpeg_exif(data) else 1
     return DecodedImage(pixels, (height, width), reduction, orientation)
 
 
@@ -219,7 +265,7 @@ def _thread_buffer(size: int) -> NDArray[np.uint8] | None:
     return buffer
 
 
-def _read_jpeg_orientation(data: bytes) -> int:
+def _orientation_of(data: bytes) -> int:
     silence_pillow()
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -236,6 +282,8 @@ def _read_orientation(image: Image.Image) -> int:
         orientation = image.getexif().get(0x0112, 1)
     except PILLOW_ERRORS:
         return 1
+    if isinstance(orientation, bytes):  # a type that some programs write, and others read
+        orientation = orientation[0] if len(orientation) == 1 else 1
     return orientation if orientation in range(1, 9) else 1
 
 
@@ -273,12 +321,37 @@ def _describe_bomb(error: Image.DecompressionBombError) -> str:
     return f"it has {pixels} pixels, and the limit is {MAX_PIXELS:,}"
 
 
+def _describe_other_format(image: Image.Image, data: bytes) -> str:
+    return describe_content(data) or f"its format, {image.format}, is none that is read here"
+
+
 def _describe_unidentified(data: bytes) -> str:
-    if not data:
-        return "it is empty"
-    if data[:3] == b"\xff\xd8\xff":
-        return "it begins like a JPEG and is damaged or cut off"
-    return "it is not an image of a format that Pillow reads"
+    known = describe_content(data) or describe_jpeg(data)
+    size = avif_size(data)
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        return f"it has {size[0]:,} x {size[1]:,} pixels, and the limit is {MAX_PIXELS:,}"
+    if known is not None:
+        return known
+    kind = "HEIC image" if is_heif(data) else "JPEG XL image" if is_jpeg_xl(data) else None
+    kind = next((name for start, name in _STARTS.items() if data.startswith(start)), kind)
+    if kind is not None:
+        return f"it begins like a {kind} and is damaged or cut off"
+    return "it is not an image of a format that is known here"
+
+
+def _describe_failure(error: BaseException, data: bytes) -> str:
+    """Say why a known format was not read: a kind that Pillow does not know, or damage."""
+    if isinstance(error, MemoryError):
+        return "there is too little memory to decode it, or it is damaged and asks for too much"
+    text = _first_line(error)
+    if (kind := describe_jpeg(data)) is not None:
+        return kind
+    if text.lower().startswith(_UNKNOWN_KINDS):
+        known = describe_content(data)
+        return (
+            known or f"it is of a kind that is not read here, or damaged ({text}). Save it as PNG"
+        )
+    return f"it is {'cut off' if 'truncated' in text else 'damaged'} ({text})"
 
 
 def _first_line(error: BaseException) -> str:

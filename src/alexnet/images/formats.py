@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from alexnet.images.content import is_heif, is_jpeg_xl
 from alexnet.images.decode_limits import exceeded_limit
 from alexnet.images.pillow import PILLOW_ERRORS, silence_pillow
 
@@ -32,6 +33,9 @@ _STARTS = {
 
 _ALIASES = {"MPO": "JPEG", "DIB": "BMP"}  # Pillow's names of what others call by one name
 
+_EXTRA_SUFFIXES = {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".jxl": "JXL"}
+"""Of formats that other packages read."""
+
 _MARKER, _FILL, _SCAN, _END = 0xFF, 0xFF, 0xDA, b"\xff\xd9"
 
 
@@ -54,6 +58,8 @@ def detect_format(data: bytes) -> str | None:
     for start, name in _STARTS.items():
         if data.startswith(start):
             return name
+    if is_heif(data) or is_jpeg_xl(data):  # also where no package is there to read them
+        return "HEIF" if is_heif(data) else "JXL"
     if exceeded_limit(data) is not None:
         return None
     silence_pillow()
@@ -68,7 +74,8 @@ def detect_format(data: bytes) -> str | None:
 def format_from_suffix(path: str) -> str | None:
     """Return the format that a file's name promises; None: its suffix is no image's."""
     Image.init()
-    name = Image.registered_extensions().get(PurePosixPath(path).suffix.lower())
+    suffix = PurePosixPath(path).suffix.lower()
+    name = _EXTRA_SUFFIXES.get(suffix) or Image.registered_extensions().get(suffix)
     return _ALIASES.get(name or "", name)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableType]
 
 from alexnet.errors import RecipeError
+from alexnet.images.conversion import to_gray
 from alexnet.images.crops import crop_and_normalize, crop_and_resize, crop_images
 from alexnet.images.decoding import apply_orientation, decode_unoriented
 from alexnet.images.resize import resize_to_square
@@ -29,7 +30,7 @@ MeanPosition = Literal["crop", "center"]
 
 
 def read_image(
-    data: bytes, *, name: str, image_px: int, resize_mode: ResizeMode
+    data: bytes, *, name: str, image_px: int, resize_mode: ResizeMode, gray: bool = False
 ) -> NDArray[np.uint8]:
     """Decode an image file, make it square, and turn it upright.
 
@@ -38,6 +39,7 @@ def read_image(
         name: for the error.
         image_px: S.
         resize_mode: "crop", "squash" or "pad".
+        gray: whether colors become gray before the image is resized.
 
     Returns:
         (S, S, 3) uint8, RGB.
@@ -48,7 +50,7 @@ def read_image(
     decoded = decode_unoriented(data, name, least_px=image_px, reuse_buffer=True)
     # The small square is turned, not the full image: that takes a fraction of the time.
     square = resize_to_square(
-        decoded.pixels,
+        to_gray(decoded.pixels) if gray else decoded.pixels,
         image_px,
         resize_mode,
         full_size=decoded.full_size,
@@ -74,6 +76,7 @@ class Preprocessing:
     mean: NDArray[np.float32] | None = None  # (S, S, 3) image, (3,) color, or nothing
     mean_at: MeanPosition = "crop"  # the mean image is cropped as the image is, or in its center
     std: NDArray[np.float32] | None = None  # (3,) divides what is left after the mean
+    gray: bool = False  # colors become gray of 8 bits first: for networks of one channel
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -81,7 +84,8 @@ class Preprocessing:
         _check_numbers("mean", self.mean, ((3,), (side, side, 3)))
         _check_numbers("std", self.std, ((3,),))
         if self.std is not None and not (self.std > 0).all():
-            raise RecipeError(f"A preprocessing's std must be above 0; got {self.std}.")
+            numbers = ", ".join(f"{number:g}" for number in self.std.tolist())
+            raise RecipeError(f"A preprocessing's std must be above 0; got {numbers}.")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Preprocessing):
@@ -96,7 +100,17 @@ class Preprocessing:
         Raises:
             UnreadableImage: not an image, truncated, of too many pixels or too few.
         """
-        return read_image(data, name=name, image_px=self.image_px, resize_mode=self.resize_mode)
+        return read_image(
+            data,
+            name=name,
+            image_px=self.image_px,
+            resize_mode=self.resize_mode,
+            gray=self.gray,
+        )
+
+    def as_stored(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return (n, S, S, 3) images of a pack as `read` would store them: gray, where it does."""
+        return np.stack([to_gray(image) for image in images]) if self.gray else images
 
     def crop(
         self,
@@ -250,7 +264,7 @@ class Preprocessing:
             "mean": None if self.mean is None else "image" if self.mean.ndim == 3 else "channel",
             "mean_at": self.mean_at,
             "std": None if self.std is None else [float(each) for each in self.std],
-        }
+        } | ({"gray": True} if self.gray else {})  # older weights have no such field
 
     @classmethod
     def from_json(
@@ -273,6 +287,7 @@ class Preprocessing:
             mean=mean,
             mean_at=values["mean_at"],
             std=divisors,
+            gray=values.get("gray", False) is True,
         )
         if rule.to_json()["mean"] != values["mean"]:
             raise RecipeError(f'The mean should be "{values["mean"]}", and another kind is there.')

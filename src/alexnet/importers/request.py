@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.data import open_source
 from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import ChannelOrder
+from alexnet.importers.file_kinds import file_kind, require_regular_file
 from alexnet.recipe import ResizeMode
 from alexnet.weights.weights import Weights
 
@@ -17,6 +19,7 @@ __all__ = ["ImportRequest", "ImportedModel", "class_names"]
 _MAX_BYTES = 16 << 20
 _MAX_PX = 4096
 _LISTS = (".txt", ".tsv", ".names", "")
+_TABLES = (".csv", ".json", ".jsonl")
 _CODE = re.compile(r"(n\d{8}) +(.+)")  # ImageNet's synset_words.txt
 
 
@@ -68,7 +71,8 @@ def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[s
     """
     if place is None:
         return tuple(str(each) for each in range(count)), {}
-    listed = place.suffix.lower() in _LISTS and not place.is_dir()
+    require_regular_file(place)
+    listed = not place.is_dir() and (place.suffix.lower() in _LISTS or _is_list(place))
     names, words = _listed(place) if listed else (_class_folders(place), {})
     if len(names) != count:
         raise WeightsError(
@@ -76,9 +80,14 @@ def class_names(place: Path | None, count: int) -> tuple[tuple[str, ...], dict[s
             "the names of its own classes, in the order of its outputs."
         )
     if len(set(names)) != count:
-        twice = next(each for each in names if names.count(each) > 1)
+        twice = next(each for each, count in Counter(names).items() if count > 1)
         raise WeightsError(f'{place} names the class "{twice}" twice. Give each its own name.')
     return tuple(names), words
+
+
+def _is_list(place: Path) -> bool:
+    """Whether a file of another suffix is plain text; a table is a source of images."""
+    return place.suffix.lower() not in _TABLES and file_kind(place) == "text"
 
 
 def _class_folders(place: Path) -> list[str]:

@@ -4,12 +4,28 @@ from .activation import (
     activation_layer,
     program_activation_layer,
 )
+from .broadcast import (
+    AxisResize,
+    Broadcast,
+    BroadcastOperation,
+    ChannelBias,
+    Permute,
+    axis_weights,
+)
 from .contrast_norm import ContrastNorm
 from .convolution import Convolution, FullyConnected
 from .dropout import Dropout
 from .initialization import gaussian, he, uniform
 from .local import LocallyConnected
 from .norm_and_pool import norm_and_pool
+from .pointwise import (
+    Absolute,
+    Exponential,
+    Logarithm,
+    Power,
+    ScaledSwish,
+    StepFunction,
+)
 from .pooling import (
     AvgPool,
     CaffePool,
@@ -38,9 +54,14 @@ from .windows import Window
 
 __all__ = [
     "PROGRAM_ACTIVATIONS",
+    "Absolute",
     "AvgPool",
+    "AxisResize",
+    "Broadcast",
+    "BroadcastOperation",
     "CaffePool",
     "CaffePoolKind",
+    "ChannelBias",
     "ChannelScale",
     "Concat",
     "ContrastNorm",
@@ -48,21 +69,28 @@ __all__ = [
     "Dropout",
     "Eltwise",
     "EltwiseOperation",
+    "Exponential",
     "FullyConnected",
     "Grayscale",
     "LocallyConnected",
+    "Logarithm",
     "MaxPool",
     "OffsetPool",
     "OffsetPoolKind",
+    "Permute",
     "PortableLocallyConnected",
     "PortableResponseNorm",
+    "Power",
     "ProgramActivation",
     "Region",
     "Reshape",
     "ResponseNorm",
+    "ScaledSwish",
     "Slice",
+    "StepFunction",
     "Window",
     "activation_layer",
+    "axis_weights",
     "describe_normalization",
     "gaussian",
     "he",

@@ -123,7 +123,7 @@ class _Fused(torch.autograd.Function):
         return dx, None, None
 
 
-CaffePoolKind = Literal["max", "avg"]
+CaffePoolKind = Literal["max", "avg", "avg_inside"]
 
 _FILL = {"max": float("-inf"), "avg": 0.0}
 
@@ -132,10 +132,11 @@ class CaffePool(nn.Module):
     """The largest or the mean activation of each window, as Caffe lays and counts them.
 
     The number of windows is rounded up; a last window that would begin beyond the map and its
-    padding is left out. A mean is over the window's part inside the padding, zeros included.
+    padding is left out. A mean is over the window's part inside the padding, zeros included. A
+    window larger than map and padding sees all of both, where rounding up leaves room for one.
 
     Args:
-        kind: "max" or "avg".
+        kind: "max", "avg", or "avg_inside": the mean over the part inside the map.
         kernel, stride, padding: height and width, in positions; the padding is under the kernel.
         ceiling: round the number of windows up, as Caffe does unless it is told otherwise.
 
@@ -174,14 +175,29 @@ class CaffePool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, H', W') for (N, C, H, W)."""
-        rows, columns = self.outputs(int(x.shape[2]), int(x.shape[3]))
-        (down, across), (tall, wide) = self.padding, self.kernel
+        if self.kind == "avg_inside":
+            ones = torch.ones_like(x[:1, :1])
+            return self._pooled(x, "avg") / self._pooled(ones, "avg")
+        return self._pooled(x, self.kind)
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of what a window sees of a map of H x W and its padding."""
+        tall, wide = (
+            min(self.kernel[axis], size + 2 * self.padding[axis])
+            for axis, size in enumerate((height, width))
+        )
+        return tall, wide
+
+    def _pooled(self, x: Tensor, kind: Literal["max", "avg"]) -> Tensor:
+        height, width = int(x.shape[2]), int(x.shape[3])
+        rows, columns = self.outputs(height, width)
+        (down, across), (tall, wide) = self.padding, self.window(height, width)
         padding = self.padding
         if 2 * down > tall or 2 * across > wide:  # more than torch pads by itself
-            x = functional.pad(x, (across, across, down, down), value=_FILL[self.kind])
+            x = functional.pad(x, (across, across, down, down), value=_FILL[kind])
             padding = (0, 0)
-        pool = functional.max_pool2d if self.kind == "max" else functional.avg_pool2d
-        y = pool(x, self.kernel, self.stride, padding, ceil_mode=self.ceiling)
+        pool = functional.max_pool2d if kind == "max" else functional.avg_pool2d
+        y = pool(x, (tall, wide), self.stride, padding, ceil_mode=self.ceiling)
         return y[:, :, :rows, :columns]
 
     def extra_repr(self) -> str:
@@ -190,11 +206,9 @@ class CaffePool(nn.Module):
 
     def _count(self, axis: int, size: int) -> int:
         stride, padding = self.stride[axis], self.padding[axis]
-        free = size + 2 * padding - self.kernel[axis]
-        if free < 0:
-            return 0
+        free = size + 2 * padding - self.kernel[axis]  # below 0 where the window is larger
         windows = (-(-free // stride) if self.ceiling else free // stride) + 1
-        return windows - 1 if (windows - 1) * stride >= size + padding else windows
+        return max(0, windows - 1 if (windows - 1) * stride >= size + padding else windows)
 
 
 OffsetPoolKind = Literal["max", "maxabs", "avg"]

@@ -36,14 +36,16 @@ class PortableResponseNorm(nn.Module):
         self.register_buffer("band", band.repeat(norm.towers, 1)[:, :, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, H, W); sums are made in float32."""
+        """Return the shape of `x`, which has positions on one to three axes; sums in float32."""
         wide = x.float()
         squares = wide * wide
         if self.spatial:
             padded = functional.pad(squares, (self.before, self.after) * 2)
             sums = functional.avg_pool2d(padded, self.size, 1) * float(self.size**2)
         else:
-            sums = functional.conv2d(squares, cast("Tensor", self.band).float(), groups=self.towers)
+            band = cast("Tensor", self.band).float()
+            maps = squares if x.dim() == 4 else squares.flatten(2).unsqueeze(3)
+            sums = functional.conv2d(maps, band, groups=self.towers).view_as(squares)
         return (wide * (sums * self.scale + self.k).pow(-self.beta)).to(x.dtype)
 
 

@@ -7,7 +7,7 @@ Caffe and torch divide it by the size of the window. The window may be kept insi
 towers (the program) or run over the whole layer (Caffe), and it may lie within one map instead of
 across the maps (the program's second normalization in configuration 145, and its 18 % net).
 
-Legend: N images, C channels, H and W positions.
+Legend: N images, C channels, D, H and W positions; L positions in a row.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class ResponseNorm(nn.Module):
     sum here, as printed, and k is 2. `divide=True, k=1.0` is torch's layer.
 
     Sums are made in float32 for narrower types, also under autocast; the backward pass is written
-    out and keeps only the input and the sums.
+    out and keeps only the input and the sums. Across channels it takes what torch's layer takes:
+    rows (N, C, L), maps (N, C, H, W) and volumes (N, C, D, H, W); the second axis is that of the
+    channels, and there is always one of images before it.
 
     Args:
         size: maps in a window, or its side in positions for "spatial"; an even window reaches one
@@ -91,18 +93,20 @@ class ResponseNorm(nn.Module):
         return NormSettings(self.size, self.scale, self.beta, self.k, self.towers, self.region)
 
     def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
-        """Return (N, C, H, W), dtype and memory format of `x`.
+        """Return the shape, dtype and memory format of `x`.
 
         Args:
-            x: (N, C, H, W).
+            x: (N, C, L), (N, C, H, W) or (N, C, D, H, W); (N, C, H, W) alone for "spatial".
             relu: take max(x, 0) for x; the same as a ReLU before, in one pass over memory.
 
         Raises:
-            RecipeError: `x` is not 4-D, or its channels do not divide into the towers.
+            RecipeError: `x` has another number of axes, or its channels do not divide into the
+                towers.
         """
         self._check(x)
-        if self.can_fuse(x):
-            return _Fused.apply(x, self, relu)  # type: ignore[no-any-return]
+        maps = _as_maps(x)
+        if self.can_fuse(maps):
+            return _shaped_as(x, _Fused.apply(maps, self, relu))
         return self.torch_forward(x, relu=relu)
 
     def torch_forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
@@ -111,13 +115,21 @@ class ResponseNorm(nn.Module):
         For a few images, as the compiled kernels take half a second to load.
         """
         self._check(x)
-        return _Normalize.apply(x.relu() if relu else x, self)  # type: ignore[no-any-return]
+        maps = _as_maps(x.relu() if relu else x)
+        return _shaped_as(x, _Normalize.apply(maps, self))
 
     def _check(self, x: Tensor) -> None:
-        if x.dim() != 4 or x.shape[1] % self.towers:
+        if self.region == "spatial" and x.dim() != 4:
             raise RecipeError(
-                f"Normalization takes (N, C, H, W) with C divisible by {self.towers} towers; got "
-                f"{tuple(x.shape)}."
+                f"Normalization inside maps takes (N, C, H, W); got {tuple(x.shape)}. Put the "
+                "positions into two axes, one of length 1 where there is one, or normalize across "
+                "channels."
+            )
+        if not 3 <= x.dim() <= 5 or x.shape[1] % self.towers:
+            raise RecipeError(
+                "Normalization takes (N, C, L), (N, C, H, W) or (N, C, D, H, W) with C divisible "
+                f"by {self.towers} towers; got {tuple(x.shape)}."
+                f"{' Add the axis of images: x[None].' if x.dim() == 2 else ''}"
             )
 
     def can_fuse(self, x: Tensor) -> bool:
@@ -234,6 +246,18 @@ class _Normalize(torch.autograd.Function):
             t = norm.window_sum((g * wide).div_(s), transposed=True)
         dx = g.sub_(t.mul_(wide), alpha=2 * norm.scale * norm.beta)
         return dx.to(x.dtype), None
+
+
+def _as_maps(x: Tensor) -> Tensor:
+    """View rows and volumes as (N, C, H, W): across channels every position is one of its own."""
+    if x.dim() == 3:
+        return x.unsqueeze(3)
+    return x.flatten(2, 3) if x.dim() == 5 else x
+
+
+def _shaped_as(x: Tensor, y: Any) -> Tensor:
+    """View what was computed of `_as_maps(x)` as x; maps stay as they are, without a view."""
+    return y if x.dim() == 4 else y.view_as(x)
 
 
 def _power(s: Tensor, beta: float) -> Tensor:

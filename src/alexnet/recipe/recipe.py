@@ -26,6 +26,7 @@ from alexnet.recipe.settings import (
     setting,
     setting_of,
 )
+from alexnet.text import shorten
 
 __all__ = [
     "LARGEST_PX",
@@ -308,7 +309,7 @@ class Recipe:
 
     def _check_schedule(self) -> None:
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise RecipeError(f"milestones must be rising epochs; got {self.milestones}.")
+            raise RecipeError(f"milestones must be rising epochs; got {shorten(self.milestones)}.")
         if self.schedule == "steps" and not self.milestones:
             raise RecipeError(
                 'schedule "steps" needs milestones, the epochs at which the rate drops.'

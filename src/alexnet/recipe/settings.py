@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.recipe.annotations import choices, describe_type, fits, join_or
+from alexnet.text import shorten
 
 __all__ = [
     "Bounds",
@@ -178,7 +179,9 @@ def check_value(field: dataclasses.Field[Any], value: Any, annotation: Any) -> N
     name, bounds = field.name, setting_of(field).bounds
     if not fits(value, annotation):
         near = did_you_mean(value, choices(annotation)) if isinstance(value, str) else ""
-        raise RecipeError(f"{name} must be {describe_type(annotation)}; got {value!r}.{near}")
+        raise RecipeError(
+            f"{name} must be {describe_type(annotation)}; got {shorten(repr(value))}.{near}"
+        )
     types = get_args(annotation) or (annotation,)
     if value is None or not {int, float} & set(types):
         return
@@ -187,7 +190,7 @@ def check_value(field: dataclasses.Field[Any], value: Any, annotation: Any) -> N
         kind = "a number " if float in types and bounds.open_ended else ""
         joint = "of " if kind and bounds.above is None else ""
         each = "each be" if isinstance(value, tuple) else "be"
-        raise RecipeError(f"{name} must {each} {kind}{joint}{bounds}; got {value!r}.")
+        raise RecipeError(f"{name} must {each} {kind}{joint}{bounds}; got {shorten(f'{value!r}')}.")
 
 
 def resolve_search(search: Search, annotation: Any) -> Search:

@@ -53,10 +53,18 @@ class Results(Record):
     confusion: list[list[int]]  # [true class][predicted class]
     missing_classes: list[str] = field(default_factory=list[str])  # known to the weights, not here
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
+    majority_rate: float = 0.0  # accuracy of always predicting the class of the most images here
+
+    @property
+    def majority_class(self) -> str:
+        """The class of the most images here."""
+        return max(self.per_class, key=lambda score: score.images).name
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Results:
-        """Read what `to_json` gave."""
+        """Read what `to_json` gave; older ones lack the majority rate."""
+        largest = max((each["images"] for each in values["per_class"]), default=0)
+        values = {"majority_rate": largest / max(values["images"], 1), **values}
         fields: dict[str, Any] = {
             **values,
             "top1_interval": Interval(**values["top1_interval"]),

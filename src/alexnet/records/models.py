@@ -60,6 +60,7 @@ class NetworkSummary(Record):
     multiply_adds: int  # for one crop
     features_layer: str  # the last hidden layer
     notes: list[str]
+    images: list[str] = field(default_factory=list[str])  # of a description: mean, scale, channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,7 @@ class ExportReport(Record):
     probability_shift: float  # probability that moved to another class, in the mean image
     tolerance: float  # of the difference (int8: of the shift); a file beyond it is not kept
     same_class: int  # images for which both predict one class
+    quantized_share: float | None = None  # of an int8 file's multiply-adds: those on 8 bits, 0..1
     top1_before: float | None = None  # accuracy, where the images have classes
     top1_after: float | None = None
     top5_before: float | None = None
@@ -141,7 +143,7 @@ class PublishedWeights(Record):
     size_mb: float  # of 2**20 bytes
     license: str
     source: str
-    sha256: str  # hexadecimal; the first digits alone where no more was published
+    sha256: str  # whole, in hexadecimal digits
     format: str  # of the file
 
 

@@ -54,6 +54,7 @@ class TrainReport(Record):
     images_per_s: float  # of training, median over the epochs
     peak_memory_mb: float | None
     skipped: int  # images that could not be read
+    warnings: list[str] = field(default_factory=list[str])  # before the figures are trusted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,8 @@ class HeadCandidate(Record):
     parameters: dict[str, Any]
     top1: float  # mean over the folds
     top1_std: float  # over the folds
+    score: float | None = None  # what decides: accuracy of all rows, by the weights of the classes
+    log_loss: float | None = None  # in nats, calibrated, by the same weights
 
 
 @dataclass(frozen=True, kw_only=True)

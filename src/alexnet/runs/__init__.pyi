@@ -12,7 +12,7 @@ from .folder import (
     is_free,
     open_run,
 )
-from .job import Job, Packing, Start, prepare
+from .job import Job, Packing, Start, as_begun, prepare
 from .results import train_report
 from .session import FitOptions, fit, format_epoch, preparing
 
@@ -22,6 +22,7 @@ __all__ = [
     "Packing",
     "Run",
     "Start",
+    "as_begun",
     "find_run",
     "finetuning_recipe",
     "fit",

@@ -156,13 +156,15 @@ class Run:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = json.dumps({"event": event, "time": stamp, **facts}, ensure_ascii=False)
         with disk_errors(self._journal):
-            append_flushed(self._journal, line.encode() + b"\n")
+            # Names that are no text hold lone surrogates; so written, JSON reads them back.
+            append_flushed(self._journal, line.encode("utf-8", "backslashreplace") + b"\n")
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Return the journal's lines of one kind, in order."""
         if not self._journal.exists():
             return []
-        lines = self._journal.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): names may hold other ends of lines, which JSON writes as they are.
+        lines = filter(None, self._journal.read_text(encoding="utf-8").split("\n"))
         return [each for each in map(json.loads, lines) if each["event"] == kind]
 
     def epochs(self) -> list[Epoch]:
@@ -252,12 +254,12 @@ def open_run(
     _require_run_or_empty(folder)  # before the lock: nothing is left in a folder of other things
     with locked(folder):
         _require_run_or_empty(folder)
+        clear_unfinished(folder)  # of a call that was killed, also of a run that is finished
         file = folder / "run.json"
         if file.is_file():
             begun_with = cast("dict[str, Any]", read_json(file))
             require_same_config(folder, begun_with, config)
         else:
-            clear_unfinished(folder)
             write_json(file, dict(config))
             begun_with = dict(config)
         run = Run(folder, begun_with)

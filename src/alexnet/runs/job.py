@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +11,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.data import (
+    SPLITS,
     Augmentation,
     CacheMode,
     Pack,
     Source,
+    SplitAssignment,
     TrainLoader,
     UnreadableMode,
-    assign_splits,
     channel_mean,
     channel_std,
     color_pca,
+    draw_splits,
     load_pack,
     mean_image,
+    read_split_csv,
 )
 from alexnet.devices import Device
-from alexnet.errors import RecipeError, SourceError
+from alexnet.errors import RecipeError, RunError, SourceError
 from alexnet.evaluation import compute_metrics, evaluate_pack
 from alexnet.images import Preprocessing
 from alexnet.models import Network, build_model, is_external
@@ -48,6 +52,7 @@ __all__ = [
     "Job",
     "Packing",
     "Start",
+    "as_begun",
     "diagnose",
     "prepare",
     "snapshot",
@@ -76,6 +81,8 @@ class Job:
     training: Training
     origin: str | None  # digest of the weights that it starts from; None: the model's first ones
     loader: TrainLoader  # where the training's batches come from
+    start: Start | None = None  # as `prepare` was given it
+    warnings: tuple[str, ...] = ()  # what a reader of the figures should know of the splits
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -127,6 +134,7 @@ def prepare(
     device: Device,
     packing: Packing,
     start: Start | None = None,
+    splits: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> Job:
     """Build everything that a training needs; the network first, so that bad settings cost nothing.
 
@@ -137,6 +145,7 @@ def prepare(
         packing: how to make the pack, where `source` is not one already.
         start: what to go on from; None: the recipe's model with its first weights. The recipe's
             model, sizes and preprocessing are those of the start.
+        splits: which images are for what, where that was decided before; None: drawn now.
 
     Raises:
         RecipeError: names, geometry or settings that cannot work.
@@ -145,8 +154,8 @@ def prepare(
     network = start.network if start else _new_network(recipe, len(source.classes))
     optimizer = PaperMomentum(device.place(network), recipe, network.weight_decay)
     pack = _packed(source, network.image_px, recipe, packing)
-    splits = _splits(pack, recipe)
-    train, val = splits["train"], splits.get("val")
+    drawn = _splits(pack, recipe) if splits is None else SplitAssignment(dict(splits))
+    train, val = drawn.indices["train"], drawn.indices.get("val")
     preprocessing = start.preprocessing if start else _preprocessing(recipe, network, pack, train)
     loader = TrainLoader(
         pack,
@@ -174,7 +183,49 @@ def prepare(
     )
     words = dict(source.class_words)
     origin = start.origin if start else None
-    return Job(recipe, network, pack, splits, preprocessing, words, training, origin, loader)
+    return Job(
+        recipe,
+        network,
+        pack,
+        drawn.indices,
+        preprocessing,
+        words,
+        training,
+        origin,
+        loader,
+        start,
+        drawn.warnings,
+    )
+
+
+def as_begun(job: Job, split_file: Path) -> Job:
+    """Return a job with the splits that its run began with, whatever would be drawn now.
+
+    Args:
+        job: no step of it was made yet.
+        split_file: `split.csv` of the run; where it is missing the job is as it was.
+
+    Raises:
+        RunError: the file is damaged, or not of these images.
+    """
+    if not split_file.is_file():
+        return job
+    codes = np.array([SPLITS.index(split) for _, _, split in read_split_csv(split_file)])
+    if len(codes) != len(job.pack):
+        raise RunError(
+            f"{split_file} lists {len(codes):,} images, and the run has {len(job.pack):,}. Restore "
+            "the file, or start again with --restart."
+        )
+    begun = {name: np.flatnonzero(codes == SPLITS.index(name)) for name in SPLITS if name}
+    begun = {name: indices for name, indices in begun.items() if len(indices)}
+    if begun.keys() == job.splits.keys() and all(
+        np.array_equal(indices, job.splits[name]) for name, indices in begun.items()
+    ):
+        return job
+    device, packing = job.training.device, Packing()
+    return prepare(
+        job.pack, job.recipe, device=device, packing=packing, start=job.start, splits=begun
+    )
 
 
 def snapshot(job: Job, state: dict[str, Tensor]) -> Weights:
@@ -237,14 +288,14 @@ def _packed(source: Source | Pack, image_px: int, recipe: Recipe, packing: Packi
     )
 
 
-def _splits(pack: Pack, recipe: Recipe) -> dict[str, NDArray[np.int64]]:
-    splits = assign_splits(pack, val_fraction=recipe.val_fraction, seed=recipe.seed)
-    if recipe.schedule == "plateau" and not len(splits.get("val", ())):
+def _splits(pack: Pack, recipe: Recipe) -> SplitAssignment:
+    drawn = draw_splits(pack, val_fraction=recipe.val_fraction, seed=recipe.seed)
+    if recipe.schedule == "plateau" and "val" not in drawn.indices:
         raise RecipeError(
             'The schedule "plateau" follows the validation error, and there are no validation '
             "images. Give --val-fraction above 0, or another --schedule."
         )
-    return splits
+    return drawn
 
 
 def _preprocessing(

@@ -69,7 +69,7 @@ def report_data(
         preprocessing=describe_preprocessing(weights.preprocessing),
         split_sizes={name: len(each) for name, each in job.splits.items() if len(each)},
         skipped=pack.skipped,
-        notes=_notes(facts["split"], results),
+        notes=_notes(facts["split"], facts["warnings"]),
     )
 
 
@@ -113,17 +113,12 @@ def _facts(
     return lines | ({"most memory": f"{memory:,.0f} MB"} if memory else {})
 
 
-def _notes(split: str, results: Results) -> list[str]:
+def _notes(split: str, warnings: Sequence[str]) -> list[str]:
     """Say what a reader should know before trusting the figures."""
-    notes: list[str] = []
+    notes = list(warnings)
     if split == "val":
         notes.append(
             "These validation images also chose the best epoch, so the figure is a little "
             "flattering. A test split that training never sees gives a fair one."
         )
-    known = set(results.missing_classes)
-    absent = [each.name for each in results.per_class if not each.images and each.name not in known]
-    if absent:
-        named = ", ".join(absent[:10]) + (", ..." if len(absent) > 10 else "")
-        notes.append(f"No image was held out of {named}: nothing was measured for it.")
     return notes

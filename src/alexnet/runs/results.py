@@ -13,6 +13,7 @@ from alexnet.evaluation import evaluate_weights
 from alexnet.files import read_json, write_json
 from alexnet.records import Results, TrainReport
 from alexnet.reporting import write_report
+from alexnet.runs.advice import final_advice
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job
 from alexnet.runs.report_data import report_data
@@ -46,6 +47,11 @@ def write_results(job: Job, run: Run, *, measured: bool) -> None:
     results = measurement[0].to_json() if measurement else None
     save_weights(run.weights, dataclasses.replace(weights, results=results))
     split = job.held_out if measurement else None
+    warnings = [str(line["sentence"]) for line in run.events("warning")]
+    if measurement:
+        for sentence in final_advice(job, run.config, run.folder, measurement[0], warnings):
+            run.write("warning", {"about": "results", "sentence": sentence})
+            warnings.append(sentence)
     saving = {
         "checkpoint_bytes": run.checkpoint_bytes,
         "saving_seconds": state.saving_seconds,
@@ -58,6 +64,7 @@ def write_results(job: Job, run: Run, *, measured: bool) -> None:
         "best_epoch": plan.best_epoch,
         "seconds": state.all_seconds,
         "peak_memory_mb": peak_memory_mb(),
+        "warnings": warnings,
     }
     if measurement:
         data = report_data(
@@ -87,4 +94,5 @@ def train_report(job: Job, run: Run) -> TrainReport:
         images_per_s=statistics.median(each["images_per_s"] for each in epochs),
         peak_memory_mb=facts["peak_memory_mb"],
         skipped=len(job.pack.skipped),
+        warnings=facts.get("warnings", []),
     )

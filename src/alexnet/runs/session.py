@@ -14,9 +14,10 @@ from alexnet.errors import Diverged, Interrupted
 from alexnet.nn import describe_normalization
 from alexnet.progress import track
 from alexnet.records import Epoch
+from alexnet.runs.advice import command_of, with_commands, worth_saying
 from alexnet.runs.config import resume_device
 from alexnet.runs.folder import Run
-from alexnet.runs.job import Job, diagnose, snapshot
+from alexnet.runs.job import Job, as_begun, diagnose, snapshot
 from alexnet.runs.results import write_results
 from alexnet.text import format_bytes, format_count
 from alexnet.training import (
@@ -85,12 +86,13 @@ def fit(
             run.folder,
         )
         return
+    job = as_begun(job, run.folder / "split.csv")
     job.training.device = resume_device(
         run.config, job.training.device, precision=options.precision, threads=options.threads
     )
     _begin(job, run)
     try:
-        yield from _train(job, run, stop, options.save_every)
+        yield from _train(job, run, stop, options)
         with stop.at_once():
             write_results(job, run, measured=options.measured)
     except Interrupted as error:
@@ -116,6 +118,10 @@ def _begin(job: Job, run: Run) -> None:
     normalization, feeding = describe_normalization(job.network, device.kind), job.loader.open()
     begin = {"step": job.training.state.step, "form": form, "device": device.to_json()}
     run.write("begin", {**begin, "normalization": normalization, "feeding": feeding})
+    if checkpoint is None:
+        for sentence in job.warnings:
+            _log.warning("%s", sentence)
+            run.write("warning", {"about": "splits", "sentence": sentence})
     more = [f"normalization: {normalization}"] if normalization else []
     more += [feeding, form] if device.kind != "cpu" else []
     _log.info("%s", "; ".join([_format_device(device), *more]))
@@ -123,14 +129,15 @@ def _begin(job: Job, run: Run) -> None:
     _log.info("%s; run folder %s", _format_sizes(sizes), run.folder)
 
 
-def _train(job: Job, run: Run, stop: StopRequest, save_every: SaveEvery) -> Generator[Epoch]:
+def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Generator[Epoch]:
     """Train with the progress shown; write down, save and yield each epoch."""
     state = job.training.state
+    watch = _Watch(job, run) if options.measured else None
     saving = _Saving(job, run)
     with track(f"training {job.recipe.model}", job.recipe.epochs * len(job.train)) as advance:
         advance(state.epoch * len(job.train) + state.seen)
         try:
-            for event in train_epochs(job.training, save_every, stop):
+            for event in train_epochs(job.training, options.save_every, stop):
                 match event:
                     case StepDone():
                         run.saver.check()
@@ -141,12 +148,33 @@ def _train(job: Job, run: Run, stop: StopRequest, save_every: SaveEvery) -> Gene
                     case Epoch():
                         saving.write_epoch(event)
                         yield event
-                        _require_progress(event, job)
+                        _require_progress(event, job, run)
+                        if watch is not None:
+                            watch.look_at(event)
         except Interrupted:
             run.write("stopped", {"step": state.step})
             saving.save()
             run.saver.wait()
             raise
+
+
+class _Watch:
+    """Says of a training that goes on what is wrong with it, each thing once."""
+
+    def __init__(self, job: Job, run: Run) -> None:
+        self._job, self._run = job, run
+        self._epochs = run.epochs()
+        self._said = {line.get("about") for line in run.events("warning")}
+
+    def look_at(self, epoch: Epoch) -> None:
+        """Take an epoch in, and log and write down what is new."""
+        self._epochs.append(epoch)
+        run = self._run
+        for about, text in worth_saying(self._job, run.config, run.folder, self._epochs):
+            if about not in self._said:
+                self._said.add(about)
+                _log.warning("%s", text)
+                run.write("warning", {"about": about, "sentence": text})
 
 
 class _Saving:
@@ -188,22 +216,24 @@ class _Saving:
             )
 
 
-def _require_progress(epoch: Epoch, job: Job) -> None:
+def _require_progress(epoch: Epoch, job: Job, run: Run) -> None:
     """Raise Diverged where the training is stalled, with what can be measured of the causes."""
     entropy = job.label_entropy
     if job.recipe.loss == "softmax" and is_stalled(epoch, entropy, len(job.pack.classes)):
-        raise stalled_error(epoch, entropy, diagnose(job))
+        causes = with_commands(diagnose(job), run.config, run.folder)
+        raise stalled_error(epoch, entropy, causes)
 
 
 def _explain(error: Diverged, job: Job, run: Run) -> Diverged:
     """Add to a loss that is not finite what to do about it."""
     if "finite" not in str(error):
         return error
+    tenth = {"--lr": f"{job.recipe.lr / 10:g}"}
     kept = f"The best weights so far are kept in {run.weights}. "
     return Diverged(
         f"{error} The rate is the likeliest cause. "
         + (kept if run.weights.is_file() else "")
-        + f"Try: --lr {job.recipe.lr / 10:g} --restart, which moves this run aside."
+        + f"Try a tenth of it: {command_of(run.config, run.folder, tenth)}"
     )
 
 

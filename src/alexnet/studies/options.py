@@ -43,6 +43,9 @@ class SearchOptions:
     precision: Precision
     threads: int | None
     save_every: float | str
+    class_depth: int | None = None
+    join_classes: bool = False
+    name_encoding: str | None = None
 
 
 def named_space(options: SearchOptions, recipe: Recipe) -> SearchSpace | None:

@@ -63,7 +63,13 @@ def run_search(options: SearchOptions) -> SearchReport:
         device = choose_device(options.precision, options.threads)
         packing = Packing(cache=options.cache, unreadable=options.unreadable)
         with stop.at_once():
-            job = prepare(open_source(options.source), recipe, device=device, packing=packing)
+            images = open_source(
+                options.source,
+                class_depth=options.class_depth,
+                join_classes=options.join_classes,
+                name_encoding=options.name_encoding,
+            )
+            job = prepare(images, recipe, device=device, packing=packing)
         config = study_config(options, recipe, space, job)
         folder = options.folder or find_study_folder(options.source, config)
         if options.dry_run:
@@ -137,6 +143,9 @@ class _Search:
             save_every=options.save_every,
             minutes=options.minutes,
             trusted=options.changes.get("model"),
+            class_depth=options.class_depth,
+            join_classes=options.join_classes,
+            name_encoding=options.name_encoding,
         )
         with WorkerPool(config, options.workers, study.locks) as pool:
             while pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,13 @@ from typing import Any, Literal, cast, get_args
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.files import read_json
+from alexnet.reading import MAX_SETTINGS_BYTES, LimitExceeded, read_limited
 from alexnet.recipe import Choices, Domain, Range, Recipe, Scale
 from alexnet.studies.space import EXCLUDED, SEARCHABLE, Dimension, SearchSpace
 
 __all__ = ["parse_space", "read_space"]
+
+_MOST_CHOICES = 10_000  # each is tried in a recipe
 
 _HINT = 'Write for example "lr=1e-4..1e-1:log", "dropout=0.2..0.8" or "activation=relu,tanh".'
 
@@ -54,7 +58,7 @@ def read_space(path: Path, recipe: Recipe) -> SearchSpace:
     if path.suffix == ".toml":
         entries = _read_toml(path)
     elif path.suffix == ".json":
-        entries = read_json(path, RecipeError)
+        entries = read_json(path, RecipeError, most=MAX_SETTINGS_BYTES)
     else:
         raise RecipeError(f"{path} is no search space: a .json or .toml file is expected.")
     if not isinstance(entries, dict):
@@ -81,7 +85,8 @@ def _parse_entries(entries: Mapping[str, Any], recipe: Recipe) -> SearchSpace:
             domain = _choices(field, cast("list[Any]", entry))
         else:
             raise RecipeError(
-                f"{field} is {entry!r}, and neither a text, a list of choices nor true. {_HINT}"
+                f"{field} is {json.dumps(entry, default=str)}, and neither a text, a list of "
+                f"choices nor true. {_HINT}"
             )
         dimensions.append(Dimension(field, domain))
     return SearchSpace.of(dimensions, recipe)
@@ -89,7 +94,9 @@ def _parse_entries(entries: Mapping[str, Any], recipe: Recipe) -> SearchSpace:
 
 def _read_toml(path: Path) -> object:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(read_limited(path, MAX_SETTINGS_BYTES).decode("utf-8"))
+    except LimitExceeded as cause:
+        raise RecipeError(f"{path} is not read: {cause}. Name another file.") from cause
     except OSError as cause:
         raise RecipeError(f"Could not read {path}: {cause.strerror}.") from cause
     except ValueError as cause:
@@ -159,10 +166,16 @@ def _choices(field: str, values: Sequence[Any]) -> Choices:
             f"{field} has {'one choice' if values else 'no choice'}, so it would not vary. Name "
             f"two, or fix it with {flag} {shown}."
         )
+    if len(values) > _MOST_CHOICES:
+        raise RecipeError(
+            f"{field} has {len(values):,} choices, and the limit is {_MOST_CHOICES:,}. Write "
+            "bounds, or fewer choices."
+        )
     types = (bool, int, float, str)
     if not all(isinstance(value, types) for value in values) or len(set(values)) < len(values):
         raise RecipeError(
-            f"{field} has the choices {values!r}. Plain values are expected, each once."
+            f"{field} has the choices {json.dumps(values, default=str)}. Plain values are "
+            "expected, each once."
         )
     return Choices(tuple(values))
 

@@ -39,6 +39,7 @@ class WorkerConfig:
         save_every: minutes between two checkpoints, or a text with "steps".
         minutes: after so many no trial is started.
         trusted: a model that is code, which the user named.
+        class_depth, join_classes, name_encoding: how the source is read.
     """
 
     folder: str
@@ -52,6 +53,9 @@ class WorkerConfig:
     save_every: float | str
     minutes: float | None
     trusted: str | None
+    class_depth: int | None = None
+    join_classes: bool = False
+    name_encoding: str | None = None
 
 
 @dataclass

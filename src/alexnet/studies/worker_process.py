@@ -52,7 +52,13 @@ def _work(config: WorkerConfig) -> None:
         packing = Packing(cache=config.cache, unreadable=config.unreadable)  # type: ignore[arg-type]
         device = choose_device(config.precision, config.threads)  # type: ignore[arg-type]
         with stop.at_once():
-            job = prepare(open_source(source), study_config.recipe, device=device, packing=packing)
+            images = open_source(
+                source,
+                class_depth=config.class_depth,
+                join_classes=config.join_classes,
+                name_encoding=config.name_encoding,
+            )
+            job = prepare(images, study_config.recipe, device=device, packing=packing)
         train = TrialTraining(source, job.pack, device, packing, config.save_every)
         with open_study(folder, study_config, config.storage) as study:
             TrialWorker(study, train, stop, deadline).work()

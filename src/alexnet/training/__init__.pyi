@@ -21,6 +21,7 @@ from .optimizer import PaperMomentum, Rates
 from .schedule import Schedule
 from .step import BatchLike, Stepper
 from .stopping import StopRequest, stop_on_signals
+from .symptoms import Symptom, SymptomName, find_symptoms
 
 __all__ = [
     "BatchLike",
@@ -37,12 +38,15 @@ __all__ = [
     "StepDone",
     "Stepper",
     "StopRequest",
+    "Symptom",
+    "SymptomName",
     "Training",
     "Validation",
     "Validator",
     "capture_for",
     "class_weights",
     "diagnose_stall",
+    "find_symptoms",
     "is_stalled",
     "label_entropy",
     "make_loss",

@@ -8,8 +8,8 @@ first layer, and 61 million parameters learn nothing from a few hundred images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -23,15 +23,25 @@ from alexnet.training.optimizer import PaperMomentum, Rates
 __all__ = ["Cause", "diagnose_stall", "is_stalled", "label_entropy", "stalled_error"]
 
 _CLOSE = 0.995  # of the entropy of the labels: nothing but their frequencies was learned
+_SMALLEST_SHARE = 1e-5  # of a layer's weights that a step changes; about 1e-3 is usual
 _PARAMETERS_PER_IMAGE = 2000  # the paper: 50; CIFAR's nets: 3
 
 
 @dataclass(frozen=True)
 class Cause:
-    """One likely cause: what was measured, as a sentence, and what to add to the command."""
+    """One likely cause: what was measured, as a sentence, and what to add to the command.
+
+    Args:
+        sentence: what was measured.
+        command: what mends it, in words or as flags.
+        flags: the same as flags and their values (None: it takes none), where flags can mend it.
+        too_few_images: whether starting from trained weights is what mends it best.
+    """
 
     sentence: str
     command: str
+    flags: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    too_few_images: bool = False
 
 
 def label_entropy(labels: NDArray[np.int64], classes: int) -> float:
@@ -111,12 +121,14 @@ def _rate(optimizer: PaperMomentum, rates: Rates) -> Cause | None:
         return Cause(
             f"The rate {rates.weights:g} looks too high: one step changes {name} by {high:.0%}.",
             f"--lr {rates.weights / 10:g}",
+            {"--lr": f"{rates.weights / 10:g}"},
         )
-    if high < 1e-6:
+    if high < _SMALLEST_SHARE:
         return Cause(
             f"The rate {rates.weights:g} looks too low: a step changes no layer by more than "
             f"{high:.1e} of itself, the slowest by {low:.1e}.",
             f"--lr {rates.weights * 100:g}",
+            {"--lr": f"{rates.weights * 100:g}"},
         )
     return None
 
@@ -140,6 +152,7 @@ def _dead(outputs: dict[str, Tensor], rates: Rates) -> Cause | None:
         f"{worst[0]:.1%} of the units of {worst[1]} are zero for every image: a rate that was "
         "too high has switched them off.",
         f"--lr {rates.weights / 10:g}",
+        {"--lr": f"{rates.weights / 10:g}"},
     )
 
 
@@ -153,9 +166,10 @@ def _buried(outputs: dict[str, Tensor]) -> Cause | None:
         return None
     return Cause(
         f"The images differ by only {apart / max(size, 1e-12):.2%} of the signal in the last "
-        "hidden layer: the initial weights are so small that biases bury the image.",
-        "--initialization he --lr 0.001, or --model alexnet_program, whose conv3 to conv5 "
-        "start at 0.03",
+        "hidden layer: the initial weights are so small that biases bury the image (those of "
+        "--model alexnet_program, whose conv3 to conv5 start at 0.03, do not).",
+        "--initialization he --lr 0.001",
+        {"--initialization": "he", "--lr": "0.001"},
     )
 
 
@@ -171,6 +185,7 @@ def _scale(images: Tensor, network: nn.Module) -> Cause | None:
         f"The network sees numbers of size {size:.2g}, and the first layer's outputs are about "
         f"{signal:.1e}: the initial weights were meant for images in 0..255.",
         "--no-normalize, or --initialization he",
+        {"--initialization": "he"},
     )
 
 
@@ -182,5 +197,7 @@ def _too_few(network: nn.Module, train_images: int) -> Cause | None:
         f"There are {parameters / 1e6:.1f} million parameters and {train_images:,} training "
         "images.",
         "a smaller network (--model alexnet_small), or start from trained weights with "
-        "`alexnet finetune WEIGHTS SOURCE`",
+        "`alexnet finetune SOURCE`",
+        {"--model": "alexnet_small"},
+        too_few_images=True,
     )

@@ -1,4 +1,4 @@
-"""Stopping in good order: Ctrl-C and SIGTERM ask, the loop saves and ends within the step."""
+"""Stopping in good order: Ctrl-C, SIGTERM and SIGHUP ask, the loop saves and ends in the step."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ class _StopNow(KeyboardInterrupt):
 
 @contextmanager
 def stop_on_signals() -> Generator[StopRequest]:
-    """Turn the first Ctrl-C or SIGTERM into a request; a second one breaks off at once.
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request; a second one breaks off at once.
 
+    SIGHUP says that the terminal is gone; under `nohup`, which has it ignored, it stays ignored.
     Outside the main thread, where Python delivers no signals, the request is simply never made.
     """
     stop = StopRequest()
@@ -70,11 +71,19 @@ def stop_on_signals() -> Generator[StopRequest]:
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        stop.request("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+        stop.request("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
 
-    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, handle) for each in _stopping_signals()}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stopping_signals() -> list[signal.Signals]:
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        signals.append(hangup)
+    return signals

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data import SPLITS, ImageFiles, Pack, Source, open_source, unreadable_source
+from alexnet.errors import WeightsError
 from alexnet.evaluation import (
     BATCH,
     InferencePrecision,
@@ -67,10 +68,16 @@ def layer_features(
 
     Raises:
         RecipeError: the network has no layer of this name.
+        WeightsError: an output that is no number.
     """
     extractor = make_layer_extractor(member.network, layer, precision)
     for stored in stored_images([member.preprocessing], images, indices, batch_size=batch_size):
         features = average_crop_views(member, stored.images[0], extractor, crops=crops)
+        if not np.isfinite(features).all():
+            raise WeightsError(
+                f'The output of the layer "{layer}" is no number for some images: the weights are '
+                "not finite or overflow, as after a training that diverged. Use other weights."
+            )
         yield FeatureBatch(stored.indices, features, stored.failures)
 
 
@@ -82,6 +89,9 @@ def extract_features(
     layer: str | None = None,
     crops: int = 1,
     split: str = "all",
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
 ) -> FeaturesReport:
@@ -94,6 +104,10 @@ def extract_features(
         layer: name of a layer; None: the network's own choice, its last hidden one.
         crops: 1, 5 or 10; the features of the crops are averaged.
         split: "train", "val", "test" or "all".
+        class_depth: level of the class folders, 1 for the top ones; None: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; None: told by their bytes.
         batch_size: images of a batch.
         precision: of the arithmetic.
 
@@ -106,7 +120,13 @@ def extract_features(
     write = feature_writer(Path(out))
     member = load_ensemble([Path(weights)], precision=precision).members[0]
     layer = layer or member.network.features_layer
-    images = open_source(Path(source), fewest_classes=1)
+    images = open_source(
+        Path(source),
+        fewest_classes=1,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
+    )
     _, indices = choose_split(images.splits, split, where=source)
     batches = layer_features(
         member,

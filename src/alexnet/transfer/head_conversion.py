@@ -41,6 +41,8 @@ def head_from_sklearn(search: HeadSearch, *, layer: str, classes: int) -> Head:
             **sizes,
         }
     )
+    if search.temperature != 1:  # of kinds whose last layer makes logits
+        arrays |= {name: arrays[name] / search.temperature for name in ("weight", "bias")}
     arrays |= {"shift": search.scaling.shift, "scale": search.scaling.scale}
     dtypes = {name: tensor.dtype for name, tensor in head.state_dict().items()}
     tensors = {

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import AlexNetError, RecipeError, SourceError
+from alexnet.locks import own_warning_filters
 from alexnet.progress import track
 from alexnet.records import HeadCandidate, plain_values
 
@@ -27,7 +28,15 @@ try:
     from sklearn.neural_network import MLPClassifier
     from sklearn.svm import LinearSVC
     from sklearn.tree import DecisionTreeClassifier
+    from sklearn.utils import validation
     from threadpoolctl import threadpool_limits
+
+    from alexnet.transfer.head_calibration import (
+        ClassWeight,
+        HeldOut,
+        choose_candidate,
+        row_weights,
+    )
 except ImportError:
     raise AlexNetError(
         'Classifiers on features need scikit-learn: pip install "alexnet[learn]"'
@@ -79,6 +88,7 @@ class HeadSearch:
     candidates: list[HeadCandidate]  # in the order of the grid
     folds: int
     search_rows: int
+    temperature: float = 1.0  # that its logits are divided by; see `HeldOut`
 
     @property
     def best(self) -> HeadCandidate:
@@ -86,24 +96,34 @@ class HeadSearch:
         return next(c for c in self.candidates if c.parameters == self.best_parameters)
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return (N, K) probabilities as scikit-learn computes them."""
-        return self.classifier.predict_proba(self.scaling(features))
+        """Return (N, K) probabilities as scikit-learn computes them, at the temperature."""
+        probabilities: NDArray[np.float64] = self.classifier.predict_proba(self.scaling(features))
+        if self.temperature == 1:
+            return probabilities
+        powers = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (
+            1 / self.temperature
+        )
+        return powers / powers.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one kind is made, and which parameters are tried.
-
-    Of parameters with equal scores the first are chosen: the simpler ones stand first.
-    """
+    """How one kind is made, and which parameters are tried, the most regularized first."""
 
     make: Callable[[int], Any]  # from a seed
     grid: Mapping[str, tuple[Any, ...]]
+    has_logits: bool = False  # that a temperature can divide
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "logistic": _Kind(lambda seed: LogisticRegression(max_iter=1000), {"C": _POWERS_OF_TEN}),
-    "svm": _Kind(lambda seed: LinearSVC(max_iter=5000, random_state=seed), {"C": _POWERS_OF_TEN}),
+    "logistic": _Kind(
+        lambda seed: LogisticRegression(max_iter=1000), {"C": _POWERS_OF_TEN}, has_logits=True
+    ),
+    "svm": _Kind(
+        lambda seed: LinearSVC(max_iter=5000, random_state=seed),
+        {"C": _POWERS_OF_TEN},
+        has_logits=True,
+    ),
     "knn": _Kind(
         lambda seed: KNeighborsClassifier(algorithm="brute"),
         {"n_neighbors": (25, 15, 9, 5, 3, 1), "weights": ("uniform", "distance")},
@@ -111,6 +131,7 @@ _KINDS: Mapping[str, _Kind] = {
     "mlp": _Kind(
         lambda seed: MLPClassifier(solver="lbfgs", max_iter=100, random_state=seed),
         {"hidden_layer_sizes": ((32,), (128,)), "alpha": (10.0, 0.1)},
+        has_logits=True,
     ),
     "tree": _Kind(
         lambda seed: DecisionTreeClassifier(random_state=seed),
@@ -120,17 +141,28 @@ _KINDS: Mapping[str, _Kind] = {
 
 
 def search_head(
-    kind: HeadKind, features: NDArray[np.float32], labels: NDArray[np.int64], *, seed: int = 0
+    kind: HeadKind,
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    class_weight: ClassWeight = "balanced",
+    seed: int = 0,
 ) -> HeadSearch:
     """Search the parameters of a classifier by stratified cross-validation, and fit it.
 
-    Features are scaled by the training part of each fold. Accuracy decides; of more than 4,000 rows
-    about that many take part in the search, and the chosen classifier is fitted on all.
+    Features are scaled by the training part of each fold. Accuracy decides, balanced accuracy where
+    classes are; `choose_candidate` says what does in a tie. Of more than 4,000 rows about that many
+    take part in the search, and the chosen classifier is fitted on all. Its probabilities are
+    calibrated on the rows that were held out: svm by Platt's sigmoids, logistic and mlp by a
+    temperature; knn and tree count their neighbors and leaves.
 
     Args:
         kind: logistic, svm (linear, with Platt's probabilities), knn, mlp or tree.
         features: (N, D) float32.
         labels: (N,) classes 0..K-1, each there.
+        class_weight: "balanced": each class weighs the same however many rows it has, in the fit
+            (but of knn, which has no weights), the search and the calibration; a weight for each
+            class; or None: each row weighs the same.
         seed: of folds and of initial weights.
 
     Raises:
@@ -147,26 +179,51 @@ def search_head(
             f"each of two classes; the smallest of {len(counts)} has {int(counts.min())}. Add some."
         )
     rows = _search_rows(labels, seed)
-    threads = threadpool_limits(None if features.size >= _THREADED_SIZE else 1)
-    with warnings.catch_warnings(record=True) as caught, threads:
+    threads = None if features.size >= _THREADED_SIZE else 1
+    with own_warning_filters(record=True) as caught, threadpool_limits(threads):
         warnings.simplefilter("always", ConvergenceWarning)
-        candidates = _scores(kind, features[rows], labels[rows], folds, seed)
-        best = max(candidates, key=lambda candidate: candidate.top1).parameters
+        grid, held_out, top1 = _hold_out(
+            kind, features[rows], labels[rows], row_weights(labels[rows], class_weight), folds, seed
+        )
+        best = choose_candidate(held_out)
         scaling = Scaling.fit(features)
-        classifier = _final(kind, best, folds, seed).fit(scaling(features), labels)
-    if count := sum(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+        classifier = _fitted(
+            _final(kind, grid[best], folds, seed),
+            scaling(features),
+            labels,
+            row_weights(labels, class_weight),
+        )
+    if count := sum(issubclass(warning.category, ConvergenceWarning) for warning in caught or ()):
         _log.info("%d fits of the search had not converged when they were stopped.", count)
-    return HeadSearch(kind, scaling, classifier, dict(best), candidates, folds, len(rows))
+    candidates = [
+        _candidate(parameters, each, accuracies)
+        for parameters, each, accuracies in zip(grid, held_out, top1, strict=True)
+    ]
+    return HeadSearch(
+        kind,
+        scaling,
+        classifier,
+        candidates[best].parameters,
+        candidates,
+        folds,
+        len(rows),
+        1.0 if kind == "svm" else held_out[best].temperature,
+    )
 
 
-def _scores(
+def _hold_out(
     kind: HeadKind,
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
+    weights: NDArray[np.float64] | None,
     folds: int,
     seed: int,
-) -> list[HeadCandidate]:
-    """Return the accuracy of each choice of parameters on the rows held out of its fit."""
+) -> tuple[list[dict[str, Any]], list[HeldOut], NDArray[np.float64]]:
+    """Fit each choice of parameters on all folds but one, in turn.
+
+    Returns:
+        The choices; what each says about the rows held out; and its accuracy in each fold.
+    """
     splitter: Any = StratifiedKFold(folds, shuffle=True, random_state=seed)
     pairs = list(splitter.split(features, labels))
     fewest = min(len(train) for train, _ in pairs)
@@ -175,23 +232,58 @@ def _scores(
         for parameters in ParameterGrid(dict(_KINDS[kind].grid))
         if parameters.get("n_neighbors", 1) <= fewest
     ]
+    logits = np.zeros((len(grid), len(labels), int(labels.max()) + 1), dtype=np.float32)
     accuracy = np.zeros((len(grid), folds))
     with track(f"searching the {kind} head", len(grid) * folds) as advance:
         for fold, (train, held_out) in enumerate(pairs):
             scaling = Scaling.fit(features[train])
             x, x_held_out = scaling(features[train]), scaling(features[held_out])
             for i, parameters in enumerate(grid):
-                model = _KINDS[kind].make(seed).set_params(**parameters).fit(x, labels[train])
+                made = _KINDS[kind].make(seed).set_params(**parameters)
+                model = _fitted(made, x, labels[train], None if weights is None else weights[train])
+                logits[i, held_out] = _logits(model, x_held_out)
                 accuracy[i, fold] = (model.predict(x_held_out) == labels[held_out]).mean()
                 advance(1)
-    return [
-        HeadCandidate(
-            parameters=plain_values(parameters),
-            top1=float(of_folds.mean()),
-            top1_std=float(of_folds.std()),
-        )
-        for parameters, of_folds in zip(grid, accuracy, strict=True)
-    ]
+    scaled = _KINDS[kind].has_logits
+    return grid, [HeldOut(each, labels, weights, scaled) for each in logits], accuracy
+
+
+def _fitted(
+    model: Any, x: NDArray[Any], labels: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> Any:
+    """Fit a classifier, with weights of its rows where it takes some."""
+    takes: Any = validation
+    if weights is None or not takes.has_fit_parameter(model, "sample_weight"):
+        return model.fit(x, labels)
+    return model.fit(x, labels, sample_weight=weights)
+
+
+def _logits(model: Any, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (n, K) logits, or log probabilities where a classifier counts votes.
+
+    A vote more is shared by all classes, so that a neighbor or a leaf of one row is not taken for
+    certainty.
+    """
+    if isinstance(model, LinearSVC):
+        decision = np.asarray(model.decision_function(x), dtype=np.float64)
+        return np.stack([-decision, decision], axis=1) if decision.ndim == 1 else decision
+    probabilities = np.asarray(model.predict_proba(x), dtype=np.float64)
+    votes = getattr(model, "n_neighbors", getattr(model, "min_samples_leaf", None))
+    if votes is None:
+        return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+    return np.log((probabilities * votes + 1 / probabilities.shape[1]) / (votes + 1))
+
+
+def _candidate(
+    parameters: Mapping[str, Any], held_out: HeldOut, accuracies: NDArray[np.float64]
+) -> HeadCandidate:
+    return HeadCandidate(
+        parameters=plain_values(dict(parameters)),
+        top1=float(accuracies.mean()),
+        top1_std=float(accuracies.std()),
+        score=held_out.score,
+        log_loss=float(np.average(held_out.losses, weights=held_out.weights)),
+    )
 
 
 def _final(kind: HeadKind, parameters: Mapping[str, Any], folds: int, seed: int) -> Any:

@@ -22,6 +22,7 @@ from alexnet.transfer.extract import layer_features
 from alexnet.weights import Weights, current_versions, load_weights, save_weights
 
 if TYPE_CHECKING:
+    from alexnet.transfer.head_calibration import ClassWeight
     from alexnet.transfer.head_search import HeadKind, HeadSearch
 
 __all__ = ["FittedHead", "fit_head", "fit_head_on_source"]
@@ -46,9 +47,13 @@ def fit_head_on_source(
     kind: HeadKind,
     out: Path,
     layer: str | None = None,
+    class_weight: ClassWeight = "balanced",
     crops: int = 1,
     cache: CacheMode = "auto",
     quarantine: Path | None = None,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
 ) -> HeadReport:
@@ -63,11 +68,17 @@ def fit_head_on_source(
         kind: logistic, svm, knn, mlp or tree.
         out: the weights file to make or replace, `.safetensors`.
         layer: name of a layer; None: the network's own choice, its last hidden one.
+        class_weight: "balanced": classes weigh the same however many images they have; None: each
+            image weighs the same.
         crops: of the held-out images, whose predictions are averaged; the head is fitted on the
             center.
         cache: "auto" keeps the decoded images in the cache folder, "none" in memory.
         quarantine: folder to copy unreadable images to, however many there are; None: more than a
             twentieth is an error.
+        class_depth: level of the class folders, 1 for the top ones; None: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; None: told by their bytes.
         batch_size: images at once.
         precision: of the arithmetic.
 
@@ -84,7 +95,12 @@ def fit_head_on_source(
             f'A head is stored in a weights file: out must end in .safetensors; got "{out}".'
         )
     base = load_weights(weights)
-    images = open_source(source)
+    images = open_source(
+        source,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
+    )
     rule = base.preprocessing
     pack = (
         images
@@ -105,6 +121,7 @@ def fit_head_on_source(
         splits["train"],
         kind=kind,
         layer=layer,
+        class_weight=class_weight,
         device=device,
         batch_size=batch_size,
         precision=precision,
@@ -144,6 +161,7 @@ def fit_head(
     *,
     kind: HeadKind,
     layer: str | None,
+    class_weight: ClassWeight = "balanced",
     device: Device,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
@@ -157,6 +175,7 @@ def fit_head(
         train: (n,) which images to fit on.
         kind: logistic, svm, knn, mlp or tree.
         layer: name of a layer; None: the network's own choice.
+        class_weight: see `search_head`.
         device: where the network runs.
         batch_size: images at once.
         precision: of the network's arithmetic.
@@ -185,7 +204,9 @@ def fit_head(
         for batch in batches:
             parts.append(batch.features)
             advance(len(batch.indices))
-    search = search_head(kind, np.concatenate(parts), pack.labels[train], seed=seed)
+    search = search_head(
+        kind, np.concatenate(parts), pack.labels[train], class_weight=class_weight, seed=seed
+    )
     head = head_from_sklearn(search, layer=layer, classes=len(pack.classes))
     headed = HeadedNetwork(body.to("cpu"), head)
     weights = Weights(

@@ -6,9 +6,10 @@ Legend: N images or rows, D features, K classes.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ except ImportError:
     ) from None
 
 if TYPE_CHECKING:
+    from alexnet.transfer.head_calibration import ClassWeight
     from alexnet.transfer.head_search import HeadKind
 
 __all__ = ["AlexNetClassifier", "AlexNetFeatures"]
@@ -132,6 +134,9 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
     Args:
         weights: weights file, run folder, or name of bundled weights.
         head: "logistic", "svm" (linear), "knn", "mlp" or "tree".
+        class_weight: "balanced": classes weigh the same however many images they have; a mapping
+            from labels to weights; None: every image weighs the same. "knn" has no weights in its
+            votes; its parameters are chosen by them.
         layer: name of the layer; None: the network's last hidden one.
         crops: 1, 5 or 10 crops of each image whose predictions are averaged; the head is fitted on
             the center.
@@ -151,6 +156,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         weights: str | Path = DEFAULT_WEIGHTS,
         *,
         head: HeadKind = "logistic",
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = "balanced",
         layer: str | None = None,
         crops: Crops = 1,
         batch_size: int = BATCH,
@@ -159,6 +165,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.weights = weights
         self.head: HeadKind = head
+        self.class_weight: Literal["balanced"] | Mapping[Any, float] | None = class_weight
         self.layer = layer
         self.crops: Crops = crops
         self.batch_size = batch_size
@@ -200,7 +207,11 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
             )
         try:
             search = search_head(
-                self.head, features, labels.astype(np.int64), seed=self.random_state
+                self.head,
+                features,
+                labels.astype(np.int64),
+                class_weight=_class_weight(self.class_weight, classes),
+                seed=self.random_state,
             )
         except SourceError as error:
             raise ValueError(str(error)) from error
@@ -240,6 +251,26 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         tags = cast("Any", super()).__sklearn_tags__()
         tags.input_tags.three_d_array = tags.input_tags.string = True
         return tags
+
+
+def _class_weight(
+    class_weight: Literal["balanced"] | Mapping[Any, float] | None, classes: NDArray[Any]
+) -> ClassWeight:
+    """Return weights by positions in place of weights by labels; a label left out weighs 1."""
+    if class_weight is None or class_weight == "balanced":
+        return class_weight
+    if not isinstance(class_weight, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(
+            f'class_weight must be "balanced", a mapping or None; got {class_weight!r}.'
+        )
+    position = {label: i for i, label in enumerate(classes.tolist())}
+    unknown = [label for label in class_weight if label not in position]
+    if unknown:
+        raise ValueError(
+            f"class_weight has a weight for {unknown[0]!r}, which is no label of y. Labels: "
+            f"{', '.join(map(repr, classes.tolist()))}."
+        )
+    return {position[label]: weight for label, weight in class_weight.items()}
 
 
 def _features(

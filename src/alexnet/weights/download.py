@@ -1,8 +1,8 @@
 """One file from the network: resumed where it was cut, verified by its hash, or not there at all.
 
-Servers are untrusted: sizes are bounded, redirects are counted and may not leave https, a partial
-download is only resumed where the server says that it is the same file, and only what has the
-published SHA-256 gets its name.
+Servers are untrusted: sizes and times are bounded, redirects are counted and may not leave https, a
+partial download is only resumed where the server says that it is the same file, and only what has
+the published SHA-256 gets its name.
 
 The libraries for this lack one part each: pooch 1.9 and `torch.hub` do not resume and do not bound
 the size; huggingface_hub resumes, but from its own hub alone.
@@ -12,32 +12,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import logging
 import os
 import re
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from alexnet.errors import WeightsError
 from alexnet.files import disk_errors, read_json, write_json
 from alexnet.locks import locked
 from alexnet.progress import track
+from alexnet.weights.connection import (
+    MIRROR,
+    Connection,
+    ConnectionLost,
+    NoConnection,
+    RangeRefused,
+    mirrored,
+)
 
 __all__ = ["MIRROR", "DownloadedFile", "RemoteFile", "download"]
 
-MIRROR = "ALEXNET_WEIGHTS_MIRROR"
-"""Environment variable: an address below which files are looked for by their names alone."""
-
 _CHUNK = 1 << 20
-_MAX_REDIRECTS = 5
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
@@ -47,11 +48,13 @@ class RemoteFile:
 
     Args:
         url: where.
-        sha256: its SHA-256 in hexadecimal digits, or how it begins.
+        sha256: its whole SHA-256 in 64 hexadecimal digits: what comes over http, or from a mirror,
+            is known by nothing else.
         max_bytes: no more than this is ever fetched.
-        timeout_s: seconds without a byte after which a connection is given up.
+        timeout_s: seconds with fewer than 1,000 bytes each after which a connection is given up.
         tries: connections before the download is given up; each resumes where the last ended.
         pause_s: seconds before the second try; twice as many before each further one.
+        total_s: seconds after which a call ends in any case; the next one resumes.
     """
 
     url: str
@@ -60,6 +63,7 @@ class RemoteFile:
     timeout_s: float = 30.0
     tries: int = 4
     pause_s: float = 1.0
+    total_s: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,6 @@ class DownloadedFile:
     sha256: str
     url: str  # where it came from, or would have
     bytes: int  # fetched in this call; 0: it was there
-
-
-class _ConnectionLost(Exception):
-    """A connection that ended before the file did; another may resume."""
 
 
 def download(remote: RemoteFile, folder: Path) -> DownloadedFile:
@@ -89,12 +89,17 @@ def download(remote: RemoteFile, folder: Path) -> DownloadedFile:
         RunError: the disk refuses.
     """
     name = Path(urlsplit(remote.url).path).name
-    url = _address(remote.url, name)
+    if not name or not _SHA256.fullmatch(remote.sha256.lower()):
+        raise WeightsError(
+            f"{remote.url} cannot be fetched safely: a file's address and its whole SHA-256, 64 "
+            "hexadecimal digits, are needed. Give both."
+        )
+    url = mirrored(remote.url, name)
     path = folder / name
     with locked(folder, name=f".{name}.lock", error=WeightsError):
         if path.is_file():
             digest = _sha256(path)
-            if digest.startswith(remote.sha256.lower()):
+            if digest == remote.sha256.lower():
                 return DownloadedFile(path, digest, url, 0)
             _log.warning("%s is damaged and is fetched again.", path)
         return _Download(remote, url, path).run()
@@ -108,23 +113,25 @@ class _Download:
         self.part = path.with_name(f"{path.name}.part")
         self.note = path.with_name(f"{path.name}.part.json")
         self.fetched = 0
-        self.opener = urllib.request.build_opener(_Redirects)
+        self.end = time.monotonic() + remote.total_s
 
     def run(self) -> DownloadedFile:
         """Fetch, verify, and name the file; where a resumed part was wrong, start over."""
         resumed = self._part_size() > 0
+        published = self.remote.sha256.lower()
         self._fetch()
         digest = _sha256(self.part)
-        if resumed and not digest.startswith(self.remote.sha256.lower()):
+        if resumed and digest != published:
             self._discard()
             self._fetch()
             digest = _sha256(self.part)
-        if not digest.startswith(self.remote.sha256.lower()):
+        if digest != published:
+            size = self.part.stat().st_size
             self._discard()
             raise WeightsError(
-                f"What {self.url} gave has the SHA-256 {digest[:16]}..., and the published file's "
-                f"begins with {self.remote.sha256[:16]}: it was changed on its way, or at its "
-                f"source. Nothing was kept. Try again, or another mirror in {MIRROR}."
+                f"What {self.url} gave, {size:,} bytes, has the SHA-256 {digest[:16]}..., and the "
+                f"published file's begins with {published[:16]}: it was changed on its way, or at "
+                f"its source. Nothing was kept. Try again, or another mirror in {MIRROR}."
             )
         with disk_errors(self.path):
             self.part.replace(self.path)
@@ -132,59 +139,41 @@ class _Download:
         return DownloadedFile(self.path, digest, self.url, self.fetched)
 
     def _fetch(self) -> None:
-        """Connect until the file is whole, or the tries are used up."""
+        """Connect until the file is whole, the tries are used up, or the time is."""
         pause = self.remote.pause_s
         for attempt in range(1, self.remote.tries + 1):
             try:
                 return self._connect()
-            except _ConnectionLost as error:
-                if attempt == self.remote.tries:
-                    raise WeightsError(
-                        f"The download from {self.url} broke off {attempt} times, the last time "
-                        f"because {error}. {self._part_size():,} bytes are kept: the same command "
-                        "resumes from there."
-                    ) from None
+            except NoConnection as error:
+                raise self._offline(error) from None
+            except ConnectionLost as error:
+                if isinstance(error, RangeRefused):
+                    self._discard()
+                if attempt == self.remote.tries or time.monotonic() + pause >= self.end:
+                    raise self._given_up(attempt, error) from None
                 _log.info("The download broke off (%s); trying again in %g s.", error, pause)
                 time.sleep(pause)
                 pause *= 2
         raise AssertionError("tries is at least 1")
 
+    def _given_up(self, attempts: int, error: ConnectionLost) -> WeightsError:
+        times = "once" if attempts == 1 else f"{attempts} times, the last time"
+        return WeightsError(
+            f"The download from {self.url} broke off {times} because {error}. "
+            f"{self._part_size():,} bytes are kept: the same command resumes from there."
+        )
+
     def _connect(self) -> None:
-        """Make one request and write what comes; raise _ConnectionLost where it ends too early."""
+        """Make one request and write what comes; raise ConnectionLost where it ends too early."""
         start = self._part_size()
         validator = self._validator() if start else None
         headers = {"User-Agent": "alexnet", "Accept-Encoding": "identity"}
         if validator:
             headers |= {"Range": f"bytes={start}-", "If-Range": validator}
-        request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - see _address
-        with self._response(request) as response:
+        connection = Connection(self.url, headers, timeout_s=self.remote.timeout_s, end=self.end)
+        with connection.response() as response:
             start, total = self._begin(response, start if validator else 0)
-            self._write(response, start, total)
-
-    @contextlib.contextmanager
-    def _response(self, request: urllib.request.Request) -> Generator[Any]:
-        """Open a request; what trying again cannot mend becomes a sentence."""
-        try:
-            with self.opener.open(request, timeout=self.remote.timeout_s) as response:
-                yield response
-        except urllib.error.HTTPError as error:
-            if error.code == 416:  # the part is longer than the file: it is of another one
-                self._discard()
-                raise _ConnectionLost("the part was not of this file") from None
-            if error.code in (408, 429) or error.code >= 500:
-                raise _ConnectionLost(f"the server answered {error.code} {error.reason}") from None
-            raise WeightsError(
-                f"{self.url} cannot be had: the server answered {error.code} {error.reason}. "
-                f"Look whether the address still holds, or name a mirror in {MIRROR}."
-            ) from None
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, TimeoutError):
-                raise _ConnectionLost(self._stalled()) from None
-            raise self._offline(error.reason) from None
-        except TimeoutError:
-            raise _ConnectionLost(self._stalled()) from None
-        except (http.client.HTTPException, ConnectionError) as error:
-            raise _ConnectionLost(f"the connection ended ({type(error).__name__})") from None
+            self._write(connection, response, start, total)
 
     def _begin(self, response: Any, requested: int) -> tuple[int, int | None]:
         """Return where in the file the response begins, and the file's size where the server says.
@@ -195,12 +184,12 @@ class _Download:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise WeightsError(f"{self.url} sends the file compressed, which was not requested.")
         length = response.headers.get("Content-Length")
-        start, total = 0, int(length) if length and length.isdecimal() else None
+        start, total = 0, _whole_number(length)
         if response.status == 206:
             content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if content_range is None or int(content_range[1]) != requested:
                 self._discard()
-                raise _ConnectionLost("the server sent another range than was requested")
+                raise ConnectionLost("the server sent another range than was requested")
             start, total = requested, int(content_range[2])
         if total is not None and total > self.remote.max_bytes:
             raise WeightsError(
@@ -212,7 +201,7 @@ class _Download:
         write_json(self.note, {"url": self.url, "validator": None if weak else validator})
         return start, total
 
-    def _write(self, response: IO[bytes], start: int, total: int | None) -> None:
+    def _write(self, connection: Connection, response: Any, start: int, total: int | None) -> None:
         """Append the response to the part, or start it over."""
         size = start
         with (
@@ -223,7 +212,7 @@ class _Download:
             file.seek(start)
             file.truncate()
             advance(start)
-            while chunk := self._read(response):
+            while chunk := connection.read(response, _CHUNK):
                 size += len(chunk)
                 if size > self.remote.max_bytes:
                     file.close()
@@ -238,19 +227,7 @@ class _Download:
             file.flush()
             os.fsync(file.fileno())
         if total is not None and size < total:
-            raise _ConnectionLost(f"the connection ended after {size:,} of {total:,} bytes")
-
-    def _read(self, response: IO[bytes]) -> bytes:
-        """Return what has come, a chunk at most; b"" at the end."""
-        try:
-            return cast("Any", response).read1(_CHUNK)
-        except TimeoutError:
-            raise _ConnectionLost(self._stalled()) from None
-        except (http.client.HTTPException, ConnectionError) as error:
-            raise _ConnectionLost(f"the connection ended ({type(error).__name__})") from None
-
-    def _stalled(self) -> str:
-        return f"nothing came for {self.remote.timeout_s:g} s"
+            raise ConnectionLost(f"the connection ended after {size:,} of {total:,} bytes")
 
     def _offline(self, reason: object) -> WeightsError:
         host, published = urlsplit(self.url).hostname, self.remote.url
@@ -284,31 +261,12 @@ class _Download:
         self.note.unlink(missing_ok=True)
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow a few redirects, to https or from http to http, and nowhere else."""
-
-    max_redirections = _MAX_REDIRECTS
-    max_repeats = 2
-
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        before, after = (urlsplit(str(each)).scheme for each in (req.full_url, newurl))
-        if after != "https" and not (before == after == "http"):
-            raise WeightsError(
-                f"{req.full_url} sends us on to {newurl}, which is not https. It is not followed."
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _address(url: str, name: str) -> str:
-    """Return where to fetch: below the mirror where one is set."""
-    mirror = os.environ.get(MIRROR)
-    if not mirror:
-        return url
-    if urlsplit(mirror).scheme not in ("http", "https"):
-        raise WeightsError(f'{MIRROR} must be an address with http or https; it is "{mirror}".')
-    return f"{mirror.rstrip('/')}/{name}"
+def _whole_number(text: str | None) -> int | None:
+    """Return a length that a server announced; None where it is none, or absurd in itself."""
+    if text is None or not re.fullmatch(r"\s*\d+\s*", text, re.ASCII):
+        return None
+    digits = text.strip().lstrip("0")
+    return int(digits or "0") if len(digits) < 19 else 1 << 62
 
 
 def _sha256(path: Path) -> str:

@@ -10,17 +10,32 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from alexnet.errors import AlexNetError, WeightsError
+from alexnet.errors import AlexNetError, WeightsError, is_out_of_memory
 from alexnet.files import replace_file
 from alexnet.images import Preprocessing
+from alexnet.text import format_bytes
 from alexnet.weights.header import KEY, read_header, tensor_digest, write_header
 from alexnet.weights.location import weights_file
+from alexnet.weights.other_formats import what_it_is
 from alexnet.weights.weights import Weights
 
-__all__ = ["Storage", "load_weights", "save_weights"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_TENSORS",
+    "Storage",
+    "load_weights",
+    "require_readable_size",
+    "save_weights",
+]
 
 Storage = Literal["float32", "float16", "bfloat16"]
 """How tensors of floating point are kept on disk; they are read back as float32."""
+
+MAX_BYTES = 16 << 30
+"""Of a weights file: sixty times the paper's network. Larger ones are not read."""
+
+MAX_TENSORS = 100_000
+"""Of a weights file: no network has a thousandth of a million parts."""
 
 _MEAN = "preprocessing.mean"
 
@@ -126,14 +141,19 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]
     """Read every tensor and the metadata; whatever is wrong becomes one sentence."""
     try:
         _require_no_pickle(file)
+        _require_size(file)
         with cast("Any", safe_open)(file, framework="pt", device="cpu") as opened:
             # safetensors hands out views of the mapped file: without the copy, a file that is cut
             # later would end the process with SIGBUS.
-            tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
+            names: list[str] = opened.keys()
+            _require_few(len(names), file)
+            tensors = {name: opened.get_tensor(name).clone() for name in names}
             return tensors, opened.metadata()
     except OSError as error:
         raise WeightsError(f"Could not read {file}: {error.strerror or error}.") from error
     except (SafetensorError, ValueError, RuntimeError, TypeError, KeyError) as error:
+        if is_out_of_memory(error):
+            raise
         raise WeightsError(
             f"{file} is not a whole safetensors file ({error}): it was cut, damaged, or is "
             "something else. Copy it again, or train it again; other programs' files come in by: "
@@ -141,21 +161,58 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]
         ) from error
 
 
+def require_readable_size(file: Path) -> None:
+    """Look at the header of a safetensors file before any tensor of it is read.
+
+    Raises:
+        WeightsError: it has too many bytes or tensors for a network.
+        SafetensorError: it is damaged.
+    """
+    _require_size(file)
+    with cast("Any", safe_open)(file, framework="pt", device="cpu") as opened:
+        _require_few(len(opened.keys()), file)
+
+
+def _require_few(tensors: int, file: Path) -> None:
+    if tensors > MAX_TENSORS:
+        raise WeightsError(
+            f"{file} holds {tensors:,} tensors, and the limit is {MAX_TENSORS:,}: it is damaged, "
+            "or is something else. Use another file."
+        )
+
+
+def _require_size(file: Path) -> None:
+    size = file.stat().st_size
+    if size > MAX_BYTES:
+        raise WeightsError(
+            f"{file} has {format_bytes(size)}, and the limit is {format_bytes(MAX_BYTES)}: it is "
+            "no weights of a network here. Use another file."
+        )
+
+
+_TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+"""How a file of torch.save begins, behind the pickle's protocol, where it is no archive."""
+
+
 def _require_no_pickle(file: Path) -> None:
-    """Say of files that torch.save and pickle write what they are; nothing is ever unpickled.
+    """Say of files of other programs what they are; nothing is ever unpickled.
 
     A safetensors file begins with the length of its header, which may look like a pickle's mark.
     """
     with file.open("rb") as opened:
-        start = opened.read(9)
+        start = opened.read(14)
     announced = int.from_bytes(start[:8], "little")
-    if start[8:] == b"{" and 8 + announced <= file.stat().st_size:
+    if start[8:9] == b"{" and 8 + announced <= file.stat().st_size:
         return
+    if (what := what_it_is(file)) is not None:
+        raise WeightsError(what)
     pickled = len(start) > 1 and start[0] == 0x80 and start[1] <= 5
-    if pickled or start.startswith(b"PK\x03\x04"):
+    zipped = start.startswith(b"PK\x03\x04")
+    if pickled or zipped:
+        advice = "Ask for the same weights as safetensors."
+        if zipped or start[2:] == _TORCH_MAGIC:
+            advice = f"Its tensors alone come in by: alexnet import {file} --out net.safetensors"
         raise WeightsError(
-            f"{file} is a {'pickle' if pickled else 'zip archive, as torch.save writes'}, which "
-            "could run code when it is opened, so it is not read. Ask for the same weights as "
-            "safetensors, or write them yourself with alexnet.weights.save_weights, there where "
-            "you trust the file."
+            f"{file} is a {'zip archive, as torch.save writes' if zipped else 'pickle'}, which "
+            f"could run code when it is opened, so it is not read. {advice}"
         )

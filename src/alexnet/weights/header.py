@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -84,13 +85,13 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
             raise WeightsError(
                 f'The header of {path} has {found} as "{name}", not {description}. {_REMEDY}'
             )
-    classes = values["classes"]
+    classes = cast("list[Any]", values["classes"])
     if not classes or not all(isinstance(name, str) for name in classes):
         raise WeightsError(
             f"The header of {path} names no classes: a list of strings is expected. {_REMEDY}"
         )
     if len(set(classes)) != len(classes):
-        twice = next(name for name in classes if classes.count(name) > 1)
+        twice = next(name for name, count in Counter(classes).items() if count > 1)
         raise WeightsError(f'The header of {path} names the class "{twice}" twice. {_REMEDY}')
     _check_encodable([*classes, *values["class_words"], *values["class_words"].values()], path)
     for name in ("class_words", "versions"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alexnet.errors import WeightsError, did_you_mean
 from alexnet.files import require_usable_path
+from alexnet.weights.other_formats import what_it_is
 
 __all__ = ["BUNDLED", "DEFAULT_WEIGHTS", "FOLDER", "RUN_WEIGHTS", "bundled_file", "weights_file"]
 
@@ -48,6 +49,8 @@ def weights_file(path: Path) -> Path:
     require_usable_path(path, WeightsError)
     if path.is_dir():
         if not (path / RUN_WEIGHTS).is_file():
+            if (what := _folder_kind(path)) is not None:
+                raise WeightsError(what)
             raise WeightsError(
                 f"The folder {path} holds no {RUN_WEIGHTS}. Name a weights file, or the folder of "
                 "a run that has finished its first epoch."
@@ -57,10 +60,19 @@ def weights_file(path: Path) -> Path:
         return path
     if (bundled := bundled_file(str(path))) is not None:
         return bundled
+    if path.exists():
+        raise WeightsError(f"{path} is a pipe or a device. Copy it into a file, and name that.")
     raise WeightsError(
         f"There is no weights file or run folder {path}.{_near(path)} "
         "Name a .safetensors file or the folder of a run."
     )
+
+
+def _folder_kind(path: Path) -> str | None:
+    try:
+        return what_it_is(path)
+    except OSError:
+        return None
 
 
 def _near(path: Path) -> str:

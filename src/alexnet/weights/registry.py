@@ -29,7 +29,7 @@ _PUBLISHED = (
         size_mb=233.1,
         license="BSD-3-Clause (torchvision); trained on ImageNet, which has terms of its own",
         source="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-        sha256="7be5be79",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
         format="torchvision",
     ),
 )

@@ -22,6 +22,7 @@ from alexnet.models import (
     is_layer_file,
     needs_trust,
 )
+from alexnet.text import format_count, format_setting
 from alexnet.weights.header import tensor_digest
 
 __all__ = ["Weights", "current_versions"]
@@ -33,6 +34,10 @@ _BUILD_ERRORS = (
 """What building with untrusted arguments may raise."""
 
 _REMEDY = "The file is inconsistent: use another, or train again."
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={format_setting(value)}" for name, value in arguments.items())
 
 
 def current_versions() -> dict[str, str]:
@@ -141,13 +146,13 @@ class Weights:
             if stored[name] != shape:
                 raise WeightsError(
                     f'The tensor "{name}" has the shape {stored[name]}, but {who} with '
-                    f"{arguments} needs {shape}. {_REMEDY}"
+                    f"{_listed(arguments)} needs {shape}. {_REMEDY}"
                 )
         self._check_dtypes(tensors)
         if network.classes != len(self.classes):
             raise WeightsError(
-                f"The weights name {len(self.classes)} classes, but {who} has "
-                f"{network.classes} outputs. {_REMEDY}"
+                f"The weights name {format_count(len(self.classes), 'class', 'classes')}, but "
+                f"{who} has {format_count(network.classes, 'output')}. {_REMEDY}"
             )
         if network.crop_px != self.preprocessing.crop_px:
             raise WeightsError(

@@ -47,6 +47,10 @@ def test_accuracy_comes_first(printed):
     assert lines == [
         "100.00% accuracy on 80 val images (95 % interval 95.42% to 100.00%, center crop)",
         "100.00% top-5 accuracy",
+        (
+            "100.00% balanced accuracy (mean over classes); "
+            'always the largest class, "c0", would be right on 12.50%'
+        ),
         "10 epochs, best 7; ended because 10 epochs are done. 20 images/s, 1 h 2 min in all.",
         "weights  runs/[cats]/weights.safetensors",
         "report   runs/[cats]/report/index.html",

@@ -181,7 +181,7 @@ def test_every_issue_is_named(checked):
     assert said["bee/strip.png"] == "90 x 30 pixels"
     out = dict(report.exclude)
     assert sorted(out) == ["ant/text.jpg", "ant/torn.jpg", "bee/black.png", "bee/white.png"]
-    assert out["ant/text.jpg"].startswith("cannot be read: it is not an image")
+    assert out["ant/text.jpg"].startswith("cannot be read: it is a text and no image")
     assert out["bee/black.png"] == "blank"
 
 

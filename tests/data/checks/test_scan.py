@@ -89,7 +89,7 @@ def test_unreadable_files_have_a_reason_and_truncated_ones_say_so():
     assert result.indices.tolist() == [0]
     reasons = dict(result.unreadable)
     assert list(reasons) == [1, 2, 3, 4]
-    assert reasons[1] == "it is not an image of a format that Pillow reads"
+    assert reasons[1] == "it is a text and no image"
     assert reasons[2].startswith(f"{CUT_OFF}: ")
     assert reasons[3] == "it is empty"
     assert reasons[4].startswith(f"{CUT_OFF}: ")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
+import zlib
 from collections import Counter
 from dataclasses import replace
 
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from alexnet.data.loading.copies import content_ids
 from alexnet.data.loading.splits import (
     assign_splits,
-    content_ids,
+    draw_splits,
     read_split_csv,
     write_skipped_csv,
     write_split_csv,
@@ -37,7 +39,7 @@ def make_pack(contents, labels, splits=None, classes=None, skipped=()):
         np.array([0] * n if splits is None else splits, dtype=np.uint8),
         np.ones(n, dtype=np.int64),
         np.frombuffer(digests, np.uint8).reshape(n, 16),
-        np.zeros(n, dtype=np.uint32),
+        np.array([zlib.crc32(repr(c).encode()) for c in contents], dtype=np.uint32),
     )
     header = PackHeader(
         classes=classes,
@@ -175,18 +177,31 @@ def test_shares_are_exact_where_they_are_whole():
     assert Counter(i % 2 for i in found["val"].tolist()) == {0: 29, 1: 29}
 
 
-def test_many_small_classes_share_the_rounding():
-    labels = np.repeat(np.arange(50), 4).tolist()
-    found = assign(make_pack(range(200), labels), 0.1)
-    assert len(found["val"]) == 20
-    assert len({labels[i] for i in found["val"]}) == 20
+def test_many_classes_share_the_rounding():
+    labels = np.repeat(np.arange(20), 14).tolist()
+    found = assign(make_pack(range(280), labels), 0.1)
+    assert len(found["val"]) == 28
+    assert Counter(Counter(labels[i] for i in found["val"]).values()) == {1: 12, 2: 8}
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_each_small_class_gives_one_image_and_keeps_the_others(count):
+    labels = np.repeat(np.arange(50), count).tolist()
+    found = assign(make_pack(range(50 * count), labels), 0.01)
+    assert sorted(labels[i] for i in found["val"]) == list(range(50))
+
+
+def test_a_class_of_copies_alone_gives_the_fewest_that_it_can():
+    contents = [*range(100), "a", "a", "a", "b", "b", "b", "b"]
+    found = assign(make_pack(contents, [0] * 100 + [1] * 7), 0.1)
+    assert [i for i in found["val"].tolist() if i >= 100] == [100, 101, 102]
 
 
 def test_a_content_of_many_copies_is_left_where_it_would_overfill():
     contents = [*range(60), *["same"] * 40]
     found = assign(make_pack([*contents, 100, 101], [0] * 100 + [1, 1]), 0.1)
     assert not set(range(60, 100)) & set(found["val"].tolist())
-    assert len(found["val"]) == 10
+    assert len(found["val"]) == 11  # a tenth of the one class, and one of the other's two
 
 
 def test_copies_in_two_classes_go_together():
@@ -238,7 +253,23 @@ def test_images_without_a_split_among_others_are_for_training():
 def test_duplicates_across_splits_of_the_source_bring_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         assign(make_pack([0, 1, 2, 0, 4], [0, 1, 0, 1, 0], [1, 1, 1, 2, 2]))
-    assert 'images: 1 of 2 images in val are duplicates of training images ("3.png")' in caplog.text
+    assert (
+        'images: 1 of 2 images in val is a duplicate of a training image ("3.png")' in caplog.text
+    )
+    assert "`alexnet check images` shows the pairs" in caplog.text
+
+
+def test_classes_that_are_measured_on_few_images_or_none_are_named():
+    labels = [0] * 60 + [1] * 2 + [2]
+    drawn = draw_splits(make_pack(range(63), labels), val_fraction=0.1, seed=0)
+    none, few = drawn.warnings
+    assert 'Nothing is held out (val) of 1 class, "class 2": it is not measured' in none
+    assert 'Few images are held out (val) of "class 1" (1): the recall of such a class' in few
+    splits = [1] * 8 + [3] * 4
+    given = draw_splits(make_pack(range(12), [0, 1] * 4 + [0] * 4, splits), val_fraction=0, seed=0)
+    assert 'held out (test) of 1 class, "class 1"' in given.warnings[0]
+    many = draw_splits(make_pack(range(100), [0, 1] * 50), val_fraction=0.1, seed=0)
+    assert many.warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -299,6 +330,8 @@ def test_a_hundred_thousand_images_are_split_as_few_are():
         labels=rng.integers(0, 2, n),
         splits=np.zeros(n, dtype=np.uint8),
         digests=rng.integers(0, 256, (n, 16), dtype=np.uint8),
+        checksums=np.arange(n, dtype=np.uint32),
+        coefficients=np.zeros((n, 64), dtype=np.float16),
     )
     found = assign(replace(pack, index=index), 0.1)
     assert len(found["val"]) == 10_000

@@ -303,3 +303,20 @@ def test_a_pack_that_is_being_made_is_not_removed(two_packs):
 
 def test_emptying_what_is_not_there_is_nothing(tmp_path):
     empty_entry(tmp_path / "none")
+
+
+def test_what_killed_calls_left_anywhere_in_the_cache_goes_at_the_next_call(
+    tiny_source, cache_root
+):
+    whole = pack(tiny_source(3)).folder
+    other = cache_root / "packs" / "0123456789abcdef-8-crop-v3"
+    busy = cache_root / "packs" / "fedcba9876543210-8-crop-v3"
+    left = [folder / ".shard-00000.u8.1.unfinished" for folder in (whole, other, busy)]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    (other / "packing.journal").write_bytes(b"")
+    with locked(locks_folder(), name=f"{busy.name}.lock", error=SourceError):
+        pack(tiny_source(3))
+    assert [path.exists() for path in left] == [False, False, True]
+    assert (other / "packing.journal").exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,33 @@ def test_sound_shards_pass(open_shards):
 def test_checksums_are_crc32():
     pixels = np.frombuffer(b"123456789" + b"abc", dtype=np.uint8).reshape(1, 2, 2, 3)
     assert pixel_checksums(pixels)[0] == 0xBDB0C0E4
+
+
+def test_a_shard_that_is_shortened_while_it_is_mapped_is_named_and_kills_nobody(
+    open_shards, tmp_path
+):
+    mapped = open_shards()
+    mapped.verify()
+    with (tmp_path / "shard-1.u8").open("r+b") as file:
+        file.truncate(100)
+    assert mapped.stored(np.array([0, 9, 24])).to_array().shape == (3, SIDE, SIDE, 3)
+    words = r"shard shard-1\.u8: it has 100 bytes instead of 480\. Remove the folder and pack"
+    with pytest.raises(SourceError, match=words):
+        mapped.stored(np.array([0, 19]))
+    with pytest.raises(SourceError, match=words):
+        mapped.verify()
+
+
+@pytest.mark.parametrize("length", [0, 479, 481, 100_000])
+def test_any_other_length_of_a_mapped_shard_is_an_error(open_shards, tmp_path, length):
+    mapped = open_shards()
+    os.truncate(tmp_path / "shard-0.u8", length)
+    with pytest.raises(SourceError, match=f"it has {length:,} bytes instead of 480"):
+        mapped.stored(np.array([0]))
+
+
+def test_a_shard_that_is_replaced_under_a_reader_is_read_as_it_was(open_shards, tmp_path, pixels):
+    mapped = open_shards()
+    (tmp_path / "new").write_bytes(b"short")
+    (tmp_path / "new").replace(tmp_path / "shard-0.u8")
+    assert np.array_equal(mapped.stored(np.array([3])).to_array(), pixels[[3]])

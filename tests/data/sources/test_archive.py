@@ -285,3 +285,71 @@ def test_numbers_that_nothing_holds_are_that_image_alone(tmp_path):
     with pytest.raises(UnreadableImage):
         found.read(0)
     assert found.read(1) == b"two"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gbk", ["苹果树", "香蕉", "橙"]),
+        ("cp932", ["ソース", "りんご"]),  # the second byte of the first letter is a backslash
+        ("cp932", ["表"]),
+        ("cp949", ["고양이", "강아지들"]),
+        ("big5", ["功能", "許功蓋蓋"]),  # backslashes again
+        ("cp866", ["кошка", "собака"]),
+        ("cp1252", ["käse", "schön früh"]),
+    ],
+)
+def test_zips_of_every_code_page_are_read(tmp_path, encoding, names):
+    raw = {name.encode(encoding) for name in names}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number, name in enumerate(names):
+            member = zipfile.ZipInfo(chr(ord("A") + number) * len(name.encode(encoding)) + "/1.png")
+            member.create_system = 0
+            archive.writestr(member, name.encode())
+    data = (tmp_path / "a.zip").read_bytes()
+    for number, name in enumerate(names):
+        letters = name.encode(encoding)
+        data = data.replace(bytes([ord("A") + number]) * len(letters) + b"/", letters + b"/")
+    assert all(letters in data for letters in raw)
+    (tmp_path / "a.zip").write_bytes(data)
+    found = list_zip(tmp_path / "a.zip", name_encoding=encoding)
+    assert {path: found.read(i).decode() for i, path in enumerate(found.paths)} == {
+        f"{name}/1.png": name for name in names
+    }
+    if len(names) > 1:
+        assert list(list_zip(tmp_path / "a.zip").paths) == list(found.paths)
+
+
+def test_a_name_that_says_it_is_utf_8_is_not_asked_about(tmp_path, caplog):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("käse/1.png", b"x")
+        archive.writestr("猫/1.png", b"x")
+    with caplog.at_level(logging.INFO):
+        assert set(list_zip(tmp_path / "a.zip").paths) == {"käse/1.png", "猫/1.png"}
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_beginning_of_a_member_is_read_alone(tmp_path, method):
+    data = noise(5000) + bytes(100_000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a/1", data)
+        archive.writestr("a/2", b"short")
+    found = list_zip(tmp_path / "a.zip")
+    assert found.read_start(0, 64) == data[:64]
+    assert found.read_start(1, 64) == b"short"
+    assert found.read(0) == data
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_member_is_a_file_of_its_own(tmp_path, monkeypatch, method):
+    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
+    data = noise(3_000_000)[:1_500_000] + bytes(1_500_000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("before", b"x" * 1000)
+        archive.writestr("inner", data)
+    found = list_zip(tmp_path / "a.zip")
+    inner = found.reader.open_member("inner", int(found.positions[1]), len(data))
+    assert inner.length() == len(data)
+    assert inner.read(1_499_990, 20) == data[1_499_990:1_500_010]
+    assert inner.read(len(data) - 5, 50) == bytes(5)

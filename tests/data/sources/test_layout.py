@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,8 +117,53 @@ def test_files_outside_the_class_folders_are_left_out_and_images_among_them_said
     )
 
 
-def test_every_file_in_a_class_folder_counts_whatever_its_suffix():
-    assert len(read("ant/1.dat", "ant/notes.txt", "bee/1")) == 3
+def test_a_file_counts_whatever_its_suffix_unless_it_is_that_of_something_else(caplog):
+    with caplog.at_level(logging.INFO):
+        assert [*read("ant/1.dat", "ant/notes.txt", "bee/1")] == ["ant/1.dat", "bee/1"]
+    assert "images: passed over beside the images, for they are none: 1 .txt." in caplog.text
+
+
+def test_sidecars_are_counted_by_suffix_and_said_once(caplog):
+    images = [f"{name}/{i}.jpg" for name in ("ant", "bee") for i in range(5)]
+    beside = [path.replace(".jpg", suffix) for path in images for suffix in (".json", ".XML")]
+    with caplog.at_level(logging.INFO):
+        assert [*read(*images, *beside, "ant/films/1.mp4", "README.md")] == images
+    assert [record.message for record in caplog.records] == [
+        "images: passed over beside the images, for they are none: 10 .xml, 10 .json."
+    ]
+
+
+def test_what_counts_as_an_image_may_be_said():
+    files = listing("ant/1.png", "ant/2.png", "bee/1.png", "cat/1.png")
+    mask = np.array([True, False, True, False])
+    found = read_layout(files, images=mask)
+    assert [files.paths[i] for i in found.indices.tolist()] == ["ant/1.png", "bee/1.png"]
+    assert found.classes == ("ant", "bee")
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+def test_composed_and_decomposed_names_are_one_class():
+    found = read(f"train/{DECOMPOSED}/1", f"val/{COMPOSED}/1", "train/tea/1", "val/tea/1")
+    assert found[f"train/{DECOMPOSED}/1"] == ("train", COMPOSED)
+    assert found[f"val/{COMPOSED}/1"] == ("val", COMPOSED)
+
+
+def test_a_name_in_one_form_alone_stays_as_it_is():
+    assert read(f"{DECOMPOSED}/1", "tea/1")[f"{DECOMPOSED}/1"] == ("", DECOMPOSED)
+
+
+def test_an_empty_folder_in_the_other_form_is_no_empty_class(caplog):
+    with caplog.at_level(logging.WARNING):
+        read(f"{DECOMPOSED}/1", "tea/1", f"{COMPOSED}/")
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(("listed", "named"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_words_are_found_in_the_other_form(make_folder, listed, named):
+    files = list_folder(make_folder({"classes.tsv": f"{listed}\tdrink".encode()}))
+    assert read_class_words(files, "", [named]) == {named: "drink"}
 
 
 def test_folders_of_texts_are_no_classes(caplog):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 
 import numpy as np
 import pytest
@@ -88,12 +89,12 @@ def test_a_missing_file_is_a_image_that_is_gone(images):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("file,label\nx,y\n", r'has no column "path"\. Its columns: "file", "label"\. The first'),
+        ("what,label\nx,y\n", r'has no column "path"\. Its columns: "what", "label"\. The first'),
         (
             "path,lable\nx,y\n",
             r'no column "label"\. Its columns: "path", "lable"\. The first line of',
         ),
-        ("img/0.png,ant\n", r'no column "path"\. Its columns: "img/0\.png", "ant"'),
+        ("no/file,ant\n", r'no column "path"\. Its columns: "no/file", "ant"'),
         ("", r'no column "path"\. Its columns: none'),
         ("path,label\n", "has no rows under its column names"),
         ("path,label\nimg/0.png,ant\nimg/1.png\n", r"labels\.csv, line 3: the label is empty"),
@@ -108,10 +109,13 @@ def test_a_missing_file_is_a_image_that_is_gone(images):
             r"line 4: img/0\.png is named in line 2 already\. Keep one row",
         ),
         (
-            "path,label\n0.png,a\n1.png,b\n",
-            r"not one of its 2 files is there; the first is .*0\.png\. Paths are relative to the",
+            "path,label\n10.png,a\n11.png,b\n",
+            r"not one of its 2 files is there; the first is .*10\.png\. Paths are relative to the",
         ),
-        ("path,label\nimg/0.png," + "x" * 200_000 + "\n", "is no whole CSV table: field larger"),
+        (
+            "path,label\nimg/0.png," + "x" * 200_000 + "\n",
+            "has a cell of more than 131,072 letters",
+        ),
     ],
 )
 def test_tables_that_cannot_be_used_say_why(images, text, words):
@@ -183,6 +187,101 @@ class TestParquet:
         with pytest.raises(SourceError, match=r'has no column "label"\. Its columns: "path", "x"'):
             read_table(parquet(path=["a"], x=[1]), parquet=True)
 
+    @pytest.mark.parametrize(
+        "label", [[["a"], ["b"], ["a"]], [[1], [2], [1]], [[1.0], [2.0], [1.0]]]
+    )
+    def test_lists_of_one_element_are_taken_apart(self, parquet, label):
+        table = read_table(
+            parquet(path=[f"img/{i}.png" for i in range(3)], label=label), parquet=True
+        )
+        assert table.classes in (("a", "b"), ("1", "2"))
+
+    @pytest.mark.parametrize(
+        ("label", "words"),
+        [
+            (
+                [["a"], ["a", "b"]],
+                r'column "label" holds list<\S+: string>, one of them with 2 eleme',
+            ),
+            ([["a"], []], r'column "label" holds list<\S+: string>, one of them with no element'),
+            (
+                [{"a": 1}, {"a": 2}],
+                r'the column "label" holds struct<a: int64>, and not one text or',
+            ),
+            ([[["a"]], [["b"]]], r'the column "label" holds list<.*, and not one text or number'),
+        ],
+    )
+    def test_labels_of_several_values_name_column_and_type(self, parquet, label, words):
+        with pytest.raises(SourceError, match=words):
+            read_table(parquet(path=["img/0.png", "img/1.png"], label=label), parquet=True)
+
+    def test_images_inside_the_table_are_refused_by_name(self, parquet):
+        image = [{"bytes": b"x", "path": "0.png"}]
+        with pytest.raises(
+            SourceError, match='column "image" holds struct<bytes: binary, path: str'
+        ):
+            read_table(parquet(image=image, label=["a"]), parquet=True)
+
+    def test_two_columns_of_one_name_are_refused(self, images):
+        pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
+        from pyarrow import parquet
+
+        columns = [pa.array(["img/0.png"]), pa.array(["a"]), pa.array(["b"])]
+        parquet.write_table(
+            pa.Table.from_arrays(columns, names=["path", "label", "label"]), images / "l.parquet"
+        )
+        with pytest.raises(SourceError, match='has 2 columns called "label"'):
+            read_table(images / "l.parquet", parquet=True)
+
+    def test_numbers_of_a_class_label_get_the_names_that_the_file_has(self, images):
+        pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
+        from pyarrow import parquet
+
+        def make(labels):
+            info = {
+                "info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}
+            }
+            table = pa.table(
+                {"path": [f"img/{i}.png" for i in range(len(labels))], "label": labels}
+            )
+            table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
+            parquet.write_table(table, images / "l.parquet")
+            return images / "l.parquet"
+
+        assert [label for _, label, _ in rows(read_table(make([1, 0, 1]), parquet=True))] == [
+            *("dog", "cat", "dog")
+        ]
+        with pytest.raises(
+            SourceError, match=r"has the label 2, and the file names 2 classes, 0 to 1"
+        ):
+            read_table(make([0, 2]), parquet=True)
+        with pytest.raises(SourceError, match=r"row 2: the label is empty"):
+            read_table(make([0, -1]), parquet=True)
+        with pytest.raises(SourceError, match=r"row 2: the label is empty"):
+            read_table(make([0, None]), parquet=True)
+
+    @pytest.mark.parametrize(
+        "labels",
+        [[0.0, 1.0], [0.5, 1.0], [True, False], [10, 2], [-0.0, 1e20], ["a", "caf\u0065\u0301"]],
+    )
+    def test_csv_and_parquet_have_the_same_classes(self, parquet, images, labels):
+        paths = ["img/0.png", "img/1.png"]
+        by_parquet = read_table(parquet(path=paths, label=labels), parquet=True)
+        text = "path,label\n" + "".join(
+            f"{path},{label}\n" for path, label in zip(paths, labels, strict=True)
+        )
+        by_csv = read_table(write(images, text), parquet=False)
+        assert by_csv.classes == by_parquet.classes
+        assert by_csv.labels.tolist() == by_parquet.labels.tolist()
+
+    def test_flags_and_columns_of_one_hot_are_read_too(self, parquet):
+        paths = ["img/0.png", "img/1.png", "img/2.png"]
+        path = parquet(image=paths, ant=[1, 0, 0], bee=[0, 1, 1], is_valid=[False, True, False])
+        assert rows(read_table(path, parquet=True)) == [
+            *(("img/0.png", "ant", "train"), ("img/1.png", "bee", "val")),
+            ("img/2.png", "bee", "train"),
+        ]
+
     def test_a_damaged_table_is_refused(self, parquet):
         path = parquet(path=["img/0.png"], label=["a"])
         path.write_bytes(path.read_bytes()[:-20])
@@ -207,4 +306,19 @@ def test_cells_that_python_cannot_hold_are_a_sentence(tmp_path, kind):
     )
     pq.write_table(pa.table({"path": ["1.png", "2.png"], "label": times}), tmp_path / "t.parquet")
     with pytest.raises(SourceError, match="is no whole Parquet table"):
+        read_table(tmp_path / "t.parquet", parquet=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("image", 'the column "image" holds bytes, and not one text or number'),
+        ("image_bytes", '"image_bytes" holds bytes: write images as files beside the table'),
+    ],
+)
+def test_images_inside_of_a_parquet_table_are_named_and_not_printed(tmp_path, name, words):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table({name: [b"\xff\xd8\xff\xe0\0", b"\xff\xd8\xff\xe1\0"], "label": ["a", "b"]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=words):
         read_table(tmp_path / "t.parquet", parquet=True)

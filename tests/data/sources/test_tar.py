@@ -255,3 +255,101 @@ def test_a_compressed_archive_is_not_walked_beyond_the_room_that_there_is(tmp_pa
     (tmp_path / "b.tar.gz").write_bytes(gzip.compress(header("a/1.png") + bytes(20_000_000)))
     with pytest.raises(RunError, match="takes more than 1 MB of room"):
         list_tar(tmp_path / "b.tar.gz", gzip.open)
+
+
+def linked(path, files, links, mode="w"):
+    """Write files, and links as (name, type, target)."""
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        for name, kind, target in links:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, target
+            archive.addfile(member)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_links_to_files_of_the_archive_are_those_files(tmp_path, mode, caplog):
+    files = {"all/1.png": b"one", "all/2.png": b"two", ".store/3.png": b"three"}
+    links = [
+        ("a/1.png", tarfile.LNKTYPE, "all/1.png"),
+        ("a/2.png", tarfile.SYMTYPE, "../all/2.png"),
+        ("a/3.png", tarfile.LNKTYPE, "./.store/3.png"),
+        ("a/4.png", tarfile.SYMTYPE, "5.png"),  # by way of one that comes later
+        ("a/5.png", tarfile.LNKTYPE, "a/1.png"),
+    ]
+    with caplog.at_level(logging.WARNING):
+        found = list_tar(linked(tmp_path / "a", files, links, mode), GZIP if ":" in mode else None)
+    assert {path: found.read(i) for i, path in enumerate(found.paths)} == {
+        "all/1.png": b"one",
+        "all/2.png": b"two",
+        "a/1.png": b"one",
+        "a/2.png": b"two",
+        "a/3.png": b"three",
+        "a/4.png": b"one",
+        "a/5.png": b"one",
+    }
+    assert caplog.text == ""
+
+
+def test_links_that_lead_out_in_rings_or_to_folders_are_passed_over(tmp_path, caplog):
+    links = [
+        ("a/out.png", tarfile.SYMTYPE, "../../secret.png"),
+        ("a/absolute.png", tarfile.SYMTYPE, "/etc/hosts"),
+        ("a/hard.png", tarfile.LNKTYPE, "../a/1.png"),
+        ("a/ring.png", tarfile.SYMTYPE, "ring.png"),
+        ("a/ring1.png", tarfile.SYMTYPE, "ring2.png"),
+        ("a/ring2.png", tarfile.SYMTYPE, "ring1.png"),
+        ("a/folder", tarfile.SYMTYPE, "../a"),
+    ]
+    with caplog.at_level(logging.WARNING):
+        found = list_tar(linked(tmp_path / "a", {"a/1.png": b"one"}, links))
+    assert list(found.paths) == ["a/1.png"]
+    assert "7 members passed over: links" in caplog.text
+
+
+def test_a_long_chain_of_links_ends_soon(tmp_path):
+    links = [(f"a/{i}.png", tarfile.SYMTYPE, f"{i + 1}.png") for i in range(3000)]
+    found = list_tar(linked(tmp_path / "a", {"a/3000.png": b"x"}, links))
+    assert 1 <= len(found) <= 3001
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [("gbk", ["苹果", "香蕉"]), ("cp932", ["ネコ", "イヌ"]), ("cp1252", ["käse", "früh"])],
+)
+def test_names_that_are_no_utf_8_are_read_by_their_letters(tmp_path, encoding, names):
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding=encoding) as tar:
+        for name in names:
+            member = tarfile.TarInfo(f"{name}/1.png")
+            member.size = 3
+            tar.addfile(member, io.BytesIO(b"one"))
+            folder = tarfile.TarInfo(f"{name}/empty")
+            folder.type = tarfile.DIRTYPE
+            tar.addfile(folder)
+    for options in ({}, {"name_encoding": encoding}):
+        found = list_tar(tmp_path / "a.tar", **options)
+        assert {*found.paths} == {f"{name}/1.png" for name in names}
+        assert {f"{name}/empty" for name in names} <= {*found.folders}
+        assert found.read(0) == b"one"
+
+
+def test_files_whose_names_tell_nothing_are_looked_into_without_unpacking(tmp_path, monkeypatch):
+    members = [("a/1", b"\x89PNG" + noise(9)), ("a/2.png", noise(3)), ("a/3.dat", b"text")]
+    found = list_tar(write(tmp_path / "a.tar.gz", members, "w:gz"), GZIP)
+    monkeypatch.setattr(found.reader, "_open_plain", lambda: 1 / 0)
+    assert [found.read_start(i, 4) for i in (0, 2)] == [b"\x89PNG", b"text"]
+    with pytest.raises(ZeroDivisionError):
+        found.read(0)
+
+
+def test_only_some_unpacked_tars_are_open_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("alexnet.data.sources.tar._RECENT._most", 2)
+    paths = [write(tmp_path / f"{i}.tar.gz", [("a.png", noise(i + 1))], "w:gz") for i in range(5)]
+    found = [list_tar(path, GZIP) for path in paths]
+    for _ in range(2):
+        assert [each.read(0) for each in found] == [noise(i + 1) for i in range(5)]
+    assert sum(each.reader._file is not None for each in found) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,7 +52,26 @@ def run_layer(layer, *inputs, half=False, plain=False):
         model.graph.output[0].type.tensor_type.shape.dim.add()
     found = run_model(model, feeds)
     used = [node.op_type for node in model.graph.node]
-    return SimpleNamespace(found=torch.from_numpy(found), wanted=wanted, operators=used)
+    return SimpleNamespace(
+        found=torch.from_numpy(found), wanted=wanted, operators=used, model=model, feeds=feeds
+    )
+
+
+def run_with_openvino(said):
+    """Return what OpenVINO makes of the same file and inputs."""
+    openvino = pytest.importorskip("openvino")
+    model = openvino.Core().read_model(said.model.SerializeToString())
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
+    return torch.from_numpy(np.array(compiled(said.feeds)[0]))
+
+
+def run_with_opencv(said):
+    """Return what OpenCV makes of the same file and its only input."""
+    cv2 = pytest.importorskip("cv2")
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(said.model.SerializeToString(), np.uint8))
+    net.setInput(said.feeds["x0"])
+    return torch.from_numpy(net.forward().copy())
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import textwrap
 
+import numpy as np
 import pytest
+import torch
 
 import alexnet
 from alexnet.errors import AlexNetError, WeightsError
@@ -88,6 +90,36 @@ class Residual(nn.Module):
         return self.fc(torch.flatten(self.avgpool(self.blocks(self.stem(x))), 1))
 
 
+class Pools(nn.Module):
+    """Every rule of torch's pools, also where no window of ONNX's own says it everywhere alike."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.pools = nn.ModuleList([
+            nn.AvgPool2d(3, 2, 1), nn.AvgPool2d(3, 2, 1, ceil_mode=True),
+            nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False),
+            nn.AvgPool2d((3, 5), (2, 3), (1, 2), count_include_pad=False),
+            nn.AvgPool2d(2, 3, 1, ceil_mode=True),
+            nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.MaxPool2d((5, 3), 3, (2, 0), ceil_mode=True),
+            nn.MaxPool2d(3, 1, 1, dilation=2), nn.MaxPool2d((2, 3), 2, 1, dilation=(1, 3)),
+            nn.MaxPool2d(3, 2, 1, dilation=2, ceil_mode=True),
+        ])
+        self.rows, self.norm = nn.MaxPool1d(3, 2, 1, ceil_mode=True), ResponseNorm(3, alpha=0.1)
+        self.fc = nn.Linear(3 * len(self.pools) + 3, classes)
+        weight = torch.linspace(-1, 1, self.fc.weight.numel())
+        self.fc.weight.data.copy_(weight.reshape(self.fc.weight.shape))
+
+    def forward(self, x):
+        lower = x - 3  # the largest of a window is below zero, so that zeros of padding would show
+        parts = [pool(lower).mean((2, 3)) for pool in self.pools]
+        parts.append(self.rows(self.norm(lower.flatten(2))).mean(2))
+        return self.fc(torch.cat(parts, 1))
+
+
+def pools(classes):
+    return Pools(classes)
+
+
 def residual(classes):
     return Residual(classes)
 
@@ -110,6 +142,13 @@ class Plain(nn.Module):
 
 def plain(classes):
     return Plain(classes)
+
+
+def normalized(classes):
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, 2), nn.ReLU(), ResponseNorm(5, alpha=0.1), nn.AdaptiveAvgPool2d((1, 1)),
+        nn.Flatten(), nn.Linear(8, classes),
+    )
 
 
 class Odd(nn.Module):
@@ -177,6 +216,48 @@ def test_a_torch_module_predicts_as_it_does_here(external, export_and_compare, w
     nodes = {node.name for node in model.graph.node}
     assert {"many": "act.0", "plain": "features.3", "residual": "avgpool"}[name] in nodes
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}  # folded
+
+
+def test_pools_are_written_as_every_program_reads_them(external, export_and_compare, weigh):
+    openvino, cv2 = pytest.importorskip("openvino"), pytest.importorskip("cv2")
+    network = external("pools")
+    weights = weigh(network)
+    with alexnet.trusting(network.model):
+        model, found = export_and_compare(weights, output_type="logits", input_type="tensor")
+        assert found.difference < 1e-5
+    for node in model.graph.node:
+        settings = {each.name: each for each in node.attribute}
+        if node.op_type in ("AveragePool", "MaxPool"):
+            assert not ("ceil_mode" in settings and settings["ceil_mode"].i)
+            assert not ("dilations" in settings and max(settings["dilations"].ints) > 1)
+            counted = "count_include_pad" in settings and settings["count_include_pad"].i
+            assert not (counted and any(settings["pads"].ints))
+    x = np.random.default_rng(0).normal(size=(1, 3, 33, 33)).astype(np.float32)
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(x)).numpy()
+    data = model.SerializeToString()
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(openvino.Core().read_model(data), "CPU", exact)
+    np.testing.assert_allclose(compiled(x)[0], wanted, rtol=1e-4, atol=1e-4)
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+    net.setInput(x)
+    np.testing.assert_allclose(net.forward(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_sums_of_our_normalization_stay_in_full_precision(external, weigh, tmp_path):
+    from alexnet.exporters import write_onnx
+    from alexnet.exporters.compare import synthetic_images
+
+    onnx = pytest.importorskip("onnx")
+    network = external("normalized")
+    request = ExportRequest(precision="int8", calibration=lambda: iter([synthetic_images(40, 2)]))
+    with alexnet.trusting(network.model):
+        write_onnx(weigh(network), request, tmp_path / "net.onnx")
+    nodes = onnx.load(tmp_path / "net.onnx").graph.node
+    makers = {name: node.op_type for node in nodes for name in node.output}
+    products = [node for node in nodes if node.op_type in ("Conv", "Gemm")]
+    quantized = [makers.get(node.input[1]) == "DequantizeLinear" for node in products]
+    assert sorted(quantized) == [False, True, True]
 
 
 @pytest.mark.parametrize("name", ["cumulative", "batch_mean", "class_token", "integers"])

@@ -34,7 +34,7 @@ from alexnet.nn import (
     Slice,
 )
 
-from .conftest import run_layer
+from .conftest import run_layer, run_with_opencv, run_with_openvino
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -85,6 +85,83 @@ def test_sums_of_squares_stay_wide_in_half_precision():
 @pytest.mark.parametrize("size", [3, 4])
 def test_a_contrast_norm_is_itself(run_one_layer, size):
     check(run_one_layer(ContrastNorm(size, alpha=0.5), numbers(2, 4, 6, 5)))
+
+
+UNUSUAL_NORMS = [
+    ResponseNorm(5, k=1.5, alpha=0.1),
+    ResponseNorm(5, k=0.25, alpha=0.1, towers=2),
+    ResponseNorm(3, k=2.0 + 2**-20, alpha=0.1),
+    ResponseNorm(3, k=2.0**40, alpha=0.1),
+    ResponseNorm(5, alpha=0.0),
+    ResponseNorm(5, alpha=1e-60),
+    ResponseNorm(5, alpha=-1e-8),
+    ResponseNorm(5, alpha=0.1, beta=0.0),
+    ResponseNorm(5, alpha=0.1, beta=-0.75),
+    ResponseNorm(1, k=0.5, alpha=0.1),
+]
+
+
+@pytest.mark.parametrize("size", [1, 300])
+@pytest.mark.parametrize("norm", UNUSUAL_NORMS, ids=repr)
+def test_settings_that_a_reader_misreads_or_refuses_are_written_out(norm, size):
+    """OpenVINO cuts a k of 1.5 to 1; ONNX Runtime refuses an alpha or beta of 0 or below."""
+    said = run_layer(norm, numbers(2, 12, 5, 6) * size)
+    check(said)
+    assert "LRN" not in said.operators
+    torch.testing.assert_close(run_with_openvino(said), said.wanted, rtol=1e-5, atol=1e-5)
+
+
+NORMS = [
+    ResponseNorm(5, divide=True, k=1.0, alpha=0.5),
+    ResponseNorm(5, alpha=0.1, towers=2),
+    ResponseNorm(4, alpha=0.1),
+    *(ResponseNorm(size, region="spatial", alpha=0.3, divide=True) for size in (1, 2, 3, 5)),
+    *(ContrastNorm(size, alpha=0.5) for size in (1, 3, 4)),
+]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("norm", NORMS, ids=repr)
+@pytest.mark.parametrize("size", [1, 300])
+def test_other_programs_read_each_normalization_alike(norm, size, plain):
+    """Also at the edges, where OpenCV 4.14 does not count the padding of average pools."""
+    said = run_layer(norm, numbers(2, 12, 7, 6) * size, plain=plain)
+    check(said)
+    for run in (run_with_openvino, run_with_opencv):
+        torch.testing.assert_close(run(said), said.wanted, rtol=1e-4, atol=1e-4)
+    pools = [node for node in said.model.graph.node if node.op_type == "AveragePool"]
+    assert not any(
+        max(each.ints, default=0) if each.name == "pads" else each.i
+        for node in pools
+        for each in node.attribute
+        if each.name in ("pads", "count_include_pad", "ceil_mode")
+    )
+
+
+@pytest.mark.parametrize("kind", ["max", "avg"])
+@pytest.mark.parametrize("ceiling", [False, True])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(3, 2, 0), (3, 2, 1), (2, 2, 1), (5, 3, 2)]
+)
+@pytest.mark.parametrize("side", [6, 7, 8])
+def test_other_programs_read_each_pool_alike(kind, ceiling, kernel, stride, padding, side):
+    layer = CaffePool(
+        kind, (kernel,) * 2, stride=(stride,) * 2, padding=(padding,) * 2, ceiling=ceiling
+    )
+    said = run_layer(layer, numbers(2, 3, side, side + 1) - 4)
+    check(said)
+    for run in (run_with_openvino, run_with_opencv):
+        torch.testing.assert_close(run(said), said.wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("ceiling", [False, True])
+@pytest.mark.parametrize("side", [6, 7, 8])
+@pytest.mark.parametrize("pool", [MaxPool, AvgPool])
+def test_other_programs_read_pools_over_the_edge_alike(pool, ceiling, side):
+    said = run_layer(pool(3, stride=2, ceiling=ceiling), numbers(2, 3, side, side) - 4)
+    check(said)
+    for run in (run_with_openvino, run_with_opencv):
+        torch.testing.assert_close(run(said), said.wanted, rtol=1e-4, atol=1e-4)
 
 
 @settings(max_examples=40, deadline=None)

@@ -116,7 +116,7 @@ def test_plain_operators_are_elementary(export_and_compare, weigh):
     used = {node.op_type for node in model.graph.node}
     assert used == {
         *("Slice", "Cast", "Sub", "Div", "Gather", "Transpose", "Conv", "Mul", "Add", "Pow"),
-        *("MaxPool", "AveragePool", "Relu", "Flatten", "Gemm", "Identity"),
+        *("MaxPool", "AveragePool", "Pad", "Relu", "Flatten", "Gemm", "Identity"),
     }
 
 

@@ -48,6 +48,45 @@ def test_doubles_and_numbers_one_by_one_are_read(wire, file):
     assert found["b"][0].numbers.tolist() == [1.5, -2]
 
 
+def in_raw_data(wire, array, kind: int, dtype: str) -> bytes:
+    """A blob as NVIDIA's Caffe writes it: raw_data_type 10, raw_data 12."""
+    dims = wire.field(7, wire.field(1, b"".join(map(wire.varint, array.shape))))
+    said = wire.field(10, kind) if kind else b""  # an enum's first value may be left out
+    return dims + said + wire.field(12, array.astype(dtype).tobytes())
+
+
+def in_halves(wire, array) -> bytes:
+    """A blob with half_data 10: the bits of each half as a number."""
+    dims = wire.field(7, wire.field(1, b"".join(map(wire.varint, array.shape))))
+    bits = array.astype("<f2").view("<u2").ravel()
+    return dims + wire.field(10, b"".join(wire.varint(int(each)) for each in bits))
+
+
+@pytest.mark.parametrize("form", ["doubles", "floats", "halves", "half_data"])
+def test_the_forms_of_forks_are_read(form, wire, file):
+    kinds = {"doubles": (0, "<f8"), "floats": (1, "<f4"), "halves": (2, "<f2")}
+    if form == "half_data":
+        data = in_halves(wire, NUMBERS)
+    else:
+        data = in_raw_data(wire, NUMBERS, *kinds[form])
+    layer = wire.field(100, wire.field(1, b"conv") + wire.field(7, data))
+    (blob,) = read_caffemodel(file(layer))["conv"]
+    exact = form in ("doubles", "floats")
+    wanted = NUMBERS if exact else NUMBERS.astype(np.float16).astype(np.float32)
+    assert np.array_equal(blob.numbers, wanted.ravel())
+    assert blob.shape == NUMBERS.shape
+    assert blob.raw is (form != "half_data")
+    assert np.array_equal(read_binaryproto(file(data)).numbers, wanted.ravel())
+
+
+def test_raw_data_of_another_kind_is_told(wire, file):
+    for kind, count in ((3, 24), (2, 7)):
+        raw = wire.field(10, kind) + wire.field(12, bytes(count)) + wire.field(7, wire.field(1, 7))
+        layer = wire.field(100, wire.field(1, b"conv") + wire.field(7, raw))
+        with pytest.raises(WeightsError, match="doubles, floats and halves can be read"):
+            read_caffemodel(file(layer))
+
+
 def test_a_mean_is_read(wire, file):
     found = read_binaryproto(file(wire.blob(NUMBERS, legacy=True)))
     assert found.shape == (1, 2, 3, 4)
@@ -109,3 +148,15 @@ def test_a_file_with_flipped_bytes_is_read_or_refused(wire, tmp_path_factory, da
         assert str(path) in str(error)
     else:
         assert all(isinstance(name, str) for name in found)
+
+
+def test_layers_and_arrays_without_end_are_refused_before_they_are_looked_at(wire, file):
+    for data, what in (
+        (wire.field(100, b"") * 100_001, "100,001 layers in .*limit is 100,000"),
+        (
+            wire.field(100, wire.field(1, b"c") + wire.field(7, b"") * 1001),
+            "1,001 arrays in the layer",
+        ),
+    ):
+        with pytest.raises(WeightsError, match=what):
+            read_caffemodel(file(data))

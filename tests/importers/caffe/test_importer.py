@@ -13,6 +13,7 @@ from alexnet.errors import AlexNetError, RecipeError, WeightsError
 from alexnet.evaluation import Member, probabilities
 from alexnet.importers import ImportRequest
 from alexnet.importers.caffe import import_caffe
+from alexnet.importers.caffe.description import read_description
 from alexnet.importers.caffe.layers import build_graph
 from alexnet.importers.caffe.model_match import match_model
 from alexnet.importers.caffe.net import read_net
@@ -280,9 +281,21 @@ def test_statistics_are_divided_by_their_last_number(write_case, wire, divisor, 
     assert state["relu1.running_var"].tolist() == [8 * factor] * 4
 
 
+def test_a_normalization_that_is_divided_by_nothing_is_told(write_case, wire):
+    case = write_case(DEPLOY.replace('type: "ReLU"', 'type: "BatchNorm"'), SHAPES)
+    sums = [np.full(4, 2.0), np.full(4, 8.0), np.zeros(1)]
+    case.files[1].write_bytes(wire.caffemodel({**case.arrays, "relu1": sums}))
+    said = [each for each in case.imported().remarks if "relu1" in each]
+    assert len(said) == 1
+    assert 'The third array of "relu1" (batch normalization) is 0' in said[0]
+    sums[2] = np.ones(1)
+    case.files[1].write_bytes(wire.caffemodel({**case.arrays, "relu1": sums}))
+    assert not any("relu1" in each for each in case.imported().remarks)
+
+
 def test_files_that_are_not_a_network_are_told(write_case, tmp_path):
     case = write_case(DEPLOY, SHAPES)
-    with pytest.raises(WeightsError, match="has one file of weights.*caffemodel; 0 were given"):
+    with pytest.raises(WeightsError, match="has one file of weights.*caffemodel; none was given"):
         import_caffe(ImportRequest(files=case.files[:1]))
     with pytest.raises(WeightsError, match=r"x\.jpg is no file of Caffe's"):
         import_caffe(ImportRequest(files=(*case.files, tmp_path / "x.jpg")))
@@ -310,3 +323,19 @@ def test_a_damaged_description_is_read_or_refused(write_case, data):
         assert str(error)
     else:
         assert found.weights.network().classes == len(found.weights.classes)
+
+
+def test_a_network_that_ends_in_a_sigmoid_gets_a_remark(write_case):
+    case = write_case(DEPLOY.replace('"Softmax"', '"Sigmoid"'), SHAPES)
+    assert any('ends in the layer "prob" (Sigmoid)' in each for each in case.imported().remarks)
+    case = write_case(DEPLOY, SHAPES)
+    assert not any("Sigmoid" in each for each in case.imported().remarks)
+
+
+def test_sizes_that_are_none_of_an_image_are_named_with_and_without_weights(write_case):
+    three = "input_dim: 3 input_dim: 12 input_dim: 12"
+    case = write_case(DEPLOY.replace(f"input_dim: 1 {three}", three), SHAPES)
+    with pytest.raises(WeightsError, match='"data" of .* has the sizes 3 x 12 x 12; images have'):
+        case.imported()
+    with pytest.raises(WeightsError, match='"data" of .* has the sizes 3 x 12 x 12; images have'):
+        read_description(case.files[0])

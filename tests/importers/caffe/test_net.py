@@ -48,6 +48,13 @@ def test_of_a_training_description_the_testing_phase_is_left(read):
     assert planned(net) == ["c", "fc", "r"]
 
 
+def test_a_description_for_training_alone_takes_its_images(read):
+    text = """layer { name: "d" type: "Data" top: "data" include { phase: TRAIN }
+      transform_param { crop_size: 9 } }"""
+    net = read(text + RELU % ("r", "data", "r"))
+    assert (net.images[0].side, planned(net)) == (9, ["r"])
+
+
 @pytest.mark.parametrize(
     ("rules", "there"),
     [
@@ -107,20 +114,48 @@ def test_blobs_that_are_written_over_are_told_apart(read):
     assert names[subgraph.output.layer] == "c"  # the softmax at the end is ours to take
 
 
+def test_of_several_outputs_the_only_softmax_is_taken(read):
+    """As networks that also say where a face is, or keep the branches of their training."""
+    both = RELU % ("box", "data", "box") + RELU % ("fc", "data", "fc")
+    text = DATA + both + SOFTMAX % ("p", "fc", "prob") + RELU % ("aux", "data", "aux")
+    subgraph = inference_subgraph(read(text))
+    assert [layer.name for _, layer, _ in subgraph.layers] == ["fc"]
+    assert subgraph.remarks == (
+        'Of 3 outputs "prob" is taken, the only softmax; left out: "box", "aux".',
+    )
+
+
+def test_a_softmax_that_is_only_shaped_is_the_end(read):
+    text = DATA + RELU % ("fc", "data", "fc") + SOFTMAX % ("p", "fc", "p")
+    flat = RELU.replace("ReLU", "Flatten") % ("flat", "p", "flat")
+    assert planned(read(text + flat)) == ["fc"]
+    no_softmax = DATA + RELU % ("fc", "data", "fc") + flat.replace('"p"', '"fc"')
+    assert planned(read(no_softmax)) == ["fc", "flat"]
+    pooled = inference_subgraph(read(text + RELU.replace("ReLU", "Pooling") % ("mean", "p", "m")))
+    assert [layer.name for _, layer, _ in pooled.layers] == ["fc", "p", "mean"]
+    (said,) = pooled.remarks
+    assert 'Behind the layer "p" (Softmax) come further layers' in said
+
+
 RELU = 'layer { name: "%s" type: "ReLU" bottom: "%s" top: "%s" } '
+SOFTMAX = RELU.replace("ReLU", "Softmax")
 BOTH = 'layer { name: "r" type: "Concat" bottom: "data" bottom: "b" top: "r" }'
+LABELLED = 'layer { name: "d" type: "Data" top: "data" top: "b" }'
 PADDED = """layers { layer { type: 'padding' pad: 1 name: 'p' } bottom: 'd' top: 'p' }
 layers { layer { type: 'relu' name: 'r' } bottom: 'p' top: 'r' }"""
 
 WRONG = {
     "name: 'x'": "describes no layers",
     "net: 'x.prototxt' base_lr: 1": r"describes how to train \(a solver\)",
-    "layer { type: 'ReLU' } layers { type: RELU }": '"layer" or "layers", not both',
+    "layer { type: 'ReLU' }\nlayers { type: RELU }": 'line 2: a network has "layer" or "layers"',
     DATA + RELU % ("r", "x", "r"): 'takes "x", which nothing',
     DATA + RELU % ("r", "data", "r") + RELU % ("s", "data", "s"): r'2 outputs \("r", "s"\)',
-    DATA + 'input: "b" input_shape { dim: 1 }' + BOTH: "needs 2 inputs",
+    DATA + 'layer { name: "p" type: "Slice" bottom: "data" top: "a" top: "b" }': r'\("a", "b"\)',
+    DATA + SOFTMAX % ("r", "data", "r") + SOFTMAX % ("s", "data", "s"): r'2 outputs \("r", "s"\)',
+    DATA + 'input: "b" input_shape { dim: 1 }' + BOTH: 'needs 2 inputs: "data", "b"; networks',
+    LABELLED + BOTH: 'needs 2 inputs: "data", "b".*labels to some layers: give the one for deploy',
     DATA + 'layer { name: "p" type: "Softmax" bottom: "data" top: "p" }': "needs 0 inputs",
-    'input: "d" input_dim: [1, 3, 8, 9] layer { type: "X" }': "is 8 x 9; squares",
+    'input: "d" input_dim: [1, 3, 8, 5000] layer { type: "X" }': "8 x 5000; images of up to 4096",
     'input: "d" input_dim: [1, 3, 8, 8] input_dim: [1] layer { }': "1 inputs have 2 shapes",
     PADDED: "stands behind the padding",
 }

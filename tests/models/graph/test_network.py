@@ -189,6 +189,9 @@ def test_any_changed_description_is_built_or_raises(place, name, value):
 def test_unused_name():
     assert unused_name("conv1", {}) == "conv1"
     assert unused_name("conv1", {"conv1": 1, "conv1_2": 1}) == "conv1_3"
+    for count in (2, 3, 4, 7, 8, 9, 1000):
+        taken = dict.fromkeys(["a", *(f"a_{i}" for i in range(2, count + 1))])
+        assert unused_name("a", taken) == f"a_{count + 1}"
     assert unused_name("conv.1", {}) == "conv_1"
     assert unused_name("eval", {}) == "eval_"
     assert unused_name("classes", {}) == "classes_"
@@ -210,3 +213,19 @@ def test_its_summary_has_a_row_for_each_node():
     assert rows["pool"].kind == "average pooling"
     assert found.parameters == sum(each.numel() for each in build(description).parameters())
     assert "graph of 9 nodes" in found.notes[0]
+
+
+class Counting(dict[str, object]):
+    """Counts how often a name is looked for."""
+
+    looked = 0
+
+    def __contains__(self, key: object) -> bool:
+        self.looked += 1
+        return super().__contains__(key)
+
+
+def test_names_of_many_layers_in_place_take_few_looks():
+    taken = Counting.fromkeys(["relu", *(f"relu_{i}" for i in range(2, 20_000))])
+    assert unused_name("relu", taken) == "relu_20000"
+    assert taken.looked < 100

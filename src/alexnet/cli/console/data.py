@@ -32,8 +32,9 @@ def render_pack(report: PackReport, console: Console) -> None:
     splits = ", ".join(f"{count:,} {name}" for name, count in report.splits.items())
     console.print(
         Text(
-            f"{report.images:,} images{f' ({splits})' if splits else ''} of "
-            f"{len(report.classes):,} classes, {report.image_px} pixels ({report.resize_mode}), "
+            f"{format_count(report.images, 'image')}{f' ({splits})' if splits else ''} of "
+            f"{format_count(len(report.classes), 'class', 'classes')}, "
+            f"{report.image_px} pixels ({report.resize_mode}), "
             f"{'as JPEG files, ' if report.store == 'jpeg' else ''}"
             f"{format_bytes(report.bytes)} in {format_count(report.shards, 'shard')}, "
             f"{report.seconds:.1f} s."
@@ -111,7 +112,10 @@ def _overview(report: CheckReport) -> list[str]:
     formats = ", ".join(f"{count:,} {name}" for name, count in report.formats.items())
     memory = f", at most {report.peak_memory_mb:,.0f} MB" if report.peak_memory_mb else ""
     lines = [
-        f"{report.source}: {report.images:,} images of {len(report.classes):,} classes",
+        (
+            f"{report.source}: {format_count(report.images, 'image')} of "
+            f"{format_count(len(report.classes), 'class', 'classes')}"
+        ),
         f"{report.readable:,} can be read{f' ({splits})' if splits else ''}",
         (
             f"scanned in {format_duration(report.seconds)}, "
@@ -136,7 +140,7 @@ def _duplicates(title: str, groups: Sequence[DuplicateGroup]) -> list[str]:
         "across classes": sum(group.across_classes for group in groups),
     }
     across = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    headline = f"{title}: {format_count(len(groups), 'group')} of {images:,} images"
+    headline = f"{title}: {format_count(len(groups), 'group')} of {format_count(images, 'image')}"
     lines = [f"{headline}, {across}" if across else headline]
     lines += [f"  {_format_group(group)}" for group in groups[:_MAX_LISTED]]
     return [*lines, *_more(len(groups))]
@@ -176,10 +180,10 @@ def _classes(report: CheckReport) -> list[str]:
         return []
     smallest, largest = sizes[0], sizes[-1]
     lines = [
-        f"classes: {smallest.images:,} images ({smallest.name}) to {largest.images:,} "
-        f"({largest.name})"
+        f"classes: {format_count(smallest.images, 'image')} ({smallest.name}) to "
+        f"{largest.images:,} ({largest.name})"
         if smallest.images != largest.images
-        else f"classes: {largest.images:,} images each"
+        else f"classes: {format_count(largest.images, 'image')} each"
     ]
     missing = [f"  {each.split} has no image of {each.name}" for each in report.missing]
     return [*lines, *missing[:_MAX_LISTED], *_more(len(missing))]

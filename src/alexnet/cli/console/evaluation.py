@@ -18,7 +18,13 @@ from alexnet.records import (
 )
 from alexnet.text import format_count, format_duration, quote_names
 
-__all__ = ["format_accuracy", "render_features", "render_predictions", "render_results"]
+__all__ = [
+    "format_accuracy",
+    "format_balanced",
+    "render_features",
+    "render_predictions",
+    "render_results",
+]
 
 _MAX_CLASSES = 30  # of the table; of more, the worst
 _MAX_MATRIX = 12  # classes of a confusion matrix; of more, the most frequent confusions
@@ -86,6 +92,18 @@ def format_accuracy(results: Results, split: str) -> Text:
     )
 
 
+def format_balanced(results: Results) -> Text:
+    """Return "75.00% balanced accuracy (...); always "cat" would be right on 92.00 %"."""
+    measured = sum(score.images > 0 for score in results.per_class)
+    mean = "mean over classes"
+    if measured < len(results.per_class):
+        mean = f"mean over the {measured} of {len(results.per_class)} classes that have images here"
+    return Text(
+        f"{results.balanced_accuracy:.2%} balanced accuracy ({mean}); always the largest class, "
+        f"{quote_names([results.majority_class])}, would be right on {results.majority_rate:.2%}"
+    )
+
+
 def _metrics(results: Results) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
@@ -97,7 +115,12 @@ def _metrics(results: Results) -> Table:
 
     table.add_row("top-1 accuracy", *accuracy(results.top1, results.top1_interval))
     table.add_row("top-5 accuracy", *accuracy(results.top5, results.top5_interval))
-    table.add_row("balanced accuracy", f"{results.balanced_accuracy:.2%}", "mean over classes")
+    measured = sum(score.images > 0 for score in results.per_class)
+    whole = measured == len(results.per_class)
+    mean = "mean over classes" if whole else f"mean over the {measured} classes that have images"
+    table.add_row("balanced accuracy", f"{results.balanced_accuracy:.2%}", mean)
+    largest = quote_names([results.majority_class])
+    table.add_row("majority rate", f"{results.majority_rate:.2%}", f"always {largest}, the largest")
     table.add_row("loss", f"{results.loss:.4f}", "nats")
     table.add_row("images", f"{results.images:,}", _crops(results.crops))
     return table
@@ -187,6 +210,7 @@ def _print_head(report: HeadReport, console: Console) -> None:
         console.print("No images were held out, so nothing was evaluated.")
     else:
         console.print(format_accuracy(report.results, report.split or "held-out"))
+        console.print(format_balanced(report.results), soft_wrap=True)
     console.print(Text(f"weights  {report.out}"), soft_wrap=True)
     _print_unreadable(report.unreadable, console)
 

@@ -27,12 +27,13 @@ def render_describe(summary: NetworkSummary | ModelList, console: Console) -> No
     if isinstance(summary, ModelList):
         _print_models(summary, console)
         return
+    activation = "no activations" if summary.activation == "none" else summary.activation
     console.print(Text(f"{summary.model}: {summary.summary}", style="bold"))
     console.print(
         Text(
             f"Crops of {summary.crop_px} x {summary.crop_px} pixels out of images of "
             f"{summary.image_px} ({summary.inputs:,} inputs), {summary.classes:,} classes, "
-            f"{summary.activation}. Last hidden layer: {summary.features_layer}."
+            f"{activation}. Last hidden layer: {summary.features_layer}."
         )
     )
     console.print()
@@ -44,6 +45,7 @@ def render_describe(summary: NetworkSummary | ModelList, console: Console) -> No
         ("Settings", _settings(summary.layers)),
         ("Coverage", coverage),
         ("Differences from the paper", summary.notes),
+        ("Images", summary.images),
     ):
         if sentences:
             console.print()
@@ -126,6 +128,8 @@ def render_export(report: ExportReport, console: Console) -> None:
         f"Input: {report.input}; output: {report.output}.",
         f"Verified with {report.runtime} on {images}: {_differences(report)}.",
     ]
+    if report.quantized_share is not None:
+        lines.append(f"Quantized: {report.quantized_share:.1%} of the multiply-adds.")
     if report.top1_before is not None and report.top1_after is not None:
         lines.append(
             f"Top-1 accuracy: {report.top1_before:.2%} before, {report.top1_after:.2%} after; "
@@ -157,7 +161,7 @@ def render_import(report: ImportReport, console: Console) -> None:
         )
     )
     means = {None: "no mean", "image": "minus a mean image", "channel": "minus a mean"}
-    scale = "" if report.scale is None else f", times {report.scale:g}"
+    scale = ", not scaled" if report.scale is None else f", times {report.scale:.9g}"
     console.print(
         Text(
             f"Preprocessing: {report.resize_mode} to {report.image_px} pixels, crop of "
@@ -188,7 +192,7 @@ def _print_published(weights: PublishedWeights, console: Console) -> None:
         ("size", f"{weights.size_mb:,.0f} MB"),
         ("license", weights.license),
         ("source", weights.source),
-        ("SHA-256", weights.sha256 + ("..." if len(weights.sha256) < 64 else "")),
+        ("SHA-256", weights.sha256),
     ):
         console.print(Text(f"  {name:<8} {value}"))
 

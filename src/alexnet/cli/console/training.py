@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.cli.console.evaluation import format_accuracy
+from alexnet.cli.console.evaluation import format_accuracy, format_balanced
 from alexnet.records import Baseline, DemoReport, FinetuneReport, Prediction, TrainReport
 from alexnet.text import format_count, format_duration
 
@@ -27,6 +27,7 @@ def render_train(report: TrainReport, console: Console) -> None:
         console.print(format_accuracy(results, report.split or "held-out"))
         if len(results.classes) > 5:
             console.print(f"{results.top5:.2%} top-5 accuracy")
+        console.print(format_balanced(results), soft_wrap=True)
     memory = report.peak_memory_mb
     console.print(
         Text(
@@ -39,6 +40,8 @@ def render_train(report: TrainReport, console: Console) -> None:
     if report.skipped:
         listed = f"see {report.run_dir}/skipped.csv"
         console.print(Text(f"{format_count(report.skipped, 'image')} could not be read: {listed}"))
+    for warning in report.warnings:
+        console.print(Text(warning, style="yellow"), soft_wrap=True)
     console.print(Text(f"weights  {report.weights}"), soft_wrap=True)
     if report.report:
         console.print(Text(f"report   {report.report}"), soft_wrap=True)
@@ -52,7 +55,7 @@ def render_finetune(report: FinetuneReport, console: Console) -> None:
         return
     console.print()
     table = Table("classifier", box=None, pad_edge=False)
-    for name in ("accuracy", "95 % interval", "trained in"):
+    for name in ("accuracy", "95 % interval", "balanced", "trained in"):
         table.add_column(name, justify="right")
     for baseline in report.baselines:
         table.add_row(*_baseline_cells(baseline))
@@ -70,13 +73,13 @@ def render_finetune(report: FinetuneReport, console: Console) -> None:
         )
 
 
-def _baseline_cells(baseline: Baseline) -> tuple[str, str, str, str]:
+def _baseline_cells(baseline: Baseline) -> tuple[str, str, str, str, str]:
     if baseline.results is None:
-        return baseline.name, "-", "-", "-"
+        return baseline.name, "-", "-", "-", "-"
     interval = baseline.results.top1_interval
     bounds = f"{interval.low:.2%} to {interval.high:.2%}"
-    top1, duration = f"{baseline.results.top1:.2%}", format_duration(baseline.seconds)
-    return baseline.name, top1, bounds, duration
+    top1, balanced = f"{baseline.results.top1:.2%}", f"{baseline.results.balanced_accuracy:.2%}"
+    return baseline.name, top1, bounds, balanced, format_duration(baseline.seconds)
 
 
 def render_demo(report: DemoReport, console: Console) -> None:

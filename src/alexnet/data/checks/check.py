@@ -17,7 +17,8 @@ from alexnet.data.checks.exclusions import duplicates_to_exclude
 from alexnet.data.checks.hashing import MIRROR_SIGNS, similarity_matrix
 from alexnet.data.checks.issues import find_issues, flag_image
 from alexnet.data.checks.scan import Scan, scan_images
-from alexnet.data.loading.splits import content_ids
+from alexnet.data.checks.training_notes import training_notes
+from alexnet.data.loading.copies import content_ids
 from alexnet.data.sources.names import SPLITS
 from alexnet.data.sources.source import Source
 from alexnet.records import CheckReport, ClassCount, DuplicateGroup, ImageSizes, MissingClass
@@ -87,7 +88,7 @@ class _Check:
             near_duplicates=self._describe_groups(duplicates.near, near=True),
             min_similarity=duplicates.min_similarity,
             exclude=self._propose_exclusions(duplicates),
-            notes=_notes(imbalance, sizes),
+            notes=[*_notes(imbalance, sizes), *training_notes(source, scan)],
         )
 
     def _find_duplicates(self) -> _Duplicates:

@@ -9,7 +9,7 @@ Legend: N images, M = N, or 2 N where mirror images count too, W hashes that dif
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,10 @@ from alexnet.data.checks.hashing import (
 from alexnet.data.loading.counter_random import permutation
 from alexnet.progress import track
 
-__all__ = ["RADIUS", "UnionFind", "choose_min_similarity", "near_duplicate_groups"]
+__all__ = ["RADIUS", "HashImages", "UnionFind", "choose_min_similarity", "near_duplicate_groups"]
+
+HashImages = Callable[[NDArray[np.float16]], NDArray[np.uint64]]
+"""Gives each of N images, by its 64 coefficients, a word of 64 bits."""
 
 RADIUS = 8
 """Bits of 64 in which the hashes of near duplicates may differ."""
@@ -127,7 +130,11 @@ def _similarities_between(sample: NDArray[np.float16]) -> Iterator[NDArray[np.fl
 
 
 def near_duplicate_groups(
-    coefficients: NDArray[np.float16], *, min_similarity: float, mirrored: bool = False
+    coefficients: NDArray[np.float16],
+    *,
+    min_similarity: float,
+    mirrored: bool = False,
+    hashes: Sequence[HashImages] = (perceptual_hashes,),
 ) -> list[list[int]]:
     """Return the groups of near duplicates: as if every image were compared with every other.
 
@@ -135,8 +142,12 @@ def near_duplicate_groups(
         coefficients: of N images, (N, 64).
         min_similarity: of near duplicates.
         mirrored: whether an image and another's mirror image are near duplicates, too.
+        hashes: ways to hash an image; near duplicates are near by one of them at least.
     """
-    return _Search(coefficients, min_similarity, mirrored=mirrored).groups()
+    search = _Search(coefficients, min_similarity, mirrored=mirrored)
+    for hash_images in hashes:
+        search.join_near(hash_images)
+    return search.union_find.groups()
 
 
 class _Search:
@@ -148,13 +159,17 @@ class _Search:
         self.count, self.min_similarity = len(coefficients), min_similarity
         forms = [coefficients, coefficients * MIRROR_SIGNS] if mirrored else [coefficients]
         self.coefficients = np.concatenate(forms)  # (M, 64)
-        hashes = perceptual_hashes(self.coefficients)
+        self.union_find = UnionFind(self.count)
+        self._sort_by(np.zeros(len(self.coefficients), dtype=np.uint64))
+
+    def _sort_by(self, hashes: NDArray[np.uint64]) -> None:
         self.order = np.argsort(hashes, kind="stable")  # images of one hash side by side
         self.hashes, self.starts = np.unique(hashes[self.order], return_index=True)  # (W,)
         self.ends = np.append(self.starts[1:], len(hashes))
-        self.union_find = UnionFind(self.count)
 
-    def groups(self) -> list[list[int]]:
+    def join_near(self, hash_images: HashImages) -> None:
+        """Join the near duplicates whose hashes, made in this way, are near."""
+        self._sort_by(hash_images(self.coefficients))
         for number in np.flatnonzero(self.ends - self.starts > 1).tolist():
             self._join_equal_hashes(self._members(number))
         waiting: list[Pairs] = []
@@ -166,7 +181,6 @@ class _Search:
                     waiting = []
                 advance()
             self._compare_hashes(waiting)
-        return self.union_find.groups()
 
     def _members(self, number: int) -> NDArray[np.int64]:
         return self.order[self.starts[number] : self.ends[number]]

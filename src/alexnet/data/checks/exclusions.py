@@ -23,14 +23,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.packs.pack import Pack
+from alexnet.data.sources.names import normalize_name
 from alexnet.data.sources.source import Source
 from alexnet.errors import SourceError
 from alexnet.files import unescape_formula
+from alexnet.reading import LimitExceeded, read_limited
 from alexnet.text import format_count, quote_names
 
 __all__ = ["ExclusionList", "duplicates_to_exclude", "exclude_listed", "read_exclusion_list"]
 
 _log = logging.getLogger(__name__)
+
+MAX_LIST_BYTES = 256 << 20
+"""Of a list: some millions of paths."""
 
 _DELIMITERS = ",;\t"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -70,8 +75,9 @@ class ExclusionList:
         Raises:
             SourceError: not one image is left.
         """
-        position = {path: i for i, path in enumerate(source.paths)}
-        out = np.zeros(len(position), dtype=np.bool_)
+        position = {normalize_name(path): i for i, path in enumerate(source.paths)}
+        position |= {path: i for i, path in enumerate(source.paths)}
+        out = np.zeros(len(source.paths), dtype=np.bool_)
         unmatched: list[str] = []
         for entry in self.entries:
             index = next((position[form] for form in _readings(entry) if form in position), None)
@@ -131,7 +137,9 @@ def read_exclusion_list(where: Path) -> ExclusionList:
     """
     where = Path(where)
     try:
-        data = where.read_bytes()
+        data = read_limited(where, MAX_LIST_BYTES)
+    except LimitExceeded as cause:
+        raise SourceError(f"The list {where} is not read: {cause}. Name another.") from cause
     except OSError as cause:
         raise SourceError(
             f"The list {where} cannot be read: {str(cause.strerror).lower()}. Name a file with a "
@@ -157,11 +165,16 @@ def _entries(text: str) -> list[str]:
             column = names.index("path")
             rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark))[1:]
             return [row[column] for row in rows if len(row) > column and row[column]]
-    return [line for line in text.splitlines() if line.strip()]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # names may hold other ends
+    return [line for line in lines if line.strip()]
 
 
 def _readings(entry: str) -> list[str]:
-    """Return what an entry may mean: as it is, without a spreadsheet's escape, as on Windows."""
+    """Return what an entry may mean: as it is, without a spreadsheet's escape, as on Windows.
+
+    And each in composed Unicode: programs of a Mac write names decomposed.
+    """
     plain = unescape_formula(entry)
     forward = entry.strip().replace("\\", "/").removeprefix("./")
-    return [entry, plain, entry.strip(), forward]
+    readings = [entry, plain, entry.strip(), forward]
+    return [*readings, *map(normalize_name, readings)]

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 __all__ = [
     "HASH_BITS",
@@ -28,8 +29,11 @@ __all__ = [
     "find_near_pairs",
     "hamming_distances",
     "perceptual_hashes",
+    "projection_hashes",
     "similarities",
     "similarity_matrix",
+    "square_thumbnail",
+    "thumbnail",
 ]
 
 THUMBNAIL_PX = 16
@@ -63,6 +67,34 @@ MIRROR_SIGNS = np.where(_ACROSS % 2 == 1, -1, 1).astype(np.float16)
 """(64,) what the coefficients of an image are multiplied by to be those of its mirror image."""
 
 
+def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Squash an image to a small square, by a filter that hardly cares what size it had.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (T, T, 3) uint8.
+    """
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def square_thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Squash a square of a pack: averaged over whole blocks first, which takes less time.
+
+    All squares of a pack are of one size, so that the blocks lie alike in all of them.
+
+    Args:
+        pixels: (S, S, 3) uint8 RGB.
+
+    Returns:
+        (T, T, 3) uint8.
+    """
+    factor = len(pixels) // (4 * THUMBNAIL_PX)
+    return thumbnail(np.asarray(Image.fromarray(pixels).reduce(factor)) if factor > 1 else pixels)
+
+
 def dct_coefficients(thumbnails: NDArray[np.uint8]) -> NDArray[np.float16]:
     """Return the lowest DCT coefficients of gray thumbnails.
 
@@ -82,6 +114,21 @@ def dct_coefficients(thumbnails: NDArray[np.uint8]) -> NDArray[np.float16]:
 def perceptual_hashes(coefficients: NDArray[np.float16]) -> NDArray[np.uint64]:
     """Return the signs of coefficients, (N, 64), as (N,) words of 64 bits."""
     return np.ascontiguousarray(np.packbits(coefficients > 0, axis=1)).view(np.uint64)[:, 0]
+
+
+def projection_hashes(coefficients: NDArray[np.float16]) -> NDArray[np.uint64]:
+    """Return on which side of 64 random planes images lie, as (N,) words of 64 bits.
+
+    The signs of coefficients that are nearly nothing are noise, and in smooth images most are. On
+    which side of a plane an image lies is decided by all of them (Charikar 2002): of two images as
+    similar as 0.98 about 4 of 64 bits differ, whatever they show.
+
+    Args:
+        coefficients: (N, 64).
+    """
+    planes = np.random.default_rng(0).standard_normal((HASH_BITS, HASH_BITS)).astype(np.float32)
+    sides = _unit_length(coefficients, _WEIGHTS[1]) @ planes > 0
+    return np.ascontiguousarray(np.packbits(sides, axis=1)).view(np.uint64)[:, 0]
 
 
 def similarities(a: NDArray[np.float16], b: NDArray[np.float16]) -> NDArray[np.float32]:

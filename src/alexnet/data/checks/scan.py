@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from alexnet.data.checks.hashing import HASH_BITS, THUMBNAIL_PX, dct_coefficients
+from alexnet.data.checks.hashing import HASH_BITS, THUMBNAIL_PX, dct_coefficients, thumbnail
 from alexnet.data.sources.parallel_decoding import ImageFiles, decode_files
 from alexnet.images import (
     UnreadableImage,
@@ -100,15 +99,15 @@ def _scan_image(data: bytes, name: str) -> NDArray[np.uint8]:
         raise
     pixels = apply_orientation(stored.pixels, stored.orientation)
     height, width = pixels.shape[:2]
-    thumbnail = _thumbnail(pixels)
+    small = thumbnail(pixels)
     sample = pixels[:: -(-height // _SAMPLED_PX), :: -(-width // _SAMPLED_PX)]
     row = np.zeros(1, dtype=_ROW)
     row["width"], row["height"] = width, height
     row["format"] = (detect_format(data) or "unknown").encode()
     row["turned"], row["truncated"] = stored.orientation != 1, is_truncated(data)
-    row["gray"], row["blank"] = _is_gray(sample), _is_blank(sample, thumbnail)
+    row["gray"], row["blank"] = _is_gray(sample), _is_blank(sample, small)
     row["digest"] = np.frombuffer(_digest(pixels), dtype=np.uint8)
-    row["thumbnail"] = thumbnail
+    row["thumbnail"] = small
     return row.view(np.uint8)
 
 
@@ -118,20 +117,14 @@ def _digest(pixels: NDArray[np.uint8]) -> bytes:
     return state.digest()
 
 
-def _thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Squash an image to a small square, by a filter that hardly cares what size it had."""
-    size = (THUMBNAIL_PX, THUMBNAIL_PX)
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
-
-
 def _is_gray(sample: NDArray[np.uint8]) -> bool:
     spread = sample.max(axis=2) - sample.min(axis=2)
     return int(np.count_nonzero(spread > _MAX_GRAY_SPREAD)) <= _MAX_COLORED_SHARE * spread.size
 
 
-def _is_blank(sample: NDArray[np.uint8], thumbnail: NDArray[np.uint8]) -> bool:
+def _is_blank(sample: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
     """Whether nothing is to be seen, neither in single pixels nor in larger parts."""
-    flat = thumbnail.reshape(-1, 3)
+    flat = small.reshape(-1, 3)
     if int((flat.max(axis=0) - flat.min(axis=0)).max()) > _MAX_BLANK_RANGE:
         return False
     return float(sample.reshape(-1, 3).std(axis=0).max()) < _MAX_BLANK_STD

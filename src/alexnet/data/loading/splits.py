@@ -1,15 +1,17 @@
 """Which images are for training, validation and testing.
 
 Splits that the source brings are kept. What is missing for validation is drawn from the training
-images, by content: duplicates of an image, also under another name or class, fall on one side.
+images, by groups: the copies of an image, also under another name, class, format or size, fall on
+one side. What cannot be kept apart, and which classes are measured on few images or none, is said.
 
-Legend: N images, K classes, G contents (duplicates count once).
+Legend: N images.
 """
 
 from __future__ import annotations
 
 import csv
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,25 +20,51 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.loading.counter_random import uniforms
+from alexnet.data.loading.copies import Copies, find_copies
+from alexnet.data.loading.stratified import CopyGroups, draw_stratified
 from alexnet.data.packs.pack import Pack
 from alexnet.data.sources.names import SPLITS
 from alexnet.errors import RecipeError, RunError, SourceError
 from alexnet.files import unescape_formula, write_csv
 from alexnet.text import format_count, quote_names
 
-__all__ = ["assign_splits", "read_split_csv", "write_skipped_csv", "write_split_csv"]
+__all__ = [
+    "SplitAssignment",
+    "assign_splits",
+    "draw_splits",
+    "read_split_csv",
+    "write_skipped_csv",
+    "write_split_csv",
+]
 
 _log = logging.getLogger(__name__)
 
 _NONE, _TRAIN, _VAL, _TEST = range(len(SPLITS))
+_FEW_IMAGES = 5  # held out of a class: the next image may change its recall by a fifth
+_MAX_NAMED = 5
+
+
+@dataclass(frozen=True)
+class SplitAssignment:
+    """Which images are for what, and what a reader of the figures should know of it."""
+
+    indices: dict[str, NDArray[np.int64]]  # of each split that has any, rising
+    warnings: tuple[str, ...] = ()  # sentences
 
 
 def assign_splits(pack: Pack, *, val_fraction: float, seed: int) -> dict[str, NDArray[np.int64]]:
-    """Return the images of each split that has any.
+    """Return the images of each split that has any, as `draw_splits` does, and log its warnings."""
+    drawn = draw_splits(pack, val_fraction=val_fraction, seed=seed)
+    for warning in drawn.warnings:
+        _log.warning("%s", warning)
+    return drawn.indices
+
+
+def draw_splits(pack: Pack, *, val_fraction: float, seed: int) -> SplitAssignment:
+    """Return the images of each split that has any, and what there is to say of them.
 
     Where the source has no val, each class gives `val_fraction` of its training images to it, as
-    nearly as whole images and their duplicates allow, and keeps at least one content. Which ones
+    nearly as whole images and their copies allow, at least one image and never the last. Which ones
     depends on `seed`, contents and labels alone, not on names or on the order of the images.
 
     Args:
@@ -45,7 +73,8 @@ def assign_splits(pack: Pack, *, val_fraction: float, seed: int) -> dict[str, ND
         seed: of the draw.
 
     Returns:
-        Under "train", "val" and "test" the indices of their images, rising.
+        Under "train", "val" and "test" the indices of their images, rising; and the warnings: of
+        copies in several splits, and of classes that are measured on few images or on none.
 
     Raises:
         SourceError: fewer than two classes, a class without training images, or nothing that
@@ -57,139 +86,42 @@ def assign_splits(pack: Pack, *, val_fraction: float, seed: int) -> dict[str, ND
     train = np.flatnonzero((pack.splits == _TRAIN) | (pack.splits == _NONE))
     val, test = np.flatnonzero(pack.splits == _VAL), np.flatnonzero(pack.splits == _TEST)
     _require_trainable(pack, train)
-    contents = content_ids(pack.digests)
-    _warn_of_duplicates(pack, contents, train, {"val": val, "test": test})
+    copies, warnings = find_copies(pack), list[str]()
     if not len(val) and val_fraction:
-        groups = _Groups.of(contents[train], pack.labels[train], len(pack.classes))
-        order = _shuffle_contents(groups, pack.digests[train], seed)
-        drawn = _draw(groups, order, val_fraction, seed)
-        if not drawn.any():
-            raise SourceError(
-                f"{pack.where} has no image that could be held out for validation: each is the "
-                "only one of its class (duplicates count once). Add images, bring a folder val, or "
-                "train without validation: --val-fraction 0."
-            )
-        held_out = drawn[groups.group_of]
+        held_out, warnings = _hold_out(pack, copies, train, val_fraction, seed)
         train, val = train[~held_out], train[held_out]
     splits = {"train": train, "val": val, "test": test}
-    return {name: indices.astype(np.int64) for name, indices in splits.items() if len(indices)}
+    indices = {name: each.astype(np.int64) for name, each in splits.items() if len(each)}
+    warnings += _copies_across(pack, copies, indices)
+    warnings += _measured_on_few(pack, indices)
+    return SplitAssignment(indices, tuple(warnings))
 
 
-def content_ids(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Number images by their content, in the order of the digests: equal contents, equal numbers.
+def _hold_out(
+    pack: Pack, copies: Copies, train: NDArray[np.int64], val_fraction: float, seed: int
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Choose which of the training images are held out, and say where copies could not stay whole.
 
-    Args:
-        digests: (N, 16).
-
-    Returns:
-        (N,) numbers from 0 to G - 1.
+    Raises:
+        SourceError: none can be, even where equal files alone count as copies.
     """
-    high, low = _words(digests)
-    order = np.lexsort((low, high))
-    new = np.ones(len(order), dtype=np.int64)
-    new[1:] = (np.diff(high[order]) != 0) | (np.diff(low[order]) != 0)
-    numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = np.cumsum(new) - 1
-    return numbers
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """The G contents among some images, and how many images of each class have each."""
-
-    group_of: NDArray[np.int64]  # (N,) content of each image
-    first: NDArray[np.int64]  # (G,) an image that has it
-    starts: list[int]  # (G + 1,) where the entries of each content begin in the next two
-    labels: list[int]  # a class that has the content
-    counts: list[int]  # images of that class that have it
-    distinct: NDArray[np.int64]  # (K,) contents that each class has
-    images: NDArray[np.int64]  # (K,) images that each class has
-
-    @classmethod
-    def of(cls, contents: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> _Groups:
-        _, first, group_of = np.unique(contents, return_index=True, return_inverse=True)
-        pairs, counts = np.unique(group_of * classes + labels, return_counts=True)
-        starts = np.searchsorted(pairs, np.arange(len(first) + 1) * classes)
-        of_pair = pairs % classes
-        return cls(
-            group_of,
-            first,
-            starts.tolist(),
-            of_pair.tolist(),
-            counts.tolist(),
-            np.bincount(of_pair, minlength=classes),
-            np.bincount(labels, minlength=classes),
-        )
-
-    def images_by_class(self, group: int) -> list[tuple[int, int]]:
-        """Return the classes that have a content, and how many images of each have it."""
-        part = range(self.starts[group], self.starts[group + 1])
-        return [(self.labels[i], self.counts[i]) for i in part]
-
-
-def _shuffle_contents(groups: _Groups, digests: NDArray[np.uint8], seed: int) -> list[int]:
-    """Return the contents in a random order that is a function of seed and digests."""
-    high, low = _words(digests[groups.first])
-    draws = uniforms(seed, 0, (high >> np.uint64(1)).astype(np.int64), "split")[:, 0]
-    return np.lexsort((low, high, draws)).tolist()
-
-
-def _draw(groups: _Groups, order: list[int], val_fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Choose (G,) contents for validation: first what fits, then what brings shares nearer.
-
-    Where nothing did, the content of the fewest images is taken, and none only where every one is
-    the last of its class.
-    """
-    room: list[int] = _quotas(groups, val_fraction, seed).tolist()
-    contents_left: list[int] = groups.distinct.tolist()
-    drawn = np.zeros(len(order), dtype=np.bool_)
-    for overshoot in (False, True):
-        unfilled = sum(quota > 0 for quota in room)
-        for group in order:
-            if not unfilled:
-                break
-            counts = groups.images_by_class(group)
-            if drawn[group] or any(contents_left[k] < 2 for k, _ in counts):
-                continue
-            gain = sum(abs(room[k]) - abs(room[k] - count) for k, count in counts)
-            if gain <= 0 or not (overshoot or all(count <= room[k] for k, count in counts)):
-                continue
-            drawn[group] = True
-            for k, count in counts:
-                unfilled -= room[k] > 0 and room[k] - count <= 0
-                room[k] -= count
-                contents_left[k] -= 1
-    if not drawn.any():
-        smallest = sorted(
-            (
-                group
-                for group in order
-                if all(contents_left[k] > 1 for k, _ in groups.images_by_class(group))
-            ),
-            key=lambda group: sum(count for _, count in groups.images_by_class(group)),
-        )
-        drawn[smallest[:1]] = True
-    return drawn
-
-
-def _quotas(groups: _Groups, val_fraction: float, seed: int) -> NDArray[np.int64]:
-    """Return (K,) how many images of each class to hold out: its share, rounded up or down.
-
-    So many are rounded up that the sum is right: those with the largest remainders, and by lot
-    among equals. Where even the sum rounds to none, one image is held out all the same.
-    """
-    shares = np.where(groups.distinct >= 2, val_fraction * groups.images, 0.0)
-    quotas = np.floor(shares + 1e-9).astype(np.int64)
-    missing = max(1, round(float(shares.sum()))) - int(quotas.sum())
-    lots = uniforms(seed, 0, np.arange(len(shares), dtype=np.int64), "split/class")[:, 0]
-    quotas[np.lexsort((lots, quotas - shares))[: max(missing, 0)]] += 1
-    return quotas
-
-
-def _words(digests: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return the two halves of each digest as whole numbers."""
-    halves = np.ascontiguousarray(digests).view(">u8").astype(np.uint64)
-    return halves[:, 0], halves[:, 1]
+    for numbers in (copies.similar, copies.files):
+        files, labels = copies.files[train], pack.labels[train]
+        groups = CopyGroups.of(numbers[train], files, labels, len(pack.classes))
+        drawn = draw_stratified(groups, pack.digests[train], share=val_fraction, seed=seed)
+        if drawn.any():
+            warning = (
+                f"{pack.where}: the images of each class are near duplicates of each other or of "
+                "another class's, so no class could give any to validation without leaving others "
+                "in training. Images were drawn one by one, and the figures flatter. Add images "
+                "that were made another time, or bring a folder val."
+            )
+            return drawn[groups.group_of], [warning] if numbers is copies.files else []
+    raise SourceError(
+        f"{pack.where} has no image that could be held out for validation: each is the "
+        "only one of its class (duplicates count once). Add images, bring a folder val, or "
+        "train without validation: --val-fraction 0."
+    )
 
 
 def _require_trainable(pack: Pack, train: NDArray[np.int64]) -> None:
@@ -213,25 +145,60 @@ def _require_trainable(pack: Pack, train: NDArray[np.int64]) -> None:
         )
 
 
-def _warn_of_duplicates(
-    pack: Pack,
-    contents: NDArray[np.int64],
-    train: NDArray[np.int64],
-    held_out: dict[str, NDArray[np.int64]],
-) -> None:
-    """Warn of images in the source's own val and test that are training images, too."""
-    for name, indices in held_out.items():
-        duplicates = indices[np.isin(contents[indices], contents[train])].tolist()
-        if duplicates:
-            _log.warning(
-                "%s: %d of %s images in %s are duplicates of training images (%s); its figures "
-                "flatter a little.",
-                pack.where,
-                len(duplicates),
-                f"{len(indices):,}",
-                name,
-                quote_names([pack.paths[int(i)] for i in duplicates]),
-            )
+def _copies_across(
+    pack: Pack, copies: Copies, splits: Mapping[str, NDArray[np.int64]]
+) -> list[str]:
+    """Say which images of val and test have a copy among those that are trained on."""
+    train, sentences = splits["train"], list[str]()
+    for name, indices in splits.items():
+        if name == "train":
+            continue
+        equal = np.isin(copies.files[indices], copies.files[train])
+        near = np.isin(copies.certain[indices], copies.certain[train])
+        found: list[int] = indices[equal | near].tolist()
+        if not found:
+            continue
+        near_ones = "" if equal[near].all() else " or near duplicates"
+        what = f"are duplicates{near_ones} of training images"
+        if len(found) == 1:
+            what = f"is a duplicate{near_ones.removesuffix('s')} of a training image"
+        names = quote_names([pack.paths[i] for i in found])
+        sentences.append(
+            f"{pack.where}: {len(found):,} of {format_count(len(indices), 'image')} in {name} "
+            f"{what} ({names}); its figures flatter. "
+            f"`alexnet check {shlex.quote(str(pack.where))}` shows the pairs and lists what to "
+            "exclude."
+        )
+    return sentences
+
+
+def _measured_on_few(pack: Pack, splits: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """Say of which classes few images are held out, or none, on the split that is measured."""
+    name = next((each for each in ("test", "val") if each in splits), None)
+    if name is None:
+        return []
+    counts = np.bincount(pack.labels[splits[name]], minlength=len(pack.classes))
+    none = [pack.classes[k] for k in np.flatnonzero(counts == 0).tolist()]
+    few = [(pack.classes[k], n) for k, n in enumerate(counts.tolist()) if 0 < n < _FEW_IMAGES]
+    sentences: list[str] = []
+    if none:
+        sentences.append(
+            f"Nothing is held out ({name}) of {format_count(len(none), 'class', 'classes')}, "
+            f"{quote_names(none)}: {'it is' if len(none) == 1 else 'they are'} not measured, and "
+            "no figure counts what the network makes of such images. Add images of "
+            f"{'it' if len(none) == 1 else 'them'} (copies of one image count once)."
+        )
+    if few:
+        named = [
+            f"{quote_names([each])} ({n})" for each, n in sorted(few, key=lambda pair: pair[1])
+        ]
+        more = f" and {len(few) - _MAX_NAMED} more" if len(few) > _MAX_NAMED else ""
+        listed = ", ".join(named[:_MAX_NAMED]) + more
+        sentences.append(
+            f"Few images are held out ({name}) of {listed}: the recall of "
+            "such a class, and so balanced accuracy, says little. Add images."
+        )
+    return sentences
 
 
 def write_split_csv(path: Path, pack: Pack, splits: Mapping[str, NDArray[np.int64]]) -> None:

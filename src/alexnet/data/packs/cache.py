@@ -22,8 +22,8 @@ from alexnet.data.packs.pack import FORMAT, HEADER, Pack, open_pack, read_header
 from alexnet.data.packs.plan import PackableSource, PackingPlan, choose_store
 from alexnet.data.packs.unreadable import UnreadableMode, UnreadablePolicy
 from alexnet.data.packs.writer import fill_folder, handle_skipped, pack_in_memory
-from alexnet.errors import RecipeError, SourceError, did_you_mean
-from alexnet.files import cache_folder, disk_errors
+from alexnet.errors import RecipeError, RunError, SourceError, did_you_mean
+from alexnet.files import cache_folder, clear_unfinished, disk_errors, is_unfinished
 from alexnet.locks import locked
 from alexnet.recipe import ResizeMode
 from alexnet.records import CachedPack
@@ -169,6 +169,7 @@ def load_pack(
         raise RecipeError(f'cache must be "auto" or "none"; got "{cache}".')
     if cache == "none":
         return pack_in_memory(source, plan)
+    _clear_killed()
     folder = packs_folder() / entry_name(source, plan)
     pack = _open_valid(source, folder, exclusive=False)
     if pack is None:
@@ -231,6 +232,20 @@ def _open_valid(source: PackableSource, folder: Path, *, exclusive: bool) -> Pac
     with contextlib.suppress(OSError):
         os.utime(folder / HEADER)  # its time says when the pack was used last
     return pack
+
+
+def _clear_killed() -> None:
+    """Remove from the whole cache what processes were writing when they were killed.
+
+    Where nobody packs, that is: of a source that changed meanwhile nobody goes on with the entry.
+    """
+    root = packs_folder()
+    folders = list(root.iterdir()) if root.is_dir() else []
+    for folder in folders:
+        with contextlib.suppress(OSError, _BusyError, RunError):  # gone meanwhile, or in use
+            if any(map(is_unfinished, folder.iterdir())):
+                with locked(locks_folder(), name=f"{folder.name}.lock", error=_BusyError):
+                    clear_unfinished(folder)
 
 
 def _has_changed(source: PackableSource, pack: Pack) -> bool:

@@ -15,8 +15,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.checks.hashing import HASH_BITS
 from alexnet.data.sources.listing import Paths
 from alexnet.data.sources.names import SPLITS
+from alexnet.locks import own_warning_filters
 
 __all__ = ["DIGEST_BYTES", "PackIndex", "content_digest", "read_index", "write_index"]
 
@@ -31,10 +33,13 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "digests": ("<u1", (DIGEST_BYTES,)),
     "checksums": ("<u4", ()),
     "lengths": ("<u4", ()),
+    "coefficients": ("<f2", (HASH_BITS,)),
 }
 """Each column's numbers on disk, and the shape of a row."""
 
 _LENGTHS = "lengths"  # a column of packs of JPEG files alone
+_COEFFICIENTS = "coefficients"  # a column that older packs lack
+_OPTIONAL = {_LENGTHS, _COEFFICIENTS}
 
 
 def content_digest(data: bytes) -> bytes:
@@ -53,6 +58,7 @@ class PackIndex:
     digests: NDArray[np.uint8]  # (N, 16) of the image file's content
     checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels, or of the JPEG file
     lengths: NDArray[np.uint32] | None = None  # (N,) bytes of the JPEG file; None: pixels
+    coefficients: NDArray[np.float16] | None = None  # (N, 64), see `hashing`; None: an older pack
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,6 +77,7 @@ class PackIndex:
             self.sizes[kept],
             self.digests[kept],
             self.checksums[kept],
+            coefficients=None if self.coefficients is None else self.coefficients[kept],
         )
 
     def fingerprint(self, about: str) -> str:
@@ -88,7 +95,7 @@ class PackIndex:
 
 def write_index(index: PackIndex) -> bytes:
     """Return an index as the bytes of its file, an uncompressed `.npz`."""
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         "letters": np.frombuffer(index.paths.letters, dtype=np.uint8),
         "ends": index.paths.ends,
         "labels": index.labels,
@@ -98,7 +105,9 @@ def write_index(index: PackIndex) -> bytes:
         "checksums": index.checksums,
     }
     if index.lengths is not None:
-        columns["lengths"] = index.lengths
+        columns[_LENGTHS] = index.lengths
+    if index.coefficients is not None:
+        columns[_COEFFICIENTS] = index.coefficients
     columns = {name: each.astype(_COLUMNS[name][0]) for name, each in columns.items()}
     file = io.BytesIO()
     np.savez(file, **columns)  # pyright: ignore[reportArgumentType]
@@ -118,11 +127,12 @@ def read_index(file: IO[bytes], classes: int) -> PackIndex:
     try:
         with zipfile.ZipFile(file) as members:
             size = file.seek(0, io.SEEK_END)
-            names = [n for n in _COLUMNS if n != _LENGTHS or f"{n}.npy" in members.namelist()]
+            there = set(members.namelist())
+            names = [n for n in _COLUMNS if n not in _OPTIONAL or f"{n}.npy" in there]
             columns = {name: _read_column(members, name, size) for name in names}
     except (OSError, zipfile.BadZipFile) as cause:
         raise ValueError(f"its columns cannot be read ({cause})") from cause
-    lengths = columns.get(_LENGTHS)
+    lengths, coefficients = columns.get(_LENGTHS), columns.get(_COEFFICIENTS)
     index = PackIndex(
         Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64, copy=False)),
         columns["labels"].astype(np.int64),
@@ -131,6 +141,7 @@ def read_index(file: IO[bytes], classes: int) -> PackIndex:
         columns["digests"].astype(np.uint8, copy=False),
         columns["checksums"].astype(np.uint32, copy=False),
         None if lengths is None else lengths.astype(np.uint32, copy=False),
+        None if coefficients is None else coefficients.astype(np.float16, copy=False),
     )
     _validate(index, classes)
     return index
@@ -145,7 +156,7 @@ def _read_column(members: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]
         member = members.getinfo(f"{name}.npy")
         if max(member.file_size, member.compress_size) > size:
             raise ValueError("it would be larger than its file")
-        with warnings.catch_warnings():  # numpy (2.4) warns of headers that Python 2 wrote
+        with own_warning_filters():  # numpy (2.4) warns of headers that Python 2 wrote
             warnings.simplefilter("ignore")
             with members.open(member) as body:
                 column: NDArray[Any] = np.load(body, allow_pickle=False)
@@ -162,7 +173,7 @@ def _read_column(members: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]
 
 def _validate(index: PackIndex, classes: int) -> None:
     n = len(index)
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         "paths": index.paths.ends,
         "splits": index.splits,
         "sizes": index.sizes,
@@ -171,6 +182,8 @@ def _validate(index: PackIndex, classes: int) -> None:
     }
     if index.lengths is not None:
         columns[_LENGTHS] = index.lengths
+    if index.coefficients is not None:
+        columns[_COEFFICIENTS] = index.coefficients
     for name, column in columns.items():
         if len(column) != n:
             raise ValueError(f"{name} has {len(column):,} rows, not {n:,}")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.checks.hashing import HASH_BITS
 from alexnet.data.packs.index import DIGEST_BYTES
 from alexnet.data.packs.shards import Shard
 from alexnet.files import append_flushed
@@ -34,18 +35,22 @@ class FinishedShard:
     checksums: NDArray[np.uint32]  # (n,)
     skipped: list[tuple[int, str]]  # index in the source and reason
     lengths: NDArray[np.uint32] | None = None  # (n,) bytes of each JPEG file; None: pixels
+    coefficients: NDArray[np.float16] | None = None  # (n, 64); None: an older version began it
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the columns as hex digits."""
         lengths = {} if self.lengths is None else {"lengths": self.lengths.tolist()}
+        coefficients = self.coefficients
+        words = {} if coefficients is None else {"coefficients": _hex(coefficients, "<f2")}
         return {
             "shard": None if self.shard is None else self.shard.name,
             "first": self.first,
             "images": len(self.indices) + len(self.skipped),
             "digests": self.digests.tobytes().hex(),
-            "checksums": self.checksums.astype("<u4").tobytes().hex(),
+            "checksums": _hex(self.checksums, "<u4"),
             "skipped": self.skipped,
             **lengths,
+            **words,
         }
 
     @classmethod
@@ -65,7 +70,16 @@ class FinishedShard:
             checksums.astype(np.uint32),
             skipped,
             np.asarray(values["lengths"], dtype=np.uint32) if "lengths" in values else None,
+            _coefficients(values["coefficients"]) if "coefficients" in values else None,
         )
+
+
+def _hex(column: NDArray[Any], kind: str) -> str:
+    return column.astype(kind).tobytes().hex()
+
+
+def _coefficients(text: str) -> NDArray[np.float16]:
+    return np.frombuffer(bytes.fromhex(text), "<f2").astype(np.float16).reshape(-1, HASH_BITS)
 
 
 def append_line(path: Path, values: dict[str, Any]) -> None:

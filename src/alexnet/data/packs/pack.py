@@ -4,7 +4,8 @@ A pack is a folder:
 
     pack.json          what it is: classes, size, resize mode, source, shards, fingerprint
                        (written last: a folder without it is no pack)
-    index.npz          for each image path, label, split, file size, content digest, checksum
+    index.npz          for each image path, label, split, file size, content digest, checksum,
+                       and the DCT coefficients by which near duplicates are found
     shard-00000.u8 ... pixels, (n, S, S, 3) uint8, RGB, row after row, nothing else;
                        or shard-00000.tar ..., JPEG files and their classes
 
@@ -261,6 +262,11 @@ class Pack:
     def digests(self) -> NDArray[np.uint8]:
         """(N, 16) BLAKE2b of each image file's content."""
         return self.index.digests
+
+    @property
+    def coefficients(self) -> NDArray[np.float16] | None:
+        """(N, 64) what `hashing` knows of each stored square; None: an older version packed it."""
+        return self.index.coefficients
 
     @property
     def sizes(self) -> NDArray[np.int64]:

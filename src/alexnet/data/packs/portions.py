@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.checks.hashing import THUMBNAIL_PX, dct_coefficients, square_thumbnail
 from alexnet.data.packs.index import DIGEST_BYTES, PackIndex, content_digest
 from alexnet.data.packs.journal import FinishedShard
 from alexnet.data.packs.pack import PackHeader
@@ -27,9 +28,10 @@ __all__ = ["Portion", "build_header_and_index", "decode_portions"]
 _PORTION_BYTES = 16 << 20
 _MAX_IMAGES = 256
 
-# The decoding threads fill one row an image: its head, then its content.
+# The decoding threads fill one row an image: its head, its thumbnail, then its content.
 _NUMBER_BYTES = 4
 _HEAD_BYTES = _NUMBER_BYTES + DIGEST_BYTES + _NUMBER_BYTES  # checksum, digest, length
+_THUMBNAIL_BYTES = THUMBNAIL_PX * THUMBNAIL_PX * 3
 _MAX_JPEG_OVERHEAD = 4096  # by which the JPEG file of the smallest image exceeds its pixels
 
 
@@ -41,6 +43,7 @@ class Portion:
     images: NDArray[np.uint8]  # (n, S, S, 3), each of them without gaps
     digests: NDArray[np.uint8]  # (n, 16)
     checksums: NDArray[np.uint32]  # (n,)
+    coefficients: NDArray[np.float16]  # (n, 64) of the square that is stored, see `hashing`
     failures: list[tuple[int, str]]  # index and reason of what could not be read
     files: list[bytes] | None = None  # n JPEG files, where those are stored instead of `images`
     lengths: NDArray[np.uint32] | None = None  # (n,) their bytes
@@ -67,20 +70,21 @@ def decode_portions(
     content_bytes = plan.image_bytes + (_MAX_JPEG_OVERHEAD if is_jpeg else 0)
 
     def read(data: bytes, name: str) -> tuple[NDArray[np.uint8], ...]:
-        """Return checksum, digest and length; the content; and zeros up to the row's length."""
+        """Return the head; the thumbnail; the content; and zeros up to the row's length."""
         image = read_image(data, name=name, image_px=plan.image_px, resize_mode=plan.resize_mode)
         content = np.frombuffer(encode_jpeg(image), np.uint8) if is_jpeg else image.ravel()
         checksum = zlib.crc32(content.data).to_bytes(_NUMBER_BYTES, "little")
         length = len(content).to_bytes(_NUMBER_BYTES, "little")
         head = np.frombuffer(checksum + content_digest(data) + length, dtype=np.uint8)
-        return head, content, np.zeros(content_bytes - len(content), dtype=np.uint8)
+        small = square_thumbnail(image).ravel()
+        return head, small, content, np.zeros(content_bytes - len(content), dtype=np.uint8)
 
     batch_size = max(1, min(_MAX_IMAGES, _PORTION_BYTES // plan.image_bytes))
     for decoded, flat, failures in decode_files(
         source, indices, read, batch_size=batch_size, workers=plan.workers
     ):
         plan.unreadable.handle(source, failures)
-        rows = flat.reshape(len(decoded), _HEAD_BYTES + content_bytes)
+        rows = flat.reshape(len(decoded), _HEAD_BYTES + _THUMBNAIL_BYTES + content_bytes)
         yield _split_rows(np.asarray(decoded, dtype=np.int64), rows, failures, plan)
 
 
@@ -94,13 +98,24 @@ def _split_rows(
     checksums = rows[:, :_NUMBER_BYTES].copy().view("<u4")[:, 0].astype(np.uint32)
     lengths = rows[:, _HEAD_BYTES - _NUMBER_BYTES : _HEAD_BYTES].copy().view("<u4")[:, 0]
     digests = rows[:, _NUMBER_BYTES : _NUMBER_BYTES + DIGEST_BYTES].copy()
-    side, content = plan.image_px, rows[:, _HEAD_BYTES:]
+    side, start = plan.image_px, _HEAD_BYTES + _THUMBNAIL_BYTES
+    small, content = rows[:, _HEAD_BYTES:start], rows[:, start:]
+    coefficients = dct_coefficients(small.reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3))
     if plan.store == "pixels":
         images = content.reshape(-1, side, side, 3)
-        return Portion(indices, images, digests, checksums, failures)
+        return Portion(indices, images, digests, checksums, coefficients, failures)
     files = [row[:n].tobytes() for row, n in zip(content, lengths.tolist(), strict=True)]
     none = np.empty((0, side, side, 3), dtype=np.uint8)
-    return Portion(indices, none, digests, checksums, failures, files, lengths.astype(np.uint32))
+    return Portion(
+        indices,
+        none,
+        digests,
+        checksums,
+        coefficients,
+        failures,
+        files,
+        lengths.astype(np.uint32),
+    )
 
 
 def build_header_and_index(
@@ -118,6 +133,7 @@ def build_header_and_index(
         raise unreadable_source(source.where, [(source.paths[i], why) for i, why in skipped])
     numbers: list[int] = kept.tolist()
     lengths = [part.lengths for part in finished if part.lengths is not None]
+    coefficients = [part.coefficients for part in finished if part.coefficients is not None]
     index = PackIndex(
         Paths.of(source.paths[i] for i in numbers),
         np.asarray(source.labels[kept], dtype=np.int64),
@@ -126,6 +142,7 @@ def build_header_and_index(
         np.concatenate([part.digests for part in finished]),
         np.concatenate([part.checksums for part in finished]),
         np.concatenate(lengths) if plan.store == "jpeg" else None,
+        np.concatenate(coefficients) if len(coefficients) == len(finished) else None,
     )
     header = PackHeader(
         classes=tuple(source.classes),

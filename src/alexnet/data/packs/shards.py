@@ -8,6 +8,7 @@ Legend: N images of the pack, n images asked for, S side of an image.
 
 from __future__ import annotations
 
+import mmap
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,12 +123,19 @@ class ShardSet:
         """
         path = self.folder / shard.name
         try:
-            length = path.stat().st_size
-            if length != size:
-                raise self._damaged(shard, f"it has {length:,} bytes instead of {size:,}")
+            self.require_length(shard, path.stat().st_size, size)
             return open_file(path)
-        except OSError as cause:
-            raise self._damaged(shard, f"{cause.strerror or cause}".lower()) from cause
+        except (OSError, ValueError) as cause:  # ValueError: emptied before it could be mapped
+            raise self.unreadable(shard, cause) from cause
+
+    def unreadable(self, shard: Shard, cause: Exception) -> SourceError:
+        """Return the error for a shard that the system does not let be read."""
+        return self._damaged(shard, f"{getattr(cause, 'strerror', None) or cause}".lower())
+
+    def require_length(self, shard: Shard, length: int, size: int) -> None:
+        """Raise SourceError for a shard that has another length than `size` bytes."""
+        if length != size:
+            raise self._damaged(shard, f"it has {length:,} bytes instead of {size:,}")
 
     def damaged(self, index: int, what: str) -> SourceError:
         """Return the error for an image that is not what was packed; it names the shard."""
@@ -143,7 +151,9 @@ class ShardSet:
 class MappedShards:
     """Images in files that the system pages in and out; nothing is held in memory by us.
 
-    Each image is held against its checksum the first time it is read in this process.
+    Each image is held against its checksum the first time it is read in this process. The lengths
+    of the files are held against the pack's before each read: to touch a page behind the end of a
+    file that somebody shortened would kill the process.
 
     Raises:
         SourceError: a shard is missing or has another length than its images.
@@ -152,7 +162,13 @@ class MappedShards:
     def __init__(self, shards: ShardSet) -> None:
         self._shards = shards
         self._unverified = np.ones(len(shards), dtype=np.bool_)
-        self._maps = [self._map(shard) for shard in shards.shards]
+        self._files = [self._open(shard) for shard in shards.shards]
+        side = shards.image_px
+        # A plain array over the mapped pages: slicing np.memmap takes several times as long.
+        self._maps = [
+            np.frombuffer(file, dtype=np.uint8).reshape(shard.images, side, side, 3)
+            for file, shard in zip(self._files, shards.shards, strict=True)
+        ]
 
     def stored(self, indices: NDArray[np.int64]) -> StoredImages:
         """Return n images where they lie.
@@ -161,13 +177,16 @@ class MappedShards:
             SourceError: the pixels differ from what was packed; the shard is named.
         """
         numbers, positions = self._shards.locate(indices)
+        used: list[int] = np.unique(numbers).tolist()
+        for number in used:
+            self._require_whole(number)
         fresh = np.flatnonzero(self._unverified[indices])
         if len(fresh):
             lying: list[tuple[int, int]] = np.stack([numbers, positions], axis=1)[fresh].tolist()
             images = [self._maps[number][position] for number, position in lying]
             self._verify(indices[fresh], images)
         parts: list[PlacedImages] = []
-        for number in np.unique(numbers).tolist():
+        for number in used:
             rows = np.flatnonzero(numbers == number)
             parts.append(PlacedImages(self._maps[number], positions[rows], rows))
         return StoredImages(tuple(parts), self._shards.image_px)
@@ -183,8 +202,10 @@ class MappedShards:
 
     def _chunks(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         step = max(1, _VERIFY_BYTES // (3 * self._shards.image_px**2))
-        for first, mapped in zip(self._shards.starts, self._maps, strict=False):
+        for number, mapped in enumerate(self._maps):
+            first = self._shards.starts[number]
             for start in range(0, len(mapped), step):
+                self._require_whole(number)
                 yield int(first) + start, mapped[start : start + step]
 
     def _verify(
@@ -195,15 +216,24 @@ class MappedShards:
             raise self._shards.damaged(int(wrong[0]), "its pixels are not those that were packed")
         self._unverified[indices] = False
 
-    def _map(self, shard: Shard) -> NDArray[np.uint8]:
-        side = self._shards.image_px
-        shape = (shard.images, side, side, 3)
+    def _require_whole(self, number: int) -> None:
+        """Raise SourceError where a shard was shortened since it was mapped."""
+        shard = self._shards.shards[number]
+        try:
+            length = self._files[number].size()
+        except OSError as cause:
+            raise self._shards.unreadable(shard, cause) from cause
+        self._shards.require_length(shard, length, self._size(shard))
 
-        def map_file(path: Path) -> NDArray[np.uint8]:
-            # A plain array over the same pages: slicing np.memmap takes several times as long.
-            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
+    def _size(self, shard: Shard) -> int:
+        return shard.images * 3 * self._shards.image_px**2
 
-        return self._shards.open(shard, shard.images * 3 * side**2, map_file)
+    def _open(self, shard: Shard) -> mmap.mmap:
+        def map_file(path: Path) -> mmap.mmap:
+            with path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+        return self._shards.open(shard, self._size(shard), map_file)
 
 
 def pixel_checksums(

@@ -270,6 +270,7 @@ def _join_portions(parts: Iterable[Portion], name: str, first: int) -> FinishedS
         np.concatenate([part.checksums for part in portions]),
         [failure for part in portions for failure in part.failures],
         np.concatenate(lengths) if lengths else None,
+        np.concatenate([part.coefficients for part in portions]),
     )
 
 

@@ -9,23 +9,29 @@ import tarfile
 import zipfile
 import zlib
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.sources.file_bytes import FileBytes, FileWindow, SeekableFile, unnamed_file
 from alexnet.data.sources.listing import FileListing, ListingBuilder, RandomAccessFile
+from alexnet.data.sources.name_encoding import name_decoder
 from alexnet.data.sources.names import is_hidden, safe_path
 from alexnet.data.sources.tar import BROKEN_ARCHIVE, COMPRESSIONS, damaged_archive, list_tar
 from alexnet.errors import SourceError
 from alexnet.images import UnreadableImage
 from alexnet.text import format_count
 
-__all__ = ["list_archive", "list_zip"]
+__all__ = ["is_compressed", "list_archive", "list_inner_archive", "list_zip"]
 
 _log = logging.getLogger(__name__)
 
 _BLOCK = 512  # of a tar
+_CHUNK_BYTES = 1 << 20
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 _ENCRYPTED = 0x1
 _UTF8 = 0x800
@@ -47,12 +53,52 @@ class ZipReader:
         members: (M, 4) for each member the header's offset, packed size, CRC-32, method.
     """
 
-    def __init__(self, file: RandomAccessFile, members: NDArray[np.int64]) -> None:
+    def __init__(self, file: FileBytes, members: NDArray[np.int64]) -> None:
         self._file, self._members = file, members
 
     def read(self, path: str, position: int, size: int) -> bytes:
         """Return the bytes of a member; see `FileReader`."""
         offset, packed, checksum, method = self._members[position].tolist()
+        data = self._unpack(path, offset, packed, method, size)
+        if len(data) != size or zlib.crc32(data) != checksum:
+            raise UnreadableImage(path, "its archive is damaged here (its checksum differs)")
+        return data
+
+    def read_start(self, path: str, position: int, count: int) -> bytes:
+        """Return the first bytes of a member; see `FileReader`."""
+        offset, packed, _, method = self._members[position].tolist()
+        # A deflated beginning is hardly longer than what it unpacks to.
+        return self._unpack(path, offset, min(packed, 2 * count + 1024), method, count - 1)[:count]
+
+    def open_member(self, path: str, position: int, size: int) -> FileBytes:
+        """Return a member as a file; it is unpacked into one without a name where it is packed."""
+        offset, packed, _, method = self._members[position].tolist()
+        if method == zipfile.ZIP_STORED:
+            try:
+                return FileWindow(self._file, self._data_offset(offset), packed)
+            except (OSError, ValueError, struct.error) as cause:
+                raise damaged_archive(Path(path), str(cause)) from cause
+        return unnamed_file(lambda file: self._unpack_into(file, path, position, size))
+
+    def _unpack_into(self, file: BinaryIO, path: str, position: int, size: int) -> None:
+        """Unpack a deflated member step by step."""
+        offset, packed, _, _ = self._members[position].tolist()
+        place, end = self._data_offset(offset), self._data_offset(offset) + packed
+        decompressor, written = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while place < end and not decompressor.eof:
+            chunk = self._file.read(place, min(_CHUNK_BYTES, end - place))
+            if not chunk:
+                break
+            data = decompressor.decompress(chunk)
+            written += len(data)
+            place += len(chunk)
+            if written > size:
+                break
+            file.write(data)
+        if written != size:
+            raise UnreadableImage(path, "its archive is damaged here (its length differs)")
+
+    def _unpack(self, path: str, offset: int, packed: int, method: int, size: int) -> bytes:
         try:
             data = self._read_packed(offset, packed)
             if method == zipfile.ZIP_DEFLATED:
@@ -60,9 +106,13 @@ class ZipReader:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
         except (OSError, ValueError, struct.error, zlib.error) as cause:
             raise UnreadableImage(path, f"its archive is damaged here ({cause})") from cause
-        if len(data) != size or zlib.crc32(data) != checksum:
-            raise UnreadableImage(path, "its archive is damaged here (its checksum differs)")
         return data
+
+    def _data_offset(self, offset: int) -> int:
+        signature, _, name, extra = _HEADER.unpack(self._file.read(offset, _HEADER.size))
+        if signature != b"PK\x03\x04":
+            raise ValueError("no header where one should be")
+        return offset + _HEADER.size + name + extra
 
     def _read_packed(self, offset: int, packed: int) -> bytes:
         """Read header and data at once, and the rest where the header is unusually long."""
@@ -79,17 +129,24 @@ class ZipReader:
         return data
 
 
-def list_zip(where: Path) -> FileListing:
+def list_zip(
+    where: Path, *, file: FileBytes | None = None, name_encoding: str | None = None
+) -> FileListing:
     """Return the files in a zip, hidden and system files left out.
+
+    Args:
+        where: the archive, or what it is called in messages.
+        file: its bytes, where they lie in another archive.
+        name_encoding: of names of which the archive does not say it; None: as they are told by.
 
     Raises:
         SourceError: the archive is damaged, encrypted, or packed by a rare method.
     """
-    file, members = _open_zip(where)
+    file, members = _open_zip(where, file)
+    names = _decode_names(where, members, name_encoding)
     builder, columns = ListingBuilder(), array("q")
     skipped = 0
-    for member in members:
-        name = _decode_name(member)
+    for member, name in zip(members, names, strict=True):
         path = safe_path(name)
         if path is None or _is_special(member):
             skipped += 1
@@ -113,19 +170,19 @@ def list_zip(where: Path) -> FileListing:
     return builder.build(where, ZipReader(file, np.array(columns, np.int64).reshape(-1, 4)))
 
 
-def _open_zip(where: Path) -> tuple[RandomAccessFile, list[zipfile.ZipInfo]]:
+def _open_zip(where: Path, file: FileBytes | None) -> tuple[FileBytes, list[zipfile.ZipInfo]]:
     """Open a zip and read its directory."""
     try:
-        file = RandomAccessFile.open(where)
-        with zipfile.ZipFile(where) as archive:
+        if file is None:
+            file = RandomAccessFile.open(where)
+        with zipfile.ZipFile(cast("IO[bytes]", SeekableFile(file))) as archive:
             return file, archive.infolist()
     except _BROKEN_ZIP as cause:
         what = str(cause)
-        if isinstance(cause, zipfile.BadZipFile) and not zipfile.is_zipfile(where):
+        is_whole = file is not None and zipfile.is_zipfile(cast("IO[bytes]", SeekableFile(file)))
+        if isinstance(cause, zipfile.BadZipFile) and not is_whole:
             what = "the directory at its end is missing, so it was cut off"
-        raise SourceError(
-            f"The archive {where} is damaged: {what}. Fetch or make it again."
-        ) from cause
+        raise damaged_archive(where, what) from cause
 
 
 def _require_readable(where: Path, member: zipfile.ZipInfo, path: str) -> None:
@@ -148,24 +205,33 @@ def _is_special(member: zipfile.ZipInfo) -> bool:
     return member.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
-def _decode_name(member: zipfile.ZipInfo) -> str:
-    """Return a member's name in Unicode.
+def _decode_names(
+    where: Path, members: Sequence[zipfile.ZipInfo], encoding: str | None
+) -> list[str]:
+    """Return the members' names in Unicode.
 
-    Many programs write UTF-8 without saying so; then the name reads as UTF-8, which other code
-    pages hardly ever do. What is left is the code page of the first PCs, as the format says.
+    A zip says of a name that it is UTF-8, or brings it again in UTF-8. Many programs do neither;
+    the format says the code page of the first PCs then, and they write whatever their system has.
     """
+    names = [_known_name(member) for member in members]
+    raw = {
+        i: members[i].orig_filename.encode("cp437") for i, name in enumerate(names) if name is None
+    }
+    decode = name_decoder(where, raw.values(), encoding)
+    decoded = [decode(raw[i]) if name is None else name for i, name in enumerate(names)]
+    return [
+        name.replace("\\", "/") if member.create_system == 0 else name
+        for name, member in zip(decoded, members, strict=True)
+    ]
+
+
+def _known_name(member: zipfile.ZipInfo) -> str | None:
+    """Return a name whose letters the archive tells; None: it does not."""
     name = member.orig_filename
-    if not member.flag_bits & _UTF8:
-        letters = name.encode("cp437")
-        name = _unicode_path(member.extra, letters) or _decode_utf8(letters) or name
-    return name.replace("\\", "/") if member.create_system == 0 else name
-
-
-def _decode_utf8(letters: bytes) -> str | None:
-    try:
-        return letters.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+    if member.flag_bits & _UTF8:
+        return name
+    told = _unicode_path(member.extra, name.encode("cp437"))
+    return name if told is None and name.isascii() else told
 
 
 def _unicode_path(extra: bytes, letters: bytes) -> str | None:
@@ -180,8 +246,12 @@ def _unicode_path(extra: bytes, letters: bytes) -> str | None:
     return None
 
 
-def list_archive(where: Path) -> FileListing | None:
+def list_archive(where: Path, *, name_encoding: str | None = None) -> FileListing | None:
     """Return the files in an archive; None: it is something else, or cannot be opened.
+
+    Args:
+        where: the archive.
+        name_encoding: of names of which the archive does not say it; None: as they are told by.
 
     Raises:
         SourceError: an archive that is damaged, encrypted, or holds one compressed file.
@@ -193,8 +263,8 @@ def list_archive(where: Path) -> FileListing | None:
             start = file.read(_BLOCK)
     except (OSError, ValueError):
         return None
-    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return list_zip(where)
+    if start.startswith(_ZIP_STARTS):
+        return list_zip(where, name_encoding=name_encoding)
     for first, open_packed in COMPRESSIONS.items():
         if start.startswith(first):
             try:
@@ -207,11 +277,43 @@ def list_archive(where: Path) -> FileListing | None:
                     f"{where} is one compressed file and no archive: pack the folder of images "
                     "as .tar.gz, or unpack it."
                 )
-            return list_tar(where, open_packed)
+            return list_tar(where, open_packed, name_encoding=name_encoding)
     if _is_tar_header(start):
-        return list_tar(where)
+        return list_tar(where, name_encoding=name_encoding)
     # A zip may follow a program that unpacks it. Tables and images have no such end.
-    return list_zip(where) if start.startswith(b"MZ") and zipfile.is_zipfile(where) else None
+    if start.startswith(b"MZ") and zipfile.is_zipfile(where):
+        return list_zip(where, name_encoding=name_encoding)
+    return None
+
+
+def list_inner_archive(
+    where: Path, file: FileBytes, *, name_encoding: str | None = None
+) -> FileListing:
+    """Return the files in an archive that is a file of another one.
+
+    Args:
+        where: what it is called in messages.
+        file: its bytes.
+        name_encoding: as for `list_archive`.
+
+    Raises:
+        SourceError: it is damaged, compressed as a whole, or no archive.
+    """
+    start = file.read(0, _BLOCK)
+    if start.startswith(_ZIP_STARTS):
+        return list_zip(where, file=file, name_encoding=name_encoding)
+    if len(start) == _BLOCK and _is_tar_header(start):
+        return list_tar(where, file=file, name_encoding=name_encoding)
+    what = "is compressed as a whole" if is_compressed(file) else "is neither a tar nor a zip"
+    raise SourceError(
+        f"{where} has the name of an archive among archives, and {what}. Unpack these archives, "
+        "each into a folder of its own, or take away what is none."
+    )
+
+
+def is_compressed(file: FileBytes) -> bool:
+    """Whether a file is compressed as a whole, as .tar.gz is."""
+    return file.read(0, _BLOCK).startswith(tuple(COMPRESSIONS))
 
 
 def _is_tar_header(block: bytes) -> bool:

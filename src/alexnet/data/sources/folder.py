@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from pathlib import Path
 
-from alexnet.data.sources.listing import MAX_FILE_BYTES, FileListing, ListingBuilder
+from alexnet.data.sources.file_bytes import PooledFile
+from alexnet.data.sources.listing import (
+    MAX_FILE_BYTES,
+    FileListing,
+    ListingBuilder,
+    RandomAccessFile,
+)
 from alexnet.data.sources.names import is_ignored
 from alexnet.errors import SourceError
 from alexnet.images import UnreadableImage
@@ -17,6 +24,8 @@ __all__ = ["FolderReader", "list_folder"]
 _MAX_LINK_PATHS = 1000
 """Paths to one folder through links: links to links to links multiply without end."""
 
+_MAX_OPEN = 64  # archives of a folder; one that was closed is opened again when it is read
+
 _Identity = tuple[int, int]  # device and inode: what makes two names the same folder
 
 
@@ -25,13 +34,27 @@ class FolderReader:
 
     def __init__(self, root: Path) -> None:
         self._root = os.fspath(root)
+        self._open = functools.lru_cache(maxsize=_MAX_OPEN)(RandomAccessFile.open)
 
     def read(self, path: str, position: int, size: int) -> bytes:
         """Return the bytes of a file; see `FileReader`."""
         del position, size
+        return self._read(path, MAX_FILE_BYTES)
+
+    def read_start(self, path: str, position: int, count: int) -> bytes:
+        """Return the first bytes of a file; see `FileReader`."""
+        del position
+        return self._read(path, count)
+
+    def open_member(self, path: str, position: int, size: int) -> PooledFile:
+        """Return a file of the folder, to be read by position."""
+        del position, size
+        return PooledFile(Path(self._root, path), self._open)
+
+    def _read(self, path: str, count: int) -> bytes:
         try:
             with open(os.path.join(self._root, path), "rb") as file:  # noqa: PTH118, PTH123  # a Path for each of a million files takes as long as reading them
-                return file.read(MAX_FILE_BYTES)
+                return file.read(count)
         except FileNotFoundError as cause:
             raise UnreadableImage(path, "it is gone") from cause
         except (OSError, ValueError) as cause:

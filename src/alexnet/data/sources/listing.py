@@ -94,6 +94,10 @@ class FileReader(Protocol):
         """
         ...
 
+    def read_start(self, path: str, position: int, count: int) -> bytes:
+        """Return at most `count` first bytes of one file; the rest is as for `read`."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class FileListing:
@@ -122,6 +126,14 @@ class FileListing:
             limit = format_bytes(MAX_FILE_BYTES)
             raise UnreadableImage(path, f"it has {format_bytes(size)}, and the limit is {limit}")
         return self.reader.read(path, int(self.positions[index]), size)
+
+    def read_start(self, index: int, count: int) -> bytes:
+        """Return at most `count` first bytes of a file.
+
+        Raises:
+            UnreadableImage: it is gone, or damaged inside its archive.
+        """
+        return self.reader.read_start(self.paths[index], int(self.positions[index]), count)
 
     def take(self, order: NDArray[np.int64]) -> FileListing:
         """Return some of the files in another order.

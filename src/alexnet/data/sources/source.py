@@ -16,13 +16,38 @@ from numpy.typing import NDArray
 
 from alexnet.data.packs.journal import JOURNAL
 from alexnet.data.packs.pack import HEADER, Pack, open_pack
-from alexnet.data.sources.archive import list_archive
-from alexnet.data.sources.folder import list_folder
-from alexnet.data.sources.layout import read_class_words, read_class_words_beside, read_layout
+from alexnet.data.sources.layout import (
+    Layout,
+    read_class_words,
+    read_class_words_beside,
+    read_layout,
+)
+from alexnet.data.sources.levels import require_class_depth
 from alexnet.data.sources.listing import FileListing, Paths
+from alexnet.data.sources.name_encoding import require_name_encoding
+from alexnet.data.sources.names import (
+    alike_key,
+    decorated_split_code,
+    differ_in_number_alone,
+    is_annotation,
+    is_generic,
+    join_alike,
+    words_without_split,
+)
+from alexnet.data.sources.nested import list_files
+from alexnet.data.sources.sidecars import image_mask
 from alexnet.data.sources.table import PARQUET, looks_like_table, read_table
+from alexnet.data.sources.table_beside import (
+    InnerTable,
+    find_tables,
+    how_to_name_table,
+    read_inner_table,
+    say_inner_table,
+)
 from alexnet.data.sources.validation import (
     ACCEPTED,
+    alike_warnings,
+    annotation_folders,
     missing_source,
     no_class_folders,
     unsupported_file,
@@ -30,6 +55,7 @@ from alexnet.data.sources.validation import (
 )
 from alexnet.errors import SourceError
 from alexnet.files import require_usable_path
+from alexnet.text import quote_names
 
 __all__ = ["Source", "open_source"]
 
@@ -88,15 +114,28 @@ class Source:
         return replace(rest, excluded=(*self.excluded, *gone))
 
 
-def open_source(path: Path, *, fewest_classes: int = 2, as_found: bool = False) -> Source | Pack:
+def open_source(
+    path: Path,
+    *,
+    fewest_classes: int = 2,
+    as_found: bool = False,
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
+) -> Source | Pack:
     """List a source of labeled images; not one of them is read yet.
 
     Args:
         path: a folder with one folder for each class, with or without train, val and test above;
             the same inside a .zip, .tar or .tar.gz; a CSV or Parquet table with the columns path,
-            label and perhaps split; or a pack.
+            label and perhaps split, or images with such a table among them; or a pack.
         fewest_classes: fewer are an error; 1 where images are only measured.
         as_found: take any classes in any splits without a warning, to check and not to train on.
+        class_depth: on which level the class folders lie, 1 for the top folders; None: as names
+            and structure say.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0), under the
+            name that has most images.
+        name_encoding: of names in a zip or tar that does not say it; None: as their bytes tell.
 
     Returns:
         The source, its images split by split, class by class and by path, or as the table has
@@ -107,29 +146,136 @@ def open_source(path: Path, *, fewest_classes: int = 2, as_found: bool = False) 
     """
     path = Path(path)
     require_usable_path(path / HEADER, SourceError)
+    require_class_depth(class_depth)
+    require_name_encoding(name_encoding)
     if (path / HEADER).is_file() or (path / JOURNAL).is_file():
-        return open_pack(path)
+        return _open_pack(path, join_classes=join_classes)
     if not path.exists():
         raise missing_source(path)
-    files = list_folder(path) if path.is_dir() else list_archive(path)
-    source = _from_table(path) if files is None else _from_folders(files)
+    files = list_files(path, name_encoding=name_encoding)
+    source = _from_table(path) if files is None else _from_files(files, class_depth)
+    if join_classes:
+        source = _join_classes(source)
     if as_found:
         return source
     warnings = validate_classes(
-        path, source.classes, source.labels, source.splits, at_least=fewest_classes
+        path, source.classes, source.labels, source.splits, at_least=fewest_classes, files=files
     )
     for warning in warnings:
         _log.warning("%s", warning)
     return source
 
 
-def _from_folders(files: FileListing) -> Source:
-    layout = read_layout(files)
+def _open_pack(path: Path, *, join_classes: bool) -> Pack:
+    pack = open_pack(path)
+    if join_classes:
+        classes, labels = join_alike(pack.classes, pack.labels)
+        index = replace(pack.index, labels=labels)
+        words = {name: pack.header.class_words.get(name, "") for name in classes}
+        words = {name: text for name, text in words.items() if text}
+        header = replace(pack.header, classes=classes, class_words=words)
+        header = replace(header, fingerprint=index.fingerprint(header.identity()))
+        pack = pack if classes == pack.classes else replace(pack, header=header, index=index)
+    for warning in alike_warnings(path, pack.classes):
+        _log.warning("%s", warning)
+    return pack
+
+
+def _join_classes(source: Source) -> Source:
+    classes, labels = join_alike(source.classes, source.labels)
+    if classes == source.classes:
+        return source
+    words = {name: text for name, text in source.class_words.items() if name in classes}
+    return _with_signatures(source.files, classes, words, labels, source.splits)
+
+
+def _from_files(files: FileListing, class_depth: int | None) -> Source:
+    """Read labels off the folders, or off a table among the files where folders tell no classes."""
+    images = image_mask(files)
+    try:
+        layout = read_layout(files, images=images, class_depth=class_depth)
+    except SourceError:
+        table = _inner_table(files, images)
+        if table is None:
+            raise
+        return _from_inner_table(files, images, table)
+    if class_depth is None and _tells_no_classes(layout):
+        # Where nothing else is to be had, what is wrong with the table is what is said.
+        needed = len(layout.classes) < 2 and all(map(is_generic, layout.classes))
+        table = (read_inner_table if needed else _inner_table)(files, images)
+        if table is not None:
+            return _from_inner_table(files, images, table)
+        if len(layout.classes) > 1 and any(map(is_annotation, layout.classes)):
+            raise annotation_folders(files.where, layout.classes)
     if not len(layout.indices):
         raise no_class_folders(files)
+    if class_depth is None:
+        _warn_of_table(files, images, layout)
     words = read_class_words(files, layout.base, layout.classes)
-    images = files.take(layout.indices)
-    return _with_signatures(images, layout.classes, words, layout.labels, layout.splits)
+    chosen = files.take(layout.indices)
+    return _with_signatures(chosen, layout.classes, words, layout.labels, layout.splits)
+
+
+def _tells_no_classes(layout: Layout) -> bool:
+    """Whether class folders are none, a single one, or called as folders of any images are."""
+    names = layout.classes
+    plain = all(is_generic(name) or is_annotation(name) for name in names)
+    return len(names) < 2 or plain or differ_in_number_alone(names)
+
+
+def _inner_table(
+    files: FileListing, images: NDArray[np.bool_], *, say: bool = True
+) -> InnerTable | None:
+    try:
+        return read_inner_table(files, images, say=say)
+    except SourceError:
+        return None
+
+
+def _from_inner_table(files: FileListing, images: NDArray[np.bool_], table: InnerTable) -> Source:
+    say_inner_table(files, images, table)
+    chosen = files.take(table.indices)
+    words = table.words or read_class_words(files, "", table.classes)
+    return _with_signatures(chosen, table.classes, words, table.labels, table.splits)
+
+
+def _warn_of_table(files: FileListing, images: NDArray[np.bool_], layout: Layout) -> None:
+    """Where a table names other labels than the folders do, say that it is not read."""
+    at_top = any("/" not in files.paths[i] for i in find_tables(files))
+    if not at_top or (table := _inner_table(files, images, say=False)) is None:
+        return
+    if len(table.classes) == len(table.indices) and all(map(str.isdecimal, table.classes)):
+        return  # numbers of images, and no labels
+    named = {*map(alike_key, table.classes)} <= {*map(alike_key, layout.classes)}
+    numbers = all(map(str.isdecimal, table.classes))
+    agrees = named or (numbers and _is_same_division(layout, table))
+    if agrees and (layout.splits.any() or len({*table.splits.tolist()}) < 2):
+        return
+    several = len(table.names) > 1
+    own = f"{'splits' if agrees else 'labels'} of {'their' if several else 'its'} own"
+    _log.warning(
+        "%s: the folders are taken for classes (%s), and %s, which %s, %s not read. %s",
+        files.where,
+        quote_names(layout.classes),
+        quote_names(table.names) if several else table.names[0],
+        f"{'have' if several else 'has'} {own}",
+        "are" if several else "is",
+        "To use them, join them into one table with the columns path, label and split, and name "
+        "it as the source."
+        if several
+        else how_to_name_table(files, table.names[0]),
+    )
+
+
+def _is_same_division(layout: Layout, table: InnerTable) -> bool:
+    """Whether a table's labels divide its images as the folders do, whatever they are called."""
+    of_file = dict(zip(layout.indices.tolist(), layout.labels.tolist(), strict=True))
+    pairs = {
+        (of_file[index], label)
+        for index, label in zip(table.indices.tolist(), table.labels.tolist(), strict=True)
+        if index in of_file
+    }
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
 def _from_table(path: Path) -> Source:
@@ -147,8 +293,31 @@ def _from_table(path: Path) -> Source:
     if not parquet and not looks_like_table(path, start):
         raise unsupported_file(path, start)
     table = read_table(path, parquet=parquet)
-    words = read_class_words_beside(path, table.classes)
+    if not table.splits.any():
+        _tell_of_other_splits(path)
+    words = table.words or read_class_words_beside(path, table.classes)
     return _with_signatures(table.files, table.classes, words, table.labels, table.splits)
+
+
+def _tell_of_other_splits(table: Path) -> None:
+    """Say that val.txt beside train.txt is not read where train.txt alone is named."""
+    code = decorated_split_code(table.stem)
+    if code is None:
+        return
+    others = sorted(
+        each.name
+        for each in table.parent.glob(f"*{table.suffix}")
+        if decorated_split_code(each.stem) not in (None, code)
+        and words_without_split(each.stem) == words_without_split(table.stem)
+    )
+    if others:
+        _log.info(
+            "%s: %s not read, though %s beside it. To use each as its split, name the folder as "
+            "the source.",
+            table,
+            f"{quote_names(others)} {'is' if len(others) == 1 else 'are'}",
+            "it lies" if len(others) == 1 else "they lie",
+        )
 
 
 def _with_signatures(

@@ -12,19 +12,23 @@ import gzip
 import logging
 import lzma
 import math
-import os
+import posixpath
 import shutil
 import tarfile
-import tempfile
 import threading
+import weakref
 import zlib
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
+from alexnet.data.sources.file_bytes import FileBytes, FileWindow, SeekableFile, unnamed_file
 from alexnet.data.sources.listing import FileListing, ListingBuilder, RandomAccessFile
+from alexnet.data.sources.name_encoding import name_decoder
 from alexnet.data.sources.names import is_hidden, safe_path
+from alexnet.data.sources.sidecars import START_BYTES, needs_start
 from alexnet.errors import RunError, SourceError
 from alexnet.files import cache_folder, disk_errors
 from alexnet.images import UnreadableImage
@@ -48,6 +52,8 @@ COMPRESSIONS: dict[bytes, OpenFile] = {
 _CHUNK_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _PROGRESS_STEP = 1000  # members
+_MAX_OPEN = 32  # unpacked tars at once; some systems allow 256 files
+_MAX_LINK_STEPS = 40  # from link to link, as systems have it
 
 BROKEN_ARCHIVE = (
     *(tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError),
@@ -62,11 +68,20 @@ BROKEN_ARCHIVE = (
 
 
 class TarReader:
-    """Reads members of a tar by their position; `open_plain` is called at the first reading."""
+    """Reads members of a tar by their position.
 
-    def __init__(self, open_plain: Callable[[], RandomAccessFile]) -> None:
+    Args:
+        open_plain: gives the tar as it is unpacked; called at the first reading, and again where
+            many others were read since.
+        starts: by position the first bytes of some members, known without unpacking the tar.
+    """
+
+    def __init__(
+        self, open_plain: Callable[[], FileBytes], starts: Mapping[int, bytes] | None = None
+    ) -> None:
         self._open_plain = open_plain
-        self._file: RandomAccessFile | None = None
+        self._starts = starts or {}
+        self._file: FileBytes | None = None
         self._lock = threading.Lock()
 
     def read(self, path: str, position: int, size: int) -> bytes:
@@ -76,15 +91,61 @@ class TarReader:
             RunError: there is no room to unpack a compressed archive.
         """
         try:
-            with self._lock:
-                if self._file is None:
-                    self._file = self._open_plain()
-            data = self._file.read(position, size)
+            data = self._plain().read(position, size)
         except OSError as cause:
             raise UnreadableImage(path, f"its archive cannot be read ({cause})") from cause
         if len(data) != size:
             raise UnreadableImage(path, "its archive is shorter than it was")
         return data
+
+    def read_start(self, path: str, position: int, count: int) -> bytes:
+        """Return the first bytes of a member; see `FileReader`."""
+        if position in self._starts:
+            return self._starts[position][:count]
+        try:
+            return self._plain().read(position, count)
+        except OSError as cause:
+            raise UnreadableImage(path, f"its archive cannot be read ({cause})") from cause
+
+    def open_member(self, path: str, position: int, size: int) -> FileBytes:
+        """Return a member as a file."""
+        del path
+        return FileWindow(self._plain(), position, size)
+
+    def _plain(self) -> FileBytes:
+        with self._lock:
+            file = self._file
+            if file is None:
+                file = self._file = self._open_plain()
+        _RECENT.use(self)
+        return file
+
+    def close(self) -> None:
+        """Give the unpacked file up; threads that are reading it go on."""
+        self._file = None
+
+
+class _RecentReaders:
+    """The readers that were used last: a system opens only so many files at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._readers: OrderedDict[int, weakref.ref[TarReader]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def use(self, reader: TarReader) -> None:
+        """Note that a reader is used; close those whose use lies back furthest."""
+        key, oldest = id(reader), list[TarReader | None]()
+        with self._lock:
+            self._readers[key] = weakref.ref(reader)
+            self._readers.move_to_end(key)
+            while len(self._readers) > self._most:
+                oldest.append(self._readers.popitem(last=False)[1]())
+        for each in filter(None, oldest):
+            each.close()
+
+
+_RECENT = _RecentReaders(_MAX_OPEN)
 
 
 class _HeaderFile:
@@ -115,6 +176,11 @@ class _HeaderFile:
         self.last_header = self._file.read(count)
         return self.last_header
 
+    def peek(self, position: int, count: int) -> bytes:
+        """Return the first bytes of a member's data, before the next header."""
+        self._file.seek(position)
+        return self._file.read(count)
+
     def drain(self) -> int:
         """Read to the end, which checks a compressed file's own checksum; return its length."""
         while self._file.read(_CHUNK_BYTES):
@@ -127,47 +193,141 @@ class _TooLargeError(Exception):
     """A compressed archive needs more room than there is."""
 
 
-def list_tar(where: Path, compression: OpenFile | None = None) -> FileListing:
+def list_tar(
+    where: Path,
+    compression: OpenFile | None = None,
+    *,
+    file: FileBytes | None = None,
+    name_encoding: str | None = None,
+) -> FileListing:
     """Return the files in a tar, hidden and system files left out.
 
     Args:
-        where: the archive.
+        where: the archive, or what it is called in messages.
         compression: opens it, where it is compressed.
+        file: its bytes, where it is a file of another archive.
+        name_encoding: of names that are no UTF-8; None: as they are told by.
 
     Raises:
         SourceError: it is damaged or cut off, or no tar at all.
     """
-    builder = ListingBuilder()
-    skipped = 0
+    listed = _Members(is_compressed=compression is not None)
     max_bytes = _free_bytes() if compression else math.inf
     try:
-        stamp = where.stat().st_mtime_ns
-        with (compression or _open_plain)(where) as file:
-            headers = _HeaderFile(file, max_bytes)
+        stamp = where.stat().st_mtime_ns if file is None else 0
+        with _open_tar(where, compression, file) as opened:
+            headers = _HeaderFile(opened, max_bytes)
             for member in _members(headers, where):
-                path = safe_path(member.name)
-                if path is None or not (member.isdir() or member.isreg()) or member.issparse():
-                    skipped += 1
-                elif is_hidden(path):
-                    continue
-                elif member.isdir():
-                    builder.folders.add(path)
-                else:
-                    builder.add(path, member.size, stamp, member.offset_data)
+                listed.add(member, headers, stamp)
             length = headers.drain() if compression else 0
     except _TooLargeError:
         raise _no_room(where, f"more than {format_bytes(int(max_bytes))}", int(max_bytes)) from None
     except BROKEN_ARCHIVE as cause:
-        raise damaged_archive(where, str(cause), len(builder.paths)) from cause
-    if skipped:
-        _log.warning(
-            "%s: %s passed over: links, devices, or names that lead out of the archive.",
-            where,
-            format_count(skipped, "member"),
-        )
+        raise damaged_archive(where, str(cause), len(listed.builder.paths)) from cause
+    builder = listed.finish(where, stamp, name_encoding)
+    if file is not None:
+        return builder.build(where, TarReader(lambda: file))
     if compression is None:
         return builder.build(where, TarReader(partial(RandomAccessFile.open, where)))
-    return builder.build(where, TarReader(partial(_unpack, where, compression, length)))
+    unpack = partial(_unpack, where, compression, length)
+    return builder.build(where, TarReader(unpack, listed.starts))
+
+
+class _Members:
+    """The members of a tar that were met so far."""
+
+    def __init__(self, *, is_compressed: bool) -> None:
+        self.builder = ListingBuilder()
+        self.starts: dict[int, bytes] = {}  # of files whose names leave open what they are
+        self._is_compressed = is_compressed
+        self._hidden: dict[str, tuple[int, int]] = {}  # size and position: links may lead there
+        self._links: list[tuple[str, str | None]] = []  # path and target
+        self._skipped = 0
+
+    def add(self, member: tarfile.TarInfo, headers: _HeaderFile, stamp: int) -> None:
+        """Take one member."""
+        path = safe_path(member.name)
+        if path is None or member.issparse():
+            self._skipped += 1
+        elif member.islnk() or member.issym():
+            if not is_hidden(path):
+                self._links.append((path, _link_target(member)))
+        elif not (member.isdir() or member.isreg()):
+            self._skipped += 1
+        elif is_hidden(path):
+            if member.isreg():
+                self._hidden[path] = member.size, member.offset_data
+        elif member.isdir():
+            self.builder.folders.add(path)
+        else:
+            self.builder.add(path, member.size, stamp, member.offset_data)
+            if self._is_compressed and member.size and needs_start(path):
+                self.starts[member.offset_data] = headers.peek(member.offset_data, START_BYTES)
+
+    def finish(self, where: Path, stamp: int, name_encoding: str | None) -> ListingBuilder:
+        """Follow the links, decode the names, and say what was passed over."""
+        self._follow_links(stamp)
+        if self._skipped:
+            _log.warning(
+                "%s: %s passed over: links, devices, or names that lead out of the archive.",
+                where,
+                format_count(self._skipped, "member"),
+            )
+        _decode_names(where, self.builder, name_encoding)
+        return self.builder
+
+    def _follow_links(self, stamp: int) -> None:
+        """List links as the files of the archive that they lead to, also by way of other links."""
+        if not self._links:
+            return
+        builder = self.builder
+        places = zip(builder.sizes, builder.positions, strict=True)
+        known: dict[str, tuple[int, int]] = {**self._hidden}
+        known.update(zip(builder.paths, places, strict=True))
+        links: list[tuple[str, str | None]] = self._links
+        for _ in range(_MAX_LINK_STEPS):
+            for path, target in links:
+                if target is not None and target in known:
+                    known[path] = known[target]
+                    builder.add(path, known[path][0], stamp, known[path][1])
+            count = len(links)
+            links = [link for link in links if link[0] not in known]
+            if len(links) in (0, count):
+                break
+        self._skipped += len(links)
+
+
+def _link_target(member: tarfile.TarInfo) -> str | None:
+    """Return the path in the archive that a link leads to; None: it leads out of it."""
+    if member.islnk():
+        return safe_path(member.linkname)
+    if member.linkname.startswith("/"):
+        return None
+    joined = posixpath.join(posixpath.dirname(member.name), member.linkname)
+    return safe_path(posixpath.normpath(joined))
+
+
+def _decode_names(where: Path, builder: ListingBuilder, encoding: str | None) -> None:
+    """Decode the names that are no UTF-8, which tarfile gives with a surrogate for each byte."""
+
+    def raw(name: str) -> bytes:
+        return name.encode("utf-8", "surrogateescape")
+
+    odd = {name for name in [*builder.paths, *builder.folders] if not _is_unicode(name)}
+    if odd:
+        decode = name_decoder(where, map(raw, sorted(odd)), encoding, or_bytes=True)
+        builder.paths = [decode(raw(name)) if name in odd else name for name in builder.paths]
+        builder.folders = {decode(raw(name)) if name in odd else name for name in builder.folders}
+
+
+def _is_unicode(name: str) -> bool:
+    return name.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in name)
+
+
+def _open_tar(where: Path, compression: OpenFile | None, file: FileBytes | None) -> IO[bytes]:
+    if file is not None:
+        return cast("IO[bytes]", SeekableFile(file))
+    return (compression or _open_plain)(where)
 
 
 def _open_plain(where: Path) -> IO[bytes]:
@@ -201,23 +361,17 @@ def _members(headers: _HeaderFile, where: Path) -> Iterator[tarfile.TarInfo]:
 
 def _unpack(where: Path, compression: OpenFile, length: int) -> RandomAccessFile:
     """Unpack a compressed tar into a file without a name, in the cache folder."""
-    folder = cache_folder()
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     free = _free_bytes()
     if length > free:
         raise _no_room(where, format_bytes(length), free)
-    with (
-        disk_errors(folder),
-        tempfile.TemporaryFile(dir=folder) as file,
-        compression(where) as packed,
-        track(f"unpacking {where.name}", length) as advance,
-    ):
-        while chunk := packed.read(_CHUNK_BYTES):
-            file.write(chunk)
-            advance(len(chunk))
-        file.flush()
-        return RandomAccessFile(os.dup(file.fileno()))
+
+    def write(file: BinaryIO) -> None:
+        with compression(where) as packed, track(f"unpacking {where.name}", length) as advance:
+            while chunk := packed.read(_CHUNK_BYTES):
+                file.write(chunk)
+                advance(len(chunk))
+
+    return unnamed_file(write)
 
 
 def _free_bytes() -> int:

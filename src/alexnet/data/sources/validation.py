@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data.sources.advice import describe_unread, where_labels_may_lie
 from alexnet.data.sources.listing import FileListing
-from alexnet.data.sources.names import SPLITS
+from alexnet.data.sources.names import SPLITS, alike_groups, alike_key, describe_suffixes
 from alexnet.errors import SourceError, did_you_mean
 from alexnet.text import format_count, quote_names
 
 __all__ = [
     "ACCEPTED",
+    "alike_warnings",
+    "annotation_folders",
     "missing_source",
     "no_class_folders",
     "unreadable_source",
@@ -31,8 +33,6 @@ ACCEPTED = (
 
 _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
-_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
-_NAMED_SUFFIXES = 5  # in a sentence
 
 
 def missing_source(where: Path) -> SourceError:
@@ -51,19 +51,25 @@ def missing_source(where: Path) -> SourceError:
 
 def no_class_folders(files: FileListing) -> SourceError:
     """Return the error for files among which no class folder was found."""
-    suffixes = Counter(PurePosixPath(path).suffix.lower() or "no suffix" for path in files.paths)
-    kinds = [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED_SUFFIXES)]
-    kinds += ["..."] if len(suffixes) > _NAMED_SUFFIXES else []
+    kinds = describe_suffixes(files.paths)
     folders = [folder for folder in files.folders if folder]
     if not len(files) and not folders:
         return SourceError(f"{files.where} is empty (hidden files are not counted). {ACCEPTED}.")
-    content = format_count(len(files), "file") + (f" ({', '.join(kinds)})" if kinds else "")
+    content = format_count(len(files), "file") + (f" ({kinds})" if kinds else "")
     if folders:
         content += f" and {format_count(len(folders), 'folder')} ({quote_names(folders)})"
-    tables = [path for path in files.paths if path.lower().endswith(_TABLE_SUFFIXES)]
-    hint = f" To take the labels from {tables[0]}, name that file as the source." if tables else ""
     return SourceError(
-        f"{files.where} has no images in class folders; it holds {content}. {ACCEPTED}.{hint}"
+        f"{files.where} has no images in class folders; it holds {content}. {ACCEPTED}."
+        f"{where_labels_may_lie(files)}"
+    )
+
+
+def annotation_folders(where: Path, classes: Sequence[str]) -> SourceError:
+    """Return the error for folders of images, and of what was drawn over them."""
+    return SourceError(
+        f"{where} holds {quote_names(classes)}: images, it seems, and what was drawn over them, "
+        "and no classes. Make a folder for each class, or a table (CSV) with the columns path and "
+        "label. If those are the classes all the same: --class-depth 1."
     )
 
 
@@ -88,7 +94,7 @@ def unsupported_file(where: Path, start: bytes) -> SourceError:
         where: the file.
         start: its first bytes.
     """
-    what = "is neither an archive nor a table"
+    what = describe_unread(where.name) or "is neither an archive nor a table"
     if not start:
         what = "is empty"
     elif where.suffix.lower() in _ARCHIVE_SUFFIXES:
@@ -105,6 +111,8 @@ def validate_classes(
     splits: NDArray[np.uint8],
     *,
     at_least: int,
+    warn_alike: bool = True,
+    files: FileListing | None = None,
 ) -> list[str]:
     """Require classes that a classifier can be trained on; return what else is worth a warning.
 
@@ -114,6 +122,8 @@ def validate_classes(
         labels: (N,) positions in `classes`.
         splits: (N,) positions in `SPLITS`.
         at_least: classes that there must be.
+        warn_alike: whether names that look alike are worth a warning.
+        files: all that there is, for advice.
 
     Raises:
         SourceError: too few classes, or a class that train lacks and another split has.
@@ -122,13 +132,14 @@ def validate_classes(
         raise SourceError(
             f"{where} has images of one class only, {quote_names(classes)}. A classifier tells at "
             "least two apart: add a folder with images of something else."
+            f"{'' if files is None else where_labels_may_lie(files)}"
         )
     classes_of: dict[int, set[int]] = {
         code: set(np.unique(labels[splits == code]).tolist())
         for code in range(1, len(SPLITS))
         if bool((splits == code).any())
     }
-    warnings: list[str] = []
+    warnings = alike_warnings(where, classes) if warn_alike else []
     trained = classes_of.get(SPLITS.index("train"), set[int]())
     for code, present in classes_of.items():
         untrained = [classes[k] for k in sorted(present - trained)]
@@ -136,10 +147,25 @@ def validate_classes(
             known = [classes[k] for k in sorted(trained)]
             raise SourceError(
                 f"{where}: {SPLITS[code]} has {quote_names(untrained)}, and train has no such "
-                f"class.{did_you_mean(untrained[0], known)} Rename the class, move some of its "
-                "images to train, or take it away."
+                f"class.{_how_to_join(untrained[0], known) or did_you_mean(untrained[0], known)} "
+                "Rename the class, move some of its images to train, or take it away."
             )
         missing = [classes[k] for k in sorted(trained - present)]
         if missing:
             warnings.append(f"{where}: {SPLITS[code]} has no images of {quote_names(missing)}.")
     return warnings
+
+
+def alike_warnings(where: object, classes: Sequence[str]) -> list[str]:
+    """Return a warning for each group of classes whose names differ in nothing a person means."""
+    return [
+        f"{where}: the classes {quote_names(group, most=len(group))} look alike. If they are one, "
+        "join them: --join-classes."
+        for group in alike_groups(classes)
+    ]
+
+
+def _how_to_join(name: str, known: Sequence[str]) -> str:
+    """Say how a class is joined with one that looks alike; nothing where none does."""
+    same = [other for other in known if alike_key(other) == alike_key(name)]
+    return f' If that is "{same[0]}", join them: --join-classes.' if same else ""

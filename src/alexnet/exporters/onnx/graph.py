@@ -8,7 +8,8 @@ Legend: a shape is (C, H, W) or (D,), without the batch, which may have any size
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,6 +73,7 @@ class OnnxGraph:
 
     Attributes:
         single_use: values that one node alone reads.
+        full_precision: names of the nodes that stay in float32 where the others become int8.
         shapes: of the values that layers make.
         opset, ir_version: of the file; raised where nodes need it.
     """
@@ -80,6 +82,7 @@ class OnnxGraph:
         self.half, self.plain = half, plain
         self.opset, self.ir_version = OPSET, IR_VERSION
         self.single_use: set[str] = set()
+        self.full_precision: set[str] = set()
         self.nodes: list[Node] = []
         self.tensors: dict[str, NDArray[Any]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -106,6 +109,13 @@ class OnnxGraph:
         outputs = (own,) if count == 1 else tuple(self.name(f"{own}/{i}") for i in range(count))
         self.nodes.append(Node(operator, own, tuple(inputs), outputs, attributes))
         return outputs
+
+    @contextmanager
+    def keep_precision(self) -> Generator[None]:
+        """Say that the nodes which are appended meanwhile stay in float32, also in an int8 file."""
+        first = len(self.nodes)
+        yield
+        self.full_precision.update(node.name for node in self.nodes[first:])
 
     def tensor(
         self, name: str, values: torch.Tensor | NDArray[Any], *, float32: bool = False

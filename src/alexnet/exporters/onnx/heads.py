@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from alexnet.errors import WeightsError
+from alexnet.exporters.onnx.elementwise import write_softplus
 from alexnet.exporters.onnx.graph import OnnxGraph, Value
 from alexnet.models import Head
 
@@ -26,6 +27,11 @@ def write_head(graph: OnnxGraph, head: Head, inputs: Sequence[Value]) -> str:
     Raises:
         WeightsError: a kind of head that has no rule.
     """
+    with graph.keep_precision():
+        return _nodes(graph, head, inputs)
+
+
+def _nodes(graph: OnnxGraph, head: Head, inputs: Sequence[Value]) -> str:
     tensors = dict(head.named_buffers())
 
     def gemm(x: str, weight: str, output: str) -> str:
@@ -44,7 +50,7 @@ def write_head(graph: OnnxGraph, head: Head, inputs: Sequence[Value]) -> str:
             return graph.node("LogSoftmax", [gemm(hidden, "weight", "logits")], _NAME, axis=1)
         case "svm":
             negated = graph.node("Neg", [gemm(x, "weight", "logits")], f"{_NAME}/negated")
-            softplus = graph.node("Softplus", [negated], f"{_NAME}/softplus")
+            softplus = write_softplus(graph, f"{_NAME}/softplus", negated, float32=True)
             log_sigmoid = graph.node("Neg", [softplus], f"{_NAME}/log_sigmoid")
             total = graph.node(
                 "ReduceLogSumExp", [log_sigmoid], f"{_NAME}/total", axes=[1], keepdims=1

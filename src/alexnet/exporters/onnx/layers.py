@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from alexnet.errors import WeightsError
 from alexnet.exporters.onnx import norms, windows
+from alexnet.exporters.onnx.elementwise import ELEMENTWISE, write_softplus
 from alexnet.exporters.onnx.graph import OnnxGraph, Value
 from alexnet.models import GroupedLayers, SummedLayers
 from alexnet.nn import (
@@ -40,7 +41,6 @@ _OPERATORS = {
     "logistic": "Sigmoid",
     "abs": "Abs",
     "sqrt": "Sqrt",
-    "softrelu": "Softplus",
 }
 
 
@@ -67,6 +67,8 @@ def _program_activation(graph: OnnxGraph, name: str, layer: ProgramActivation, x
         case "abstanh":
             size = graph.node("Abs", [tanh(name, b)], f"{name}/size")
             return with_number("Mul", size, a, name)
+        case "softrelu":
+            return write_softplus(graph, name, x)
         case "brelu":
             above = graph.node("Relu", [x], f"{name}/above")
             return with_number("Min", above, a, name)
@@ -256,11 +258,18 @@ def _reshape(graph: OnnxGraph, name: str, layer: Reshape, inputs: list[Value]) -
 
 def _gray(graph: OnnxGraph, name: str, layer: Grayscale, inputs: list[Value]) -> str:
     weight = graph.tensor(f"{name}/luma", torch.tensor(layer.luma).reshape(1, 3, 1, 1))
-    return graph.node("Conv", [inputs[0].name, weight], name, kernel_shape=[1, 1])
+    with graph.keep_precision():  # it belongs to the preprocessing
+        return graph.node("Conv", [inputs[0].name, weight], name, kernel_shape=[1, 1])
 
 
 def _norm(graph: OnnxGraph, name: str, layer: ResponseNorm, inputs: list[Value]) -> str:
-    return norms.response_norm(graph, name, layer, inputs[0])
+    with graph.keep_precision():
+        return norms.response_norm(graph, name, layer, inputs[0])
+
+
+def _contrast_norm(graph: OnnxGraph, name: str, layer: ContrastNorm, inputs: list[Value]) -> str:
+    with graph.keep_precision():
+        return norms.contrast_norm(graph, name, layer, inputs[0])
 
 
 def _summed(graph: OnnxGraph, name: str, layer: SummedLayers, inputs: list[Value]) -> str:
@@ -312,9 +321,7 @@ _LAYERS: Mapping[type[nn.Module], Write] = {
     nn.Flatten: _flatten,
     Dropout: _dropout,
     ResponseNorm: _norm,
-    ContrastNorm: lambda graph, name, layer, inputs: norms.contrast_norm(
-        graph, name, layer, inputs[0]
-    ),
+    ContrastNorm: _contrast_norm,
     MaxPool: _max_pool,
     AvgPool: _mean_pool,
     CaffePool: lambda graph, name, layer, inputs: windows.caffe_pool(graph, name, layer, inputs[0]),
@@ -335,5 +342,6 @@ _LAYERS: Mapping[type[nn.Module], Write] = {
     ),
     SummedLayers: _summed,
     GroupedLayers: _grouped,
+    **ELEMENTWISE,
 }
 """Each type of layer and the function that writes it; subclasses go by their base."""

@@ -93,7 +93,7 @@ def onnx_bytes(weights: Weights, request: ExportRequest, *, keep_float32: bool =
         request: how.
         keep_float32: also where the request is for half precision.
     """
-    model = onnx_model(weights, request, keep_float32=keep_float32)
+    graph, model = _graph_and_model(weights, request, keep_float32=keep_float32)
     size = model.ByteSize()
     if size > _MAX_BYTES:
         raise WeightsError(
@@ -108,12 +108,18 @@ def onnx_bytes(weights: Weights, request: ExportRequest, *, keep_float32: bool =
             )
         rule = weights.preprocessing
         images = (prepare_input(x, rule, request.input_type) for x in request.calibration())
-        model = quantized(model, images)
+        model = quantized(model, images, full_precision=graph.full_precision)
     return model.SerializeToString()
 
 
 def onnx_model(weights: Weights, request: ExportRequest, *, keep_float32: bool = False) -> Any:
     """Return the ModelProto, int8 still in float32; see `onnx_bytes`."""
+    return _graph_and_model(weights, request, keep_float32=keep_float32)[1]
+
+
+def _graph_and_model(
+    weights: Weights, request: ExportRequest, *, keep_float32: bool
+) -> tuple[OnnxGraph, Any]:
     rule, network = weights.preprocessing, weights.network()
     half = request.precision == "fp16" and not keep_float32
     graph = OnnxGraph(half=half, plain=request.plain_operators)
@@ -126,7 +132,7 @@ def onnx_model(weights: Weights, request: ExportRequest, *, keep_float32: bool =
     else:
         output_name = graph.node("Identity", [full], request.output_type)
     side = rule.image_px if request.input_type == "image" else rule.crop_px
-    return graph.model(
+    return graph, graph.model(
         input=(
             (input_name, "float32", (3, side, side))
             if request.input_type == "tensor"

@@ -4,6 +4,10 @@ ONNX's LRN divides by the window and runs across channels; an even window reache
 toward the end there and toward the start in the authors' program, so that only odd ones are the
 same. Sums of squares stay in float32, also in a graph of half precision: they soon pass what
 float16 holds.
+
+Readers narrow the operator further: ONNX Runtime 1.32 refuses an alpha or beta of 0 or below, and
+OpenVINO 2026.4 cuts its constant to a whole number (findings/openvino-lrn.sh). What is not the same
+everywhere is written as elementary operators.
 """
 
 from __future__ import annotations
@@ -14,37 +18,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.exporters.onnx.graph import OnnxGraph, Value
+from alexnet.exporters.onnx.windows import pad
 from alexnet.nn import ContrastNorm, ResponseNorm
 
 __all__ = ["contrast_norm", "response_norm"]
+
+_LARGEST_CONSTANT = 2**24  # up to which float32 holds every whole number
 
 
 def response_norm(graph: OnnxGraph, name: str, norm: ResponseNorm, x: Value) -> str:
     """Write a response normalization of (C, H, W)."""
     x32 = graph.to_float32(x.name, f"{name}/x32")
-    if norm.region == "channels" and norm.size % 2 and not graph.plain:
+    if _has_operator(norm) and not graph.plain:
         output = _by_operator(graph, name, norm, x32, x.shape[0])
     else:
         squares = graph.node("Mul", [x32, x32], f"{name}/squares")
         if norm.region == "channels":
             sums = _channel_sums(graph, name, norm, squares, x.shape[0])
         else:
-            sums = _patch_sums(graph, name, norm.size, squares)
+            sums = _patch_sums(graph, name, norm.size, Value(squares, x.shape))
         output = _divided(graph, name, x32, sums, (norm.scale, norm.k, norm.beta))
     return graph.to_compute_dtype(output, name)
+
+
+def _has_operator(norm: ResponseNorm) -> bool:
+    """Say whether every reader takes ONNX's operator for this normalization."""
+    return (
+        norm.region == "channels"
+        and norm.size % 2 == 1
+        and float(np.float32(norm.scale * norm.size)) > 0
+        and float(np.float32(norm.beta)) > 0
+        and float(norm.k).is_integer()
+        and norm.k <= _LARGEST_CONSTANT
+    )
 
 
 def contrast_norm(graph: OnnxGraph, name: str, norm: ContrastNorm, x: Value) -> str:
     """Write the normalization by the energy about the local mean."""
     x32 = graph.to_float32(x.name, f"{name}/x32")
     area = norm.size**2
-    sums = _patch_sums(graph, f"{name}/mean", norm.size, x32)
+    sums = _patch_sums(graph, f"{name}/mean", norm.size, Value(x32, x.shape))
     counts = _window_counts(norm.size, x.shape[1], x.shape[2])
     count = graph.tensor(f"{name}/counts", counts, float32=True)
     mean = graph.node("Div", [sums, count], f"{name}/mean")
     centered = graph.node("Sub", [x32, mean], f"{name}/centered")
     squares = graph.node("Mul", [centered, centered], f"{name}/squares")
-    energy = _patch_sums(graph, name, norm.size, squares)
+    energy = _patch_sums(graph, name, norm.size, Value(squares, x.shape))
     output = _divided(graph, name, x32, energy, (norm.alpha / area, norm.k, norm.beta))
     return graph.to_compute_dtype(output, name)
 
@@ -97,16 +116,19 @@ def _channel_sums(graph: OnnxGraph, name: str, norm: ResponseNorm, x: str, chann
     return graph.node("Conv", [x, ones], f"{name}/sums", kernel_shape=[1, 1], group=norm.towers)
 
 
-def _patch_sums(graph: OnnxGraph, name: str, size: int, x: str) -> str:
+def _patch_sums(graph: OnnxGraph, name: str, size: int, x: Value) -> str:
     """Sum over a patch of each map, padded with zeros."""
     before, after = size // 2, size - size // 2 - 1
+    padded = x.name
+    if size > 1:  # written out: OpenCV 4.14 does not count padding (findings/opencv-pooling.sh)
+        padded = pad(graph, f"{name}/padded", x, (before,) * 2, (after,) * 2)
     means = graph.node(
         "AveragePool",
-        [x],
+        [padded],
         f"{name}/means",
         kernel_shape=[size, size],
-        pads=[before, before, after, after],
-        count_include_pad=1,
+        strides=[1, 1],
+        pads=[0, 0, 0, 0],
     )
     area = graph.scalar(f"{name}/area", size**2, float32=True)
     return graph.node("Mul", [means, area], f"{name}/sums")

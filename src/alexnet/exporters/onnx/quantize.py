@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable
+import threading
+from collections.abc import Collection, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ __all__ = ["quantized"]
 _OPERATORS = ("Conv", "Gemm", "MatMul", "Relu", "MaxPool", "Concat")
 
 
-def quantized(model: Any, images: Iterable[NDArray[Any]]) -> Any:
+def quantized(
+    model: Any, images: Iterable[NDArray[Any]], *, full_precision: Collection[str] = ()
+) -> Any:
     """Return a model in int8.
 
     Weights have a range for each output channel, of 7 bits: processors without VNNI add two
@@ -33,6 +36,7 @@ def quantized(model: Any, images: Iterable[NDArray[Any]]) -> Any:
     Args:
         model: the ModelProto in float32.
         images: batches of its input; the ranges of activations are observed on them.
+        full_precision: names of nodes that stay as they are.
 
     Raises:
         WeightsError: there is no image.
@@ -63,7 +67,6 @@ def quantized(model: Any, images: Iterable[NDArray[Any]]) -> Any:
             feed, self.upcoming = self.upcoming, next(feeds, None)
             return feed
 
-    inner = [node.name for node in model.graph.node if "/" in node.name]  # of normalizations
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         path = Path(scratch, "quantized.onnx")
         tools.quantize_static(
@@ -72,7 +75,7 @@ def quantized(model: Any, images: Iterable[NDArray[Any]]) -> Any:
             Reader(),
             quant_format=tools.QuantFormat.QDQ,
             op_types_to_quantize=list(_OPERATORS),
-            nodes_to_exclude=inner,
+            nodes_to_exclude=sorted(full_precision),
             per_channel=True,
             reduce_range=True,
             activation_type=tools.QuantType.QUInt8,
@@ -85,10 +88,17 @@ def quantized(model: Any, images: Iterable[NDArray[Any]]) -> Any:
 
 @contextmanager
 def _quiet() -> Any:
-    """Silence the quantizer's advice to preprocess the model: it has nothing left to do."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    """Silence the quantizer's advice to preprocess the model: it has nothing left to do.
+
+    It logs on the root logger; what other threads log there meanwhile is let through.
+    """
+    this_thread = threading.get_ident()
+
+    def is_of_another_thread(record: logging.LogRecord) -> bool:
+        return record.thread != this_thread
+
+    logging.root.addFilter(is_of_another_thread)
     try:
         yield
     finally:
-        logging.disable(level)
+        logging.root.removeFilter(is_of_another_thread)

@@ -26,6 +26,7 @@ __all__ = [
     "max_pool",
     "mean_pool",
     "offset_pool",
+    "pad",
 ]
 
 
@@ -114,14 +115,14 @@ def mean_pool(
 def caffe_pool(graph: OnnxGraph, name: str, layer: CaffePool, x: Value) -> str:
     """Write Caffe's pooling."""
     windows = Windows(
-        kernel=layer.kernel,
+        kernel=layer.window(x.shape[1], x.shape[2]),
         stride=layer.stride,
         padding=layer.padding,
         outputs=layer.outputs(x.shape[1], x.shape[2]),
     )
     if layer.kind == "max":
         return max_pool(graph, name, x, windows)
-    return mean_pool(graph, name, x, windows, counts_padding=True)
+    return mean_pool(graph, name, x, windows, counts_padding=layer.kind == "avg")
 
 
 def offset_pool(graph: OnnxGraph, name: str, layer: OffsetPool, x: Value) -> str:

@@ -7,8 +7,6 @@ weights, by the numbers that Caffe's three generations gave to the fields. All e
 from __future__ import annotations
 
 import functools
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import AlexNetError, WeightsError
+from alexnet.importers.caffe.blob import Blob, as_blob
+from alexnet.importers.caffe.hdf5 import read_hdf5
+from alexnet.importers.file_kinds import file_kind
 
-__all__ = ["Blob", "read_binaryproto", "read_caffemodel"]
+__all__ = ["read_binaryproto", "read_caffemodel"]
 
 _MAX_BYTES = 2**31 - 1  # protobuf's own limit
+_MAX_LAYERS = 100_000  # no network has a tenth
+_MAX_BLOBS = 1_000  # of one layer; the most that any type has are twelve
 _MAX_AXES = 32  # Caffe's own limit
 
-_TYPES = {"bytes": 12, "float": 2, "double": 1, "whole": 3, "message": 11}
+_TYPES = {"bytes": 12, "float": 2, "double": 1, "whole": 3, "unsigned": 13, "message": 11}
 """The library's numbers for the kinds of fields."""
+
+_RAW_KINDS = {0: "<f8", 1: "<f4", 2: "<f2"}
+"""Of raw_data: doubles, floats, halves."""
 
 _MESSAGES: dict[str, tuple[tuple[str, int, bool, str], ...]] = {
     # name of the field, its number, whether it repeats, its kind or the message that it holds
@@ -36,6 +42,9 @@ _MESSAGES: dict[str, tuple[tuple[str, int, bool, str], ...]] = {
         ("data", 5, True, "float"),
         ("shape", 7, False, "BlobShape"),
         ("double_data", 8, True, "double"),
+        # NVIDIA's Caffe keeps the kind of raw_data here, others half precision's bits as numbers
+        ("kind_or_halves", 10, True, "unsigned"),
+        ("raw_data", 12, False, "bytes"),
     ),
     "V0Layer": (("name", 1, False, "bytes"), ("blobs", 50, True, "Blob")),
     "V1Layer": (
@@ -52,33 +61,29 @@ _MESSAGES: dict[str, tuple[tuple[str, int, bool, str], ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Blob:
-    """An array of weights as the file has it."""
-
-    numbers: NDArray[np.float32]  # in one row
-    shape: tuple[int, ...]
-
-
 def read_caffemodel(path: Path) -> dict[str, list[Blob]]:
     """Return the arrays of every layer that has some, by the layer's name.
 
     Memory: the file three times while it is read, once its numbers afterward.
 
     Args:
-        path: a file that Caffe of any generation wrote.
+        path: a file that Caffe of any generation wrote, in protobuf's wire form or HDF5's.
 
     Raises:
         WeightsError: missing, cut, damaged, or something else.
         AlexNetError: protobuf is not installed.
     """
+    if file_kind(path) == "hdf5":
+        return read_hdf5(path)
     net = _parsed("Net", path)
+    _require_few(len(net.layers) + len(net.layer), _MAX_LAYERS, "layers", str(path))
     found: dict[str, list[Blob]] = {}
     for layer in [*net.layers, *net.layer]:
         old = layer.layer if "layer" in layer.DESCRIPTOR.fields_by_name else None
         name = (layer.name or (old.name if old is not None else b"")).decode("utf-8", "replace")
         blobs = list(layer.blobs) or (list(old.blobs) if old is not None else [])
         if blobs and name not in found:
+            _require_few(len(blobs), _MAX_BLOBS, "arrays", f'the layer "{name}" of {path}')
             found[name] = [_blob(each, f'layer "{name}" of {path}') for each in blobs]
     if not found:
         raise WeightsError(
@@ -86,6 +91,14 @@ def read_caffemodel(path: Path) -> dict[str, list[Blob]]:
             "A .caffemodel is wanted (a .solverstate is none)."
         )
     return found
+
+
+def _require_few(count: int, most: int, what: str, where: str) -> None:
+    if count > most:
+        raise WeightsError(
+            f"There are {count:,} {what} in {where}, and the limit is {most:,}: the file is "
+            "damaged, or is something else. Use another."
+        )
 
 
 def read_binaryproto(path: Path) -> Blob:
@@ -96,26 +109,31 @@ def read_binaryproto(path: Path) -> Blob:
         AlexNetError: protobuf is not installed.
     """
     blob = _parsed("Blob", path)
-    if not len(blob.data) and not len(blob.double_data):
+    if not any(map(len, (blob.data, blob.double_data, blob.kind_or_halves, blob.raw_data))):
         raise WeightsError(f"{path} holds no numbers: it was cut, or is no mean file of Caffe's.")
     return _blob(blob, str(path))
 
 
 def _blob(blob: Any, where: str) -> Blob:
-    shape = _shape(blob, where)
-    doubles, plain = len(blob.double_data), len(blob.data)
-    count = doubles or plain
-    if math.prod(shape) != count:
+    raw = blob.HasField("raw_data")
+    return as_blob(_numbers(blob, where), _shape(blob, where), where, raw=raw)
+
+
+def _numbers(blob: Any, where: str) -> NDArray[Any]:
+    """Return the numbers of an array, in whichever of five forms they are written."""
+    if len(blob.double_data):
+        return np.asarray(blob.double_data, np.float64)
+    if len(blob.data) or not (blob.HasField("raw_data") or len(blob.kind_or_halves)):
+        return np.asarray(blob.data, np.float32)
+    if not blob.HasField("raw_data"):
+        return np.asarray(blob.kind_or_halves, np.uint32).astype(np.uint16).view(np.float16)
+    kind = blob.kind_or_halves[0] if len(blob.kind_or_halves) else 0  # an enum's first: doubles
+    if kind not in _RAW_KINDS or len(blob.raw_data) % int(_RAW_KINDS[kind][-1]):
         raise WeightsError(
-            f"An array in {where} says that it is {shape}, and {count:,} numbers are there. The "
-            "file is damaged: copy it again."
+            f"An array in {where} has {len(blob.raw_data):,} bytes of the kind {kind} (raw_data); "
+            "doubles, floats and halves can be read."
         )
-    data = blob.double_data if doubles else blob.data
-    with np.errstate(over="ignore"):  # what is too large for float32 is told below
-        numbers = np.asarray(data, np.float64 if doubles else np.float32).astype(np.float32)
-    if not np.isfinite(numbers).all():
-        raise WeightsError(f"An array in {where} holds numbers that are not finite.")
-    return Blob(numbers, shape)
+    return np.frombuffer(blob.raw_data, _RAW_KINDS[kind])
 
 
 def _shape(blob: Any, where: str) -> tuple[int, ...]:
@@ -144,8 +162,8 @@ def _parsed(message: str, path: Path) -> Any:
         return classes[message].FromString(data)
     except Exception as error:  # DecodeError, of whichever implementation the library runs on
         raise WeightsError(
-            f"{path} is not what Caffe writes ({str(error)[:100]}): it was cut, damaged, or is "
-            "something else. Copy it again."
+            f"{path} is not what Caffe writes: it was cut, damaged, or is something else. Copy it "
+            "again."
         ) from error
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from alexnet.errors import RecipeError
-from alexnet.importers.caffe.net import CaffeLayer
+from alexnet.importers.caffe.caffe_layer import CaffeLayer
 from alexnet.importers.caffe.subgraph import BlobSource
 from alexnet.models import INPUT, VERSION, Node, Shape, add_layer, unused_name
 

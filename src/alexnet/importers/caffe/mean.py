@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from alexnet.errors import WeightsError
 from alexnet.images import ChannelOrder
 from alexnet.importers.caffe.caffemodel import read_binaryproto
+from alexnet.importers.file_kinds import file_kind
 
-__all__ = ["MEAN_SUFFIXES", "format_mean", "read_mean"]
-
-MEAN_SUFFIXES = (".binaryproto", ".npy")
+__all__ = ["format_mean", "read_mean"]
 
 _MOST_SIDE = 4096
 _NUMBERS = re.compile(r"-?[\d.]+(e-?\d+)?(,-?[\d.]+(e-?\d+)?)*", re.I)
@@ -71,11 +70,12 @@ def _numbers(said: str) -> NDArray[np.float32]:
 
 
 def _file(path: Path) -> NDArray[np.float32]:
-    if path.suffix == ".binaryproto":
+    kind = file_kind(path)
+    if kind == "binaryproto":
         blob = read_binaryproto(path)
         numbers: NDArray[Any] = blob.numbers.reshape(blob.shape)
         numbers = numbers[0] if numbers.ndim == 4 and len(numbers) == 1 else numbers
-    elif path.suffix == ".npy":
+    elif kind == "npy" or path.suffix.lower() == ".npy":
         numbers = _npy(path)
     else:
         raise WeightsError(

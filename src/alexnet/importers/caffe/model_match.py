@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from alexnet.errors import RecipeError
 from alexnet.importers.caffe.graph_builder import GraphBuilder
-from alexnet.models import INPUT, Network, Node, build_model
+from alexnet.models import GRAPH, INPUT, Network, Node, build_model
 from alexnet.nn import Convolution, Dropout, MaxPool, ResponseNorm
 
-__all__ = ["match_model"]
+__all__ = ["match_model", "network_of_graph"]
 
 _CANDIDATES = ("alexnet_caffe", "caffenet")
 
@@ -39,6 +39,37 @@ def match_model(
             names = [each for each, _ in ours]
             return network, dict(zip((n.name for n in graph.nodes), names, strict=True))
     return None
+
+
+def network_of_graph(
+    graph: GraphBuilder, state: dict[str, Tensor], *, image_px: int, crop_px: int
+) -> tuple[Network, dict[str, Tensor]]:
+    """Return the network that a graph is, on the meta device, and its tensors by its own names.
+
+    Args:
+        graph: whose last node gives one number for each class.
+        state: the graph's tensors by its names.
+        image_px: side of the stored image.
+        crop_px: side of the crop that the network takes.
+    """
+    classes = graph.shapes[graph.nodes[-1].name][0]
+    match = match_model(graph, classes=classes, image_px=image_px, crop_px=crop_px)
+    if match is None:
+        with torch.device("meta"):
+            network = build_model(
+                GRAPH,
+                graph=graph.description(classes),
+                classes=classes,
+                image_px=image_px,
+                crop_px=crop_px,
+            )
+        return network, state
+    network, names = match
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        layer, _, kind = name.rpartition(".")
+        renamed[f"{names[layer]}.{kind}"] = tensor
+    return network, renamed
 
 
 def _is_chain(nodes: list[Node]) -> bool:

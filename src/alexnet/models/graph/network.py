@@ -63,9 +63,9 @@ class BranchedNetwork(Network):
         super().__init__(layers, model=model, arguments=arguments, weight_decay=weight_decay)
         self.inputs = dict(inputs)
         last = {name: reader for reader in layers for name in self.inputs[reader]}
-        self._last_read_by = {
-            layer: [name for name, reader in last.items() if reader == layer] for layer in layers
-        }
+        self._last_read_by: dict[str, list[str]] = {layer: [] for layer in layers}
+        for name, reader in last.items():
+            self._last_read_by[reader].append(name)
 
     def _logits(self, x: Tensor) -> Tensor:
         ((_, logits),) = deque(self._outputs(x), maxlen=1)
@@ -217,10 +217,21 @@ def unused_name(name: str, taken: Mapping[str, object]) -> str:
         name = f"node{name}"
     if hasattr(nn.Sequential, name) or hasattr(Network, name) or name in _ATTRIBUTES:
         name += "_"
-    unused, number = name, 2
-    while unused in taken:
-        unused, number = f"{name}_{number}", number + 1
-    return unused
+    return name if name not in taken else f"{name}_{_unused_number(name, taken)}"
+
+
+def _unused_number(name: str, taken: Mapping[str, object]) -> int:
+    """Return a number behind the name that is free while the one before is not, from 2 on.
+
+    Thousands of layers in place share a name, so it is looked for in growing steps.
+    """
+    used, step = 1, 1
+    while f"{name}_{used + step}" in taken:
+        used, step = used + step, step * 2
+    while step > 1:
+        step //= 2
+        used += step if f"{name}_{used + step}" in taken else 0
+    return used + 1
 
 
 _ATTRIBUTES = frozenset(

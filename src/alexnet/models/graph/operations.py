@@ -18,7 +18,9 @@ from torch import nn
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.builder import LARGEST_NETWORK
+from alexnet.models.graph.pointwise import POINTWISE
 from alexnet.models.graph.settings import Settings
+from alexnet.models.graph.shaping import SHAPING, covered_axes, format_shape
 from alexnet.nn import (
     CaffePool,
     CaffePoolKind,
@@ -126,6 +128,8 @@ def _conv(settings: Settings, shapes: list[Shape]) -> Layer:
 def _pool(settings: Settings, shapes: list[Shape]) -> Layer:
     channels, height, width = _require_map(settings, shapes[0])
     kind: CaffePoolKind = settings.word("kind", ("max", "avg"))
+    if settings.has("inside") and settings.flag("inside") and kind == "avg":
+        kind = "avg_inside"
     kernel = settings.pair("kernel", 1) if settings.has("kernel") else (height, width)
     layer = CaffePool(
         kind,
@@ -156,16 +160,11 @@ def _linear(settings: Settings, shapes: list[Shape]) -> Layer:
     if len(shapes[0]) != 1:
         raise RecipeError(
             f'The node "{settings.node}" takes a row of numbers for each image, and its input '
-            f"is {_format_shape(shapes[0])}. Put a flatten before it."
+            f"is {format_shape(shapes[0])}. Put a flatten before it."
         )
     outputs, bias = settings.whole("outputs", 1), settings.flag("bias")
     _require_affordable(settings, outputs * (shapes[0][0] + bias))
     return FullyConnected(shapes[0][0], outputs, bias=bias), (outputs,)
-
-
-def _relu(settings: Settings, shapes: list[Shape]) -> Layer:
-    slope = settings.number("slope")
-    return (nn.LeakyReLU(slope) if slope else nn.ReLU()), shapes[0]
 
 
 def _prelu(settings: Settings, shapes: list[Shape]) -> Layer:
@@ -184,13 +183,7 @@ def _batch_norm(settings: Settings, shapes: list[Shape]) -> Layer:
 
 
 def _scale(settings: Settings, shapes: list[Shape]) -> Layer:
-    axis, axes = _axis(settings, shapes[0]), settings.whole("axes", 0, 3)
-    covered = shapes[0][axis - 1 : axis - 1 + axes]
-    if len(covered) != axes:
-        raise RecipeError(
-            f'The node "{settings.node}" scales {axes} axes from the {axis}. on, and its input is '
-            f"{_format_shape(shapes[0])}."
-        )
+    axis, covered = covered_axes(settings, shapes[0])
     return ChannelScale(covered, axis=axis, bias=settings.flag("bias")), shapes[0]
 
 
@@ -199,7 +192,7 @@ def _eltwise(operation: EltwiseOperation) -> Callable[[Settings, list[Shape]], L
         if len(set(shapes)) != 1:
             raise RecipeError(
                 f'The node "{settings.node}" ({operation}) combines inputs of one shape; got '
-                f"{', '.join(map(_format_shape, shapes))}."
+                f"{', '.join(map(format_shape, shapes))}."
             )
         coefficients = settings.numbers("coefficients", len(shapes)) if operation == "sum" else None
         return Eltwise(operation, coefficients), shapes[0]
@@ -213,7 +206,7 @@ def _concat(settings: Settings, shapes: list[Shape]) -> Layer:
     if len(others) != 1 or len({len(shape) for shape in shapes}) != 1:
         raise RecipeError(
             f'The node "{settings.node}" cannot concatenate shapes that differ in more than one '
-            f"axis: {', '.join(map(_format_shape, shapes))}."
+            f"axis: {', '.join(map(format_shape, shapes))}."
         )
     length = sum(shape[axis - 1] for shape in shapes)
     return Concat(axis), (*shapes[0][: axis - 1], length, *shapes[0][axis:])
@@ -225,7 +218,7 @@ def _slice(settings: Settings, shapes: list[Shape]) -> Layer:
     if start + length > shapes[0][axis - 1]:
         raise RecipeError(
             f'The node "{settings.node}" takes {start} to {start + length - 1} of an input of '
-            f"{_format_shape(shapes[0])} along its {axis}. axis."
+            f"{format_shape(shapes[0])} along its {axis}. axis."
         )
     return Slice(axis, start, length), (*shapes[0][: axis - 1], length, *shapes[0][axis:])
 
@@ -242,8 +235,8 @@ def _reshape(settings: Settings, shapes: list[Shape]) -> Layer:
     shape = settings.wholes("shape", 1)
     if math.prod(shape) != math.prod(shapes[0]):
         raise RecipeError(
-            f'The node "{settings.node}" cannot reshape {_format_shape(shapes[0])} to '
-            f"{_format_shape(shape)}."
+            f'The node "{settings.node}" cannot reshape {format_shape(shapes[0])} to '
+            f"{format_shape(shape)}."
         )
     return Reshape(shape), shape
 
@@ -266,11 +259,7 @@ OPERATIONS: Mapping[str, Callable[[Settings, list[Shape]], Layer]] = {
     "pool": _pool,
     "norm": _norm,
     "linear": _linear,
-    "relu": _relu,
     "prelu": _prelu,
-    "elu": lambda settings, shapes: (nn.ELU(settings.number("alpha")), shapes[0]),
-    "sigmoid": lambda settings, shapes: (nn.Sigmoid(), shapes[0]),
-    "tanh": lambda settings, shapes: (nn.Tanh(), shapes[0]),
     "dropout": _dropout,
     "batch_norm": _batch_norm,
     "scale": _scale,
@@ -283,17 +272,19 @@ OPERATIONS: Mapping[str, Callable[[Settings, list[Shape]], Layer]] = {
     "reshape": _reshape,
     "softmax": _softmax,
     "grayscale": _grayscale,
+    **POINTWISE,
+    **SHAPING,
 }
 """Each operation and the function that makes its layer."""
 
-_WITH_SEVERAL_INPUTS = ("sum", "product", "max", "concat")
+_WITH_SEVERAL_INPUTS = ("sum", "product", "max", "concat", "scale_by", "shift_by")
 
 
 def _require_map(settings: Settings, shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise RecipeError(
             f'The node "{settings.node}" ({settings.operation}) takes maps, and its input is a row '
-            f"of {_format_shape(shape)} numbers."
+            f"of {format_shape(shape)} numbers."
         )
     return shape[0], shape[1], shape[2]
 
@@ -306,7 +297,7 @@ def _require_windows(settings: Settings, rows: int, columns: int, shape: Shape) 
     if rows < 1 or columns < 1:
         raise RecipeError(
             f'The window of the node "{settings.node}" is larger than its input of '
-            f"{_format_shape(shape)}. Use larger images."
+            f"{format_shape(shape)}. Use larger images."
         )
 
 
@@ -316,7 +307,3 @@ def _require_affordable(settings: Settings, parameters: int) -> None:
             f'The node "{settings.node}" would have {parameters:,} parameters, and '
             f"{LARGEST_NETWORK:,} is the limit of a network."
         )
-
-
-def _format_shape(shape: Shape) -> str:
-    return " x ".join(map(str, shape))

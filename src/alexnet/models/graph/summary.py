@@ -12,16 +12,25 @@ from torch import nn
 
 from alexnet.models.graph.network import INPUT, GraphNetwork
 from alexnet.nn import (
+    AxisResize,
+    Broadcast,
     CaffePool,
+    ChannelBias,
     ChannelScale,
     Concat,
     Dropout,
     Eltwise,
+    Exponential,
     FullyConnected,
     Grayscale,
+    Logarithm,
+    Permute,
+    Power,
     Reshape,
     ResponseNorm,
+    ScaledSwish,
     Slice,
+    StepFunction,
     Window,
 )
 from alexnet.nn.windows import describe_coverage
@@ -42,9 +51,39 @@ _KINDS: dict[type[nn.Module], str] = {
     Reshape: "reshape",
     Dropout: "dropout",
     Grayscale: "grayscale",
+    AxisResize: "resize",
+    ChannelBias: "bias",
+    Permute: "permute",
+    StepFunction: "step function",
+    ScaledSwish: "swish",
+    nn.Hardtanh: "clip",
 }
 
-_ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
+_ACTIVATIONS = (
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.ELU,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Softplus,
+    nn.Hardtanh,
+    ScaledSwish,
+)
+
+_WITH_SETTINGS = (
+    ResponseNorm,
+    Eltwise,
+    Slice,
+    Broadcast,
+    Permute,
+    AxisResize,
+    Power,
+    Exponential,
+    Logarithm,
+    StepFunction,
+    nn.Hardtanh,
+)
 
 
 def graph_layers(network: GraphNetwork) -> Iterator[LayerSummary]:
@@ -61,7 +100,8 @@ def graph_layers(network: GraphNetwork) -> Iterator[LayerSummary]:
 def graph_activation(network: GraphNetwork) -> str:
     """Return the names of the activations in a graph, each once."""
     types = [type(layer) for layer in network.children() if isinstance(layer, _ACTIVATIONS)]
-    return ", ".join(layer.__name__.lower() for layer in dict.fromkeys(types)) or "none"
+    names = (_KINDS.get(layer, layer.__name__.lower()) for layer in dict.fromkeys(types))
+    return ", ".join(names) or "none"
 
 
 def graph_notes(network: GraphNetwork) -> list[str]:
@@ -131,13 +171,13 @@ def _window(
 def _kind(layer: nn.Module) -> str:
     if isinstance(layer, CaffePool):
         return "max pooling" if layer.kind == "max" else "average pooling"
-    if isinstance(layer, Eltwise):
+    if isinstance(layer, Eltwise | Broadcast):
         return layer.operation
     return _KINDS.get(type(layer), type(layer).__name__.lower())
 
 
 def _settings(layer: nn.Module) -> list[str]:
-    if isinstance(layer, ResponseNorm | Eltwise | Slice):
+    if isinstance(layer, _WITH_SETTINGS):
         text = layer.extra_repr()
         return [text] if text != _kind(layer) else []
     return [f"{layer.p:g} of the units in training"] if isinstance(layer, Dropout) else []

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from alexnet.files import replace_file
+from alexnet.locks import own_warning_filters
 from alexnet.reporting.html.format import escape_controls, percent
 from alexnet.text import format_number
 
@@ -99,7 +100,7 @@ def chart_style(*, font_px: int = 12, seed: str = "") -> Generator[None]:
     import matplotlib as mpl
 
     own: dict[Any, Any] = {"font.size": font_px, "svg.hashsalt": seed}
-    with mpl.rc_context(_STYLE | own), warnings.catch_warnings():
+    with own_warning_filters(), mpl.rc_context(_STYLE | own):  # both are the process's
         warnings.simplefilter("ignore", UserWarning)
         yield
 
