@@ -34,7 +34,7 @@ TELEVISION, HIGH_DEFINITION = (299, 587, 114), (2126, 7152, 722)  # BT.601, BT.7
 
 
 def tiff(luma, shared, deflated):
-    """Return a TIFF of a smooth picture, and the RGB that its definition gives."""
+    """Return a TIFF of a smooth image, and the RGB that its definition gives."""
     across = np.repeat(np.linspace(90, 170, SIDE // 2).round(), 2)
     y, cb, cr = (np.empty((SIDE, SIDE)) for _ in range(3))
     y[:], cb[:], cr[:] = np.linspace(90, 160, SIDE).round(), across, across[::-1, None]

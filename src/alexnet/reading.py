@@ -8,6 +8,9 @@ import os
 import select
 import stat
 import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,7 +57,8 @@ def read_limited(path: Path, most: int, *, silence_s: float | None = None) -> by
             if status.st_size > most:
                 raise LimitExceeded(_too_large(status.st_size, most))
             return read_to(file, most)
-        return _read_pipe(file, most, SILENCE_S if silence_s is None else silence_s)
+        wait_s = SILENCE_S if silence_s is None else silence_s
+        return _join(_chunks_of_pipe(file, wait_s), most)
 
 
 def read_to(file: io.RawIOBase | io.FileIO | BinaryIO, most: int) -> bytes:
@@ -63,9 +67,14 @@ def read_to(file: io.RawIOBase | io.FileIO | BinaryIO, most: int) -> bytes:
     Raises:
         LimitExceeded: it has more than `most` bytes; no more than one chunk beyond is read.
     """
+    chunks = iter(partial(file.read, _CHUNK), b"")
+    return _join(takewhile(bool, chunks), most)
+
+
+def _join(chunks: Iterable[bytes], most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while chunk := file.read(_CHUNK):
+    for chunk in chunks:
         size += len(chunk)
         if size > most:
             raise LimitExceeded(f"it goes on beyond {format_bytes(most)}, which is the limit")
@@ -73,10 +82,13 @@ def read_to(file: io.RawIOBase | io.FileIO | BinaryIO, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _read_pipe(file: io.FileIO, most: int, silence_s: float) -> bytes:
+def _chunks_of_pipe(file: io.FileIO, silence_s: float) -> Iterator[bytes]:
+    """Yield what comes until the last writer has closed the pipe.
+
+    Raises:
+        LimitExceeded: nothing comes, or it does not end.
+    """
     end = time.monotonic() + TOTAL_S
-    parts: list[bytes] = []
-    size = 0
     while True:
         wait = min(silence_s, end - time.monotonic())
         readable = wait > 0 and _is_readable(file, wait)
@@ -92,12 +104,9 @@ def _read_pipe(file: io.FileIO, most: int, silence_s: float) -> bytes:
             continue
         if chunk is None:  # somebody else read it first
             continue
-        size += len(chunk)
-        if size > most:
-            raise LimitExceeded(f"it goes on beyond {format_bytes(most)}, which is the limit")
         if not chunk:
-            return b"".join(parts)
-        parts.append(chunk)
+            return
+        yield chunk
 
 
 def _is_readable(file: io.FileIO, seconds: float) -> bool:

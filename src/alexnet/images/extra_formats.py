@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import struct
 import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.images.boxes import iter_boxes
 from alexnet.images.content import is_heif, is_jpeg_xl
 
 __all__ = [
-    "INSTALL",
     "MissingPackage",
     "decode_jpeg_xl",
+    "decode_with_imagecodecs",
     "jpeg_xl_size",
     "register_heif",
     "samples_to_rgb",
@@ -92,20 +92,34 @@ class _Bits:
 
 def _first_stream(data: bytes) -> bytes:
     """Return the start of the code stream inside boxes."""
-    offset = 0
-    while offset + 16 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, offset)
-        head = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, offset + 8)
-            head = 16
+    for kind, start, _ in iter_boxes(data, 0, len(data)):
         if kind in (b"jxlc", b"jxlp"):
-            start = offset + head + (4 if kind == b"jxlp" else 0)
+            start += 4 if kind == b"jxlp" else 0
             return data[start : start + 64]
-        if size < head:
-            break
-        offset += size
     return b""
+
+
+def decode_with_imagecodecs(function: str, data: bytes, what: str, **options: Any) -> NDArray[Any]:
+    """Decode a file by a function of imagecodecs.
+
+    Args:
+        function: its name.
+        data: the file; its size is allowed.
+        what: begins the sentence where the package is missing.
+        options: of the function.
+
+    Raises:
+        MissingPackage: imagecodecs is not installed.
+        ValueError: a damaged file.
+    """
+    try:
+        codecs: Any = importlib.import_module("imagecodecs")
+    except ImportError:
+        raise MissingPackage(f"{what} needs imagecodecs: {INSTALL}, or convert it to PNG") from None
+    try:
+        return getattr(codecs, function)(data, **options)
+    except Exception as error:  # imagecodecs (2026.3) raises a RuntimeError of its own
+        raise ValueError(str(error)) from error
 
 
 def decode_jpeg_xl(data: bytes) -> NDArray[np.uint8]:
@@ -121,17 +135,8 @@ def decode_jpeg_xl(data: bytes) -> NDArray[np.uint8]:
         MissingPackage: imagecodecs is not installed.
         ValueError: a damaged file.
     """
-    try:
-        codecs: Any = importlib.import_module("imagecodecs")
-    except ImportError:
-        raise MissingPackage(
-            f"it is a JPEG XL image, and reading it needs imagecodecs: {INSTALL}, or convert it "
-            "to PNG"
-        ) from None
-    try:
-        samples: NDArray[Any] = codecs.jpegxl_decode(data, index=0, numthreads=1)
-    except Exception as error:  # imagecodecs (2026.3) raises a RuntimeError of its own
-        raise ValueError(str(error)) from error
+    what = "it is a JPEG XL image, and reading it"
+    samples = decode_with_imagecodecs("jpegxl_decode", data, what, index=0, numthreads=1)
     if samples.ndim == 2:
         samples = samples[:, :, None]
     if samples.ndim != 3 or samples.shape[2] > 4:

@@ -10,18 +10,16 @@ Source: ISO/IEC 15444-1, annexes A.5.1 (image and tile size) and I.5 (boxes).
 
 from __future__ import annotations
 
-import importlib
 import io
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexnet.images.extra_formats import INSTALL, MissingPackage, samples_to_rgb
+from alexnet.images.boxes import iter_boxes
+from alexnet.images.extra_formats import decode_with_imagecodecs, samples_to_rgb
 from alexnet.images.tiff_samples import UnsupportedKind
 
 __all__ = ["Jpeg2000Header", "decode_jpeg2000", "decode_palette", "read_jpeg2000"]
@@ -55,7 +53,7 @@ def read_jpeg2000(data: bytes) -> Jpeg2000Header | None:
     if not data.startswith(_BOXED):
         return None
     space: int | None = None
-    for kind, start, _ in _boxes(data, 0, len(data)):
+    for kind, start, _ in iter_boxes(data, 0, len(data)):
         if kind == b"jp2h":
             space = _color_space(data, start)
         elif kind == b"jp2c":
@@ -63,26 +61,11 @@ def read_jpeg2000(data: bytes) -> Jpeg2000Header | None:
     return None
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start of the content and end of each box."""
-    while start + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, start)
-        head = 8
-        if size == 1 and start + 16 <= end:
-            (size,) = struct.unpack_from(">Q", data, start + 8)
-            head = 16
-        stop = end if size == 0 else start + size
-        yield kind, start + head, min(stop, end)
-        if stop < start + head:
-            return
-        start = stop
-
-
 def _color_space(data: bytes, start: int) -> int | None:
     """Return the number of the color space; `_PALETTE` where a palette takes its place."""
     space: int | None = None
     end = start - 8 + struct.unpack_from(">I", data, start - 8)[0]
-    for kind, content, stop in _boxes(data, start, min(end, len(data))):
+    for kind, content, stop in iter_boxes(data, start, min(end, len(data))):
         if kind == b"pclr":
             return _PALETTE
         if kind == b"colr" and space is None and stop >= content + 7:
@@ -134,17 +117,8 @@ def decode_jpeg2000(data: bytes, header: Jpeg2000Header) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=("JPEG2000",)) as image:
             samples = np.asarray(image)[:, :, None] >> (16 - bits)
         return samples_to_rgb(samples, float(2**bits - 1))
-    try:
-        codecs: Any = importlib.import_module("imagecodecs")
-    except ImportError:
-        raise MissingPackage(
-            f"it is a JPEG 2000 image of {bits} bits a sample, and reading its colors needs "
-            f"imagecodecs: {INSTALL}, or convert it to PNG"
-        ) from None
-    try:
-        color: NDArray[Any] = codecs.jpeg2k_decode(data)
-    except Exception as error:  # imagecodecs (2026.3) raises a RuntimeError of its own
-        raise ValueError(str(error)) from error
+    what = f"it is a JPEG 2000 image of {bits} bits a sample, and reading its colors"
+    color = decode_with_imagecodecs("jpeg2k_decode", data, what)
     if color.ndim != 3:
         raise ValueError(f"an image of {color.ndim} axes")
     return samples_to_rgb(color, float(2**bits - 1))
@@ -162,9 +136,9 @@ def decode_palette(data: bytes) -> NDArray[np.uint8] | None:
     Raises:
         OSError, ValueError: a damaged file.
     """
-    boxes = {kind: data[start:end] for kind, start, end in _boxes(data, 0, len(data))}
+    boxes = {kind: data[start:end] for kind, start, end in iter_boxes(data, 0, len(data))}
     head, stream = boxes.get(b"jp2h", b""), boxes.get(b"jp2c", b"")
-    parts = {kind: head[start:end] for kind, start, end in _boxes(head, 0, len(head))}
+    parts = {kind: head[start:end] for kind, start, end in iter_boxes(head, 0, len(head))}
     palette = _read_palette(parts.get(b"pclr", b""))
     space = parts.get(b"colr", b"")
     if palette is None or space[:1] + space[3:7] != b"\1\0\0\0\x10":

@@ -25,7 +25,7 @@ from alexnet.weights.file import require_readable_size
 
 __all__ = ["Unread", "read_checkpoint", "tensor_groups"]
 
-_MAX_TYPES = 200  # of foreign types in one file; an ordinary checkpoint has five
+_MAX_TYPES = 200  # of external types in one file; an ordinary checkpoint has five
 _MAX_DEPTH = 5
 _MAX_GROUPS = 10_000
 _UNSUPPORTED = re.compile(r"Unsupported (?:global: GLOBAL|class) ([\w.]+)")
@@ -109,7 +109,7 @@ def tensor_groups(found: object) -> Iterator[tuple[str, dict[str, object]]]:
 
 
 def _unpickled(path: Path) -> object:
-    """Read with a stand-in for each foreign type that the restricted reader stops at.
+    """Read with a stand-in for each external type that the restricted reader stops at.
 
     It names one at a time, and whether one is filled as a mapping or a list shows when it is.
     """

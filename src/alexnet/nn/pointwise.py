@@ -30,19 +30,28 @@ class Power(nn.Module):
         return f"({self.shift:g} + {self.scale:g} x) ^ {self.power:g}"
 
 
-class Exponential(nn.Module):
-    """base ** (shift + scale * x).
-
-    Args:
-        base: above 0; None: e.
-        scale, shift: the numbers.
-    """
+class _OfBase(nn.Module):
+    """Base, scale and shift of an exponential or a logarithm."""
 
     def __init__(
         self, base: float | None = None, *, scale: float = 1.0, shift: float = 0.0
     ) -> None:
         super().__init__()
         self.base, self.scale, self.shift = base, scale, shift
+
+    @property
+    def base_name(self) -> str:
+        """The base as a person writes it."""
+        return "e" if self.base is None else f"{self.base:g}"
+
+
+class Exponential(_OfBase):
+    """base ** (shift + scale * x).
+
+    Args:
+        base: above 0; None: e.
+        scale, shift: the numbers.
+    """
 
     @property
     def log_base(self) -> float:
@@ -55,23 +64,16 @@ class Exponential(nn.Module):
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
-        base = "e" if self.base is None else f"{self.base:g}"
-        return f"{base} ^ ({self.shift:g} + {self.scale:g} x)"
+        return f"{self.base_name} ^ ({self.shift:g} + {self.scale:g} x)"
 
 
-class Logarithm(nn.Module):
+class Logarithm(_OfBase):
     """The logarithm of shift + scale * x; NaN below 0.
 
     Args:
         base: above 0 and not 1; None: e.
         scale, shift: the numbers.
     """
-
-    def __init__(
-        self, base: float | None = None, *, scale: float = 1.0, shift: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.base, self.scale, self.shift = base, scale, shift
 
     @property
     def factor(self) -> float:
@@ -85,8 +87,7 @@ class Logarithm(nn.Module):
 
     def extra_repr(self) -> str:
         """Return what `print(network)` shows of this layer."""
-        base = "e" if self.base is None else f"{self.base:g}"
-        return f"log of {self.shift:g} + {self.scale:g} x to the base {base}"
+        return f"log of {self.shift:g} + {self.scale:g} x to the base {self.base_name}"
 
 
 class Absolute(nn.Module):

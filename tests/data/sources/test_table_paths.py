@@ -10,8 +10,8 @@ import pytest
 from alexnet.data.sources.table import parse_table, read_table
 from alexnet.data.sources.table_paths import (
     AmbiguousPath,
+    ExternalPath,
     FileFinder,
-    ForeignPath,
     ListedFiles,
     StoredFiles,
 )
@@ -102,7 +102,7 @@ def test_of_several_that_fit_none_is_taken(files, cell):
     ],
 )
 def test_paths_of_other_systems_are_named(cell, words):
-    with pytest.raises(ForeignPath, match=words):
+    with pytest.raises(ExternalPath, match=words):
         finder("0.jpg", "data/0.jpg").find(cell)
 
 

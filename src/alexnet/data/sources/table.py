@@ -37,8 +37,8 @@ from alexnet.data.sources.table_labels import DistinctTexts, clean_labels, read_
 from alexnet.data.sources.table_parquet import ParquetTable
 from alexnet.data.sources.table_paths import (
     AmbiguousPath,
+    ExternalPath,
     FileFinder,
-    ForeignPath,
     ListedFiles,
     StoredFiles,
 )
@@ -320,7 +320,7 @@ class _RowReader:
     def _path(self, place: str, cell: str) -> str:
         try:
             path = self._finder.find(cell)
-        except (ForeignPath, AmbiguousPath) as error:
+        except (ExternalPath, AmbiguousPath) as error:
             raise SourceError(f"{self._where}, {place}: {error}.") from None
         if path is None:
             return cell

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import logging
 import re
-import unicodedata
 from array import array
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -14,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.sources.names import split_code
+from alexnet.data.sources.names import normalize_name, split_code
 from alexnet.data.sources.table_columns import SplitColumn
 from alexnet.errors import SourceError
 from alexnet.text import quote_names
@@ -73,7 +72,7 @@ def clean_labels(where: str, texts: Sequence[str], *, say: bool = True) -> dict[
     Raises:
         SourceError: labels that are lists of several or of none, or dictionaries.
     """
-    composed = {text: unicodedata.normalize("NFC", text) for text in texts}
+    composed = {text: normalize_name(text) for text in texts}
     composed = _take_lists_apart(where, composed)
     values = set(composed.values())
     folded = {value.casefold() for value in values}
@@ -134,7 +133,7 @@ def _take_lists_apart(where: str, labels: dict[str, str]) -> dict[str, str]:
                 f"{where}: labels are written as a {kind}, such as {value[:80]}, and an image has "
                 "one class here. Write one name in every cell of that column."
             )
-        apart[text] = unicodedata.normalize("NFC", str(elements[0]).strip())
+        apart[text] = normalize_name(str(elements[0]).strip())
     return apart
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -45,7 +46,7 @@ class ParquetTable:
                 '[tables]", or write the table as CSV.'
             ) from None
         self._where, self._source = where, source
-        with _Sentences(where), self._open() as file:
+        with _sentences(where), self._open() as file:
             self._names: list[str] = list(file.schema_arrow.names)
             types = [file.schema_arrow.field(i).type for i in range(len(self._names))]
             self._class_names = _class_names(file.schema_arrow.metadata)
@@ -58,7 +59,7 @@ class ParquetTable:
     ) -> Iterator[tuple[str, list[str]]]:
         """Yield each row's place ("row 7") and the cells of some columns as text."""
         names = [self._names[i] for i in wanted]
-        with _Sentences(self._where), self._open() as file:
+        with _sentences(self._where), self._open() as file:
             count = 0
             for batch in file.iter_batches(batch_rows, columns=names):
                 columns = [self._texts(name, batch.column(name).to_pylist()) for name in names]
@@ -74,7 +75,7 @@ class ParquetTable:
         """Return a column of bytes as one that is not read, where they are no text."""
         if column.nested != _BYTES or len({*self._names}) < len(self._names):
             return column
-        with _Sentences(self._where), self._open() as file:
+        with _sentences(self._where), self._open() as file:
             batch = next(file.iter_batches(_FEW_ROWS, columns=[self._names[index]]), None)
             cells: list[Any] = [] if batch is None else batch.column(0).to_pylist()
         return column if any(map(_is_no_text, cells)) else RawColumn(column.name)
@@ -173,20 +174,15 @@ def _named(feature: Any) -> bool:
     )
 
 
-class _Sentences:
-    """Turns what pyarrow says of damaged files into a sentence."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, cause: BaseException | None, trace: object) -> None:
-        # pyarrow (17 to 26) raises errors of many types on damaged files
-        if isinstance(cause, Exception) and not isinstance(cause, SourceError):
-            what = (str(cause).splitlines() or [type(cause).__name__])[0].removesuffix(".")
-            raise SourceError(
-                f"{self._where} is no whole Parquet table: {what}. Write it again, or save it as "
-                "CSV."
-            ) from cause
+@contextmanager
+def _sentences(where: str) -> Generator[None]:
+    """Turn what pyarrow says of damaged files into a sentence."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as cause:  # pyarrow (17 to 26) raises errors of many types on damaged files
+        what = (str(cause).splitlines() or [type(cause).__name__])[0].removesuffix(".")
+        raise SourceError(
+            f"{where} is no whole Parquet table: {what}. Write it again, or save it as CSV."
+        ) from cause

@@ -23,11 +23,23 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from alexnet.data.sources.folder import list_folder
-from alexnet.data.sources.names import decorated_split_code, looks_like_image, split_code
+from alexnet.data.sources.names import (
+    decorated_split_code,
+    looks_like_image,
+    normalize_name,
+    split_code,
+)
 from alexnet.errors import SourceError
 from alexnet.text import quote_names
 
-__all__ = ["AmbiguousPath", "FileFinder", "ForeignPath", "KnownFiles", "ListedFiles", "StoredFiles"]
+__all__ = [
+    "AmbiguousPath",
+    "ExternalPath",
+    "FileFinder",
+    "KnownFiles",
+    "ListedFiles",
+    "StoredFiles",
+]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # a drive has one letter
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -39,7 +51,7 @@ class AmbiguousPath(SourceError):
     """Several files that a cell may mean; the text is the end of a sentence."""
 
 
-class ForeignPath(SourceError):
+class ExternalPath(SourceError):
     """A path of another system; the text is the end of a sentence."""
 
 
@@ -161,7 +173,7 @@ class FileFinder:
         """Return the path of the file that a cell means; None: there is none.
 
         Raises:
-            ForeignPath, AmbiguousPath: their text begins behind "FILE, line 7: ".
+            ExternalPath, AmbiguousPath: their text begins behind "FILE, line 7: ".
         """
         for spelling in _spellings(cell):
             if self._files.has(spelling):
@@ -182,13 +194,13 @@ class FileFinder:
             return bool(cell) and self._found_quietly(cell) is not None
         except AmbiguousPath:
             return True
-        except ForeignPath:
+        except ExternalPath:
             return False
 
     def _is_one_file(self, cell: str) -> bool:
         try:
             return self._found_quietly(cell) is not None
-        except (AmbiguousPath, ForeignPath):
+        except (AmbiguousPath, ExternalPath):
             return False
 
     def _found_quietly(self, cell: str) -> str | None:
@@ -275,11 +287,7 @@ def _number_key(digits: str) -> str:
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+    return normalize_name(text).casefold()
 
 
 def _stem(path: str) -> str:
@@ -307,10 +315,10 @@ def _same_number(path: str, name: str) -> bool:
 
 
 _FITS: tuple[Callable[[str, str], bool], ...] = (
-    lambda path, name: _plain(path) == _plain(name),
-    lambda path, name: _plain(_stem(path)) == _plain(name),
-    lambda path, name: _ends(_plain(path), _plain(name)),
-    lambda path, name: _ends(_plain(_stem(path)), _plain(name)),
+    lambda path, name: normalize_name(path) == normalize_name(name),
+    lambda path, name: normalize_name(_stem(path)) == normalize_name(name),
+    lambda path, name: _ends(normalize_name(path), normalize_name(name)),
+    lambda path, name: _ends(normalize_name(_stem(path)), normalize_name(name)),
     lambda path, name: _ends(_fold(path), _fold(name)),
     lambda path, name: _ends(_fold(_stem(path)), _fold(name)),
     lambda path, name: _ends_in_order(_fold(path), _fold(name)),
@@ -338,14 +346,14 @@ def _shorten(path: str, above: Sequence[str]) -> str | None:
 
 
 def _require_own_path(cell: str) -> None:
-    """Raise ForeignPath for addresses, and for absolute paths of other systems."""
+    """Raise ExternalPath for addresses, and for absolute paths of other systems."""
     if scheme := _SCHEME.match(cell):
         what = "a file's address" if scheme[1].lower() == "file" else "an address of the network"
-        raise ForeignPath(f'"{cell}" is {what}, and a table names files. {_DOWNLOAD}')
+        raise ExternalPath(f'"{cell}" is {what}, and a table names files. {_DOWNLOAD}')
     if _DRIVE.match(cell):
         there = "is not there" if os.name == "nt" else "this is another system"
-        raise ForeignPath(f'"{cell}" is an absolute path of Windows, and {there}. {_RELATIVE}')
+        raise ExternalPath(f'"{cell}" is an absolute path of Windows, and {there}. {_RELATIVE}')
     if cell.startswith("\\\\"):
-        raise ForeignPath(f'"{cell}" is a path to a shared folder of Windows. {_RELATIVE}')
+        raise ExternalPath(f'"{cell}" is a path to a shared folder of Windows. {_RELATIVE}')
     if cell.startswith(("~/", "~\\")):
-        raise ForeignPath(f'"{cell}" begins with somebody\'s home folder. {_RELATIVE}')
+        raise ExternalPath(f'"{cell}" begins with somebody\'s home folder. {_RELATIVE}')

@@ -13,7 +13,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -114,9 +115,9 @@ class TextTable:
     _has_names: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
-        with self._sentences(), self.open_again() as text:
+        with _sentences(self.where), self.open_again() as text:
             _, header = _first_line(text)
-        with self._sentences():
+        with _sentences(self.where):
             self._choose_form(header)
             self.sample = [cells for _, cells in islice(self._cells(), SAMPLE_ROWS)]
         if not self._has_names:
@@ -126,7 +127,7 @@ class TextTable:
 
     def rows(self, wanted: Sequence[int]) -> Iterator[tuple[str, list[str]]]:
         """Yield each row's place ("line 7") and the cells of some columns, stripped of blanks."""
-        with self._sentences():
+        with _sentences(self.where):
             for line, cells in self._cells():
                 width = len(cells)
                 yield f"line {line}", [cells[i] if i < width else "" for i in wanted]
@@ -223,35 +224,27 @@ class TextTable:
                 return first, rest.strip()
         return path, label
 
-    def _sentences(self) -> _Sentences:
-        return _Sentences(self.where)
 
-
-class _Sentences:
-    """Turns what Python says of text that is no table into a sentence."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, cause: BaseException | None, trace: object) -> None:
-        if isinstance(cause, UnicodeError):
-            byte = cause.object[cause.start] if isinstance(cause, UnicodeDecodeError) else None
-            which = "" if byte is None else f" (it has a byte {byte:#04x})"
+@contextmanager
+def _sentences(where: str) -> Generator[None]:
+    """Turn what Python says of text that is no table into a sentence."""
+    try:
+        yield
+    except UnicodeError as cause:
+        byte = cause.object[cause.start] if isinstance(cause, UnicodeDecodeError) else None
+        which = "" if byte is None else f" (it has a byte {byte:#04x})"
+        raise SourceError(
+            f'{where} is not written in UTF-8{which}. Save it as "CSV UTF-8".'
+        ) from cause
+    except csv.Error as cause:
+        if "field limit" in str(cause):
             raise SourceError(
-                f'{self._where} is not written in UTF-8{which}. Save it as "CSV UTF-8".'
-            ) from cause
-        if isinstance(cause, csv.Error) and "field limit" in str(cause):
-            raise SourceError(
-                f"{self._where} has a cell of more than {csv.field_size_limit():,} letters; a "
+                f"{where} has a cell of more than {csv.field_size_limit():,} letters; a "
                 "quotation mark may not be closed. Mend it, or leave out the column of long texts."
             ) from cause
-        if isinstance(cause, csv.Error):
-            raise SourceError(
-                f"{self._where} is no whole CSV table: {cause}. Save it again as CSV."
-            ) from cause
+        raise SourceError(
+            f"{where} is no whole CSV table: {cause}. Save it again as CSV."
+        ) from cause
 
 
 def _first_line(text: TextIO) -> tuple[int, str]:

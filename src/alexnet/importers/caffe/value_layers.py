@@ -22,27 +22,36 @@ from alexnet.importers.caffe.message import Message
 __all__ = ["VALUE_LAYERS", "is_of_nvidia"]
 
 
-def _relu(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    slope = layer.message.message("relu_param").number("negative_slope", 0)
-    return [graph.add(layer, layer.name, "relu", one_input(layer, inputs), slope=slope)]
+def _plain(operation: str) -> AddLayer:
+    """Return the function that adds a layer without settings."""
+
+    def add(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+        return [graph.add(layer, layer.name, operation, one_input(layer, inputs))]
+
+    return add
+
+
+def _with_number(operation: str, field: str, default: float, setting: str) -> AddLayer:
+    """Return the function that adds a layer with one setting.
+
+    Args:
+        operation: of the node.
+        field: of the parameters, which are called after the type.
+        default: Caffe's.
+        setting: what the node calls it.
+    """
+
+    def add(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
+        params = layer.message.message(f"{layer.type.lower()}_param")
+        settings = {setting: params.number(field, default)}
+        return [graph.add(layer, layer.name, operation, one_input(layer, inputs), **settings)]
+
+    return add
 
 
 def _prelu(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
     shared = layer.message.message("prelu_param").flag("channel_shared", False)
     return [graph.add(layer, layer.name, "prelu", one_input(layer, inputs), shared=shared)]
-
-
-def _elu(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    alpha = layer.message.message("elu_param").number("alpha", 1)
-    return [graph.add(layer, layer.name, "elu", one_input(layer, inputs), alpha=alpha)]
-
-
-def _sigmoid(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    return [graph.add(layer, layer.name, "sigmoid", one_input(layer, inputs))]
-
-
-def _tanh(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    return [graph.add(layer, layer.name, "tanh", one_input(layer, inputs))]
 
 
 def _clip(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
@@ -53,24 +62,6 @@ def _clip(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
             raise layer.error("needs min and max in its clip_param.")
         low, high = params.number("min", 0), params.number("max", 0)
     return [graph.add(layer, layer.name, "clip", one_input(layer, inputs), low=low, high=high)]
-
-
-def _swish(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    beta = layer.message.message("swish_param").number("beta", 1)
-    return [graph.add(layer, layer.name, "swish", one_input(layer, inputs), beta=beta)]
-
-
-def _absolute(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    return [graph.add(layer, layer.name, "abs", one_input(layer, inputs))]
-
-
-def _bnll(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    return [graph.add(layer, layer.name, "softplus", one_input(layer, inputs))]
-
-
-def _threshold(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
-    threshold = layer.message.message("threshold_param").number("threshold", 0)
-    return [graph.add(layer, layer.name, "step", one_input(layer, inputs), threshold=threshold)]
 
 
 def _power(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str]:
@@ -206,17 +197,17 @@ def _eltwise(graph: GraphBuilder, layer: CaffeLayer, inputs: Inputs) -> list[str
 
 
 VALUE_LAYERS: dict[str, AddLayer] = {
-    "ReLU": _relu,
+    "ReLU": _with_number("relu", "negative_slope", 0, "slope"),
     "PReLU": _prelu,
-    "ELU": _elu,
+    "ELU": _with_number("elu", "alpha", 1, "alpha"),
     "ReLU6": _clip,
     "Clip": _clip,
-    "Swish": _swish,
-    "Sigmoid": _sigmoid,
-    "TanH": _tanh,
-    "AbsVal": _absolute,
-    "BNLL": _bnll,
-    "Threshold": _threshold,
+    "Swish": _with_number("swish", "beta", 1, "beta"),
+    "Sigmoid": _plain("sigmoid"),
+    "TanH": _plain("tanh"),
+    "AbsVal": _plain("abs"),
+    "BNLL": _plain("softplus"),
+    "Threshold": _with_number("step", "threshold", 0, "threshold"),
     "Power": _power,
     "Exp": _exponential,
     "Log": _exponential,
