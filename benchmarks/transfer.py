@@ -34,13 +34,13 @@ def main() -> None:
         source = some_of_each(source, asked.out / "images", asked.per_class)
     print(f"{processor()}, {cores()} cores", flush=True)
     reports = [run(asked, source, seed) for seed in range(asked.seeds)]
-    first = next(each.results for each in reports[0].compared if each.results)
+    first = next(each.results for each in reports[0].baselines if each.results)
     print(f"\n{first.images} held-out images, {first.crops} crops, {asked.seeds} seeds\n")
     print("| way | right | each seed | taught in s, median |")
     print("| --- | --- | --- | --- |")
     facts = {}
-    for name in [each.name for each in reports[0].compared]:
-        ways = [each for report in reports for each in report.compared if each.name == name]
+    for name in [each.name for each in reports[0].baselines]:
+        ways = [each for report in reports for each in report.baselines if each.name == name]
         right = [100 * each.results.top1 for each in ways if each.results]
         spread = f" ± {statistics.stdev(right):.1f}" if len(right) > 1 else ""
         mean = f"{statistics.mean(right):.1f}{spread} %" if right else "none got off the ground"

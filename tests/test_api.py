@@ -33,7 +33,10 @@ def test_a_command_takes_what_its_function_takes(name):
     for argument in arguments:
         assert argument.parameter.help, f"the help of {argument.names} is empty"
         if argument.field_info.is_keyword_only:
-            assert f"--{argument.field_info.name.replace('_', '-')}" in argument.names
+            name = argument.field_info.name.rstrip("_").replace(
+                "_", "-"
+            )  # from_ is a keyword in Python
+            assert f"--{name}" in argument.names
 
 
 @EVERY_VERB

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -124,3 +126,61 @@ def test_other_threads_have_listeners_of_their_own():
         thread.join()
     assert here.events == []
     assert [event[1] for event in there.events] == ["heard", "heard"]
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Jupyter's kernel as far as a line under a cell needs it; what it was told to show."""
+    shown: list[tuple[str, str]] = []
+
+    class Handle:
+        def update(self, values, raw):
+            shown.append(("update", values["text/plain"]))
+
+    def display(values, raw, display_id):
+        shown.append(("display", values["text/plain"]))
+        return Handle()
+
+    package, screen = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    package.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    screen.display = display
+    monkeypatch.setitem(sys.modules, "IPython", package)
+    monkeypatch.setitem(sys.modules, "IPython.display", screen)
+    return shown
+
+
+def test_a_notebook_shows_one_line_that_moves(notebook, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("alexnet.progress.time.monotonic", lambda: now[0])
+    with track("training", 200) as advance:
+        for _ in range(100):
+            now[0] += 0.5
+            advance(2, note="loss 1.5")
+    assert [kind for kind, _ in notebook].count("display") == 1
+    assert notebook[0][0] == "display"
+    assert "training: 50 % (100 of 200), 25 s, 25 s to go, loss 1.5" in [t for _, t in notebook]
+    assert notebook[-1][1] == "training: 100 % (200 of 200), 50 s, loss 1.5"
+
+
+def test_brief_work_leaves_no_line_in_a_notebook_and_fast_steps_few(notebook, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("alexnet.progress.time.monotonic", lambda: now[0])
+    with track("reading", None) as advance:
+        advance(5)
+    assert notebook == []
+    with track("reading", None) as advance:
+        for _ in range(10_000):
+            now[0] += 0.001
+            advance()
+    assert 10 < len(notebook) < 60
+    assert notebook[-1][1] == "reading: 10,000, 10 s"
+
+
+def test_a_terminal_s_ipython_and_a_listener_get_no_line(notebook, monkeypatch):
+    screen = Screen()
+    with show_on(screen.display), track("packing", 1) as advance:
+        advance()
+    sys.modules["IPython"].get_ipython = lambda: types.SimpleNamespace()
+    with track("packing", 1) as advance:
+        advance()
+    assert notebook == []

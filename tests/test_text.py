@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from alexnet.text import (
+    FEW_IMAGES,
+    describe_reliability,
     format_bytes,
     format_count,
     format_duration,
@@ -115,3 +117,18 @@ def test_lists_read_as_words():
 )
 def test_settings_are_written_as_words_and_lists(value, text):
     assert format_setting(value) == text
+
+
+def test_an_accuracy_of_few_images_is_said_to_say_little():
+    few = describe_reliability(24, 0.58, 0.9)
+    assert few == (
+        "24 images: the true accuracy on images like these may be anything from 58 to 90 % (95 % "
+        "confidence), so the figure says little."
+    )
+    assert describe_reliability(1, 0.2065, 1.0).startswith("1 image: ")
+    assert "a few points of difference say little" in describe_reliability(80, 0.95, 1.0)
+    enough = describe_reliability(1200, 0.7519, 0.8764)
+    assert "on 1,200 images" in enough and "between 75.2 and 87.6 %" in enough
+    assert "little" not in enough
+    assert "little" in describe_reliability(FEW_IMAGES - 1, 0.5, 0.7)
+    assert "little" not in describe_reliability(FEW_IMAGES, 0.5, 0.7)

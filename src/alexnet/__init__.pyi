@@ -25,6 +25,7 @@ from .errors import (
     SourceError,
     WeightsError,
 )
+from .evaluation.predictor import Predictor
 from .images.preprocessing import Preprocessing
 from .models.network import Network
 from .models.zoo.registry import MODELS, build_model
@@ -49,6 +50,7 @@ __all__ = [
     "Interrupted",
     "Network",
     "Predictions",
+    "Predictor",
     "Preprocessing",
     "Recipe",
     "RecipeError",

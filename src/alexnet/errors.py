@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -31,10 +32,27 @@ __all__ = [
 ]
 
 
+_LONG_WORD = re.compile(r"\S{2000,}")  # no path of a file that is there: names have 255 bytes
+_WORD_ENDS = 60
+_LONGEST = 16_000
+
+
 class AlexNetError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose.
+
+    A sentence that quotes what a caller gave, such as a file's bytes for a path, stays readable.
+    """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the sentence; of a word or a sentence that is far too long, both ends."""
+        text = _LONG_WORD.sub(lambda word: _both_ends(word[0], _WORD_ENDS), super().__str__())
+        return text if len(text) <= _LONGEST else _both_ends(text, _LONGEST // 2)
+
+
+def _both_ends(text: str, letters: int) -> str:
+    return f"{text[:letters]}...{text[-letters:]}"
 
 
 class SourceError(AlexNetError):

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import platformdirs
 
@@ -28,6 +28,7 @@ from alexnet.text import shorten
 
 __all__ = [
     "append_flushed",
+    "as_path",
     "cache_folder",
     "clear_unfinished",
     "disk_errors",
@@ -107,6 +108,20 @@ def require_usable_path(path: Path, error: type[AlexNetError] = RunError) -> Non
             raise error(f"The path {shorten(path)} cannot be: {_TOO_LONG}") from cause
     except ValueError as cause:  # a null byte in it
         raise error(f"The path {shorten(path)!r} cannot be: {cause}. Name another.") from cause
+
+
+def as_path(value: Any, error: type[AlexNetError], what: str) -> Path:
+    """Return the path that a text or a path stands for.
+
+    Args:
+        value: of a caller.
+        error: raised for a value of another type; the sentence does not quote it.
+        what: begins the sentence: "A source of images".
+    """
+    if isinstance(value, str | os.PathLike):
+        return Path(os.fsdecode(cast("str | os.PathLike[str]", value)))
+    kind = type(value).__name__
+    raise error(f"{what} is named by its path; got a value of type {kind}. Name one path.")
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:

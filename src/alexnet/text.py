@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 __all__ = [
+    "FEW_IMAGES",
+    "describe_reliability",
     "escape_unprintable",
     "format_bytes",
     "format_count",
@@ -19,6 +21,10 @@ __all__ = [
     "shorten",
 ]
 
+FEW_IMAGES = 100
+"""An accuracy that was measured on fewer says little: its interval is about 20 points wide."""
+
+_WIDE = 0.1  # of an interval; a narrow one of few images is near 0 or 100 %
 _MAX_NAMES = 3
 _MAX_LETTERS = 120
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -60,6 +66,26 @@ def _escaped(char: str) -> str:
 def format_count(count: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: "1 image", "2,000 images", "3 classes"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def describe_reliability(images: int, low: float, high: float) -> str:
+    """Return a sentence on how far an accuracy can be trusted, measured on so many images.
+
+    Args:
+        images: on which it was measured.
+        low: lower end of its 95 % confidence interval, in 0..1.
+        high: upper end.
+    """
+    if images >= FEW_IMAGES:
+        return (
+            f"Measured on {images:,} images, so the true accuracy on images like these is between "
+            f"{100 * low:.1f} and {100 * high:.1f} % with 95 % confidence."
+        )
+    doubt = "the figure says" if high - low >= _WIDE else "a few points of difference say"
+    return (
+        f"{format_count(images, 'image')}: the true accuracy on images like these may be anything "
+        f"from {100 * low:.0f} to {100 * high:.0f} % (95 % confidence), so {doubt} little."
+    )
 
 
 def format_bytes(count: int) -> str:

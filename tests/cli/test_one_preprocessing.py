@@ -81,10 +81,15 @@ def images(tmp_path_factory) -> Path:
 
 
 def validation_of(run: Path) -> tuple[float, float]:
-    """Return accuracy and loss of the best weights as the training measured them."""
+    """Return accuracy and loss of the best weights as the training measured them.
+
+    The loss is that at the temperature; before it, it is the best epoch's to the last digit.
+    """
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     best = [line for line in lines if line.get("best")][-1]
-    return 1 - best["val_error"], best["val_loss"]
+    calibration = json.loads((run / "results.json").read_text())["calibration"]
+    assert calibration["loss_before"] == best["val_loss"]
+    return 1 - best["val_error"], calibration["loss_after"]
 
 
 def reported_predictions(run: Path) -> dict[str, tuple[str, float]]:

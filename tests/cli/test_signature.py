@@ -14,7 +14,8 @@ import alexnet
 from alexnet.cli.commands import VERBS
 from alexnet.cli.main import build_app
 from alexnet.cli.signature import as_command, command_of
-from alexnet.recipe import RecipeChanges, recipe_help
+from alexnet.errors import RecipeError
+from alexnet.recipe import WITH_WEIGHTS, RecipeChanges, recipe_help
 
 COMMANDS = Path(alexnet.__file__).parent / "commands"
 
@@ -72,3 +73,35 @@ def test_paths_are_called_so_in_help(alexnet):
 
 def test_a_verb_is_the_function_of_its_name():
     assert command_of("train").__wrapped__ is alexnet.train
+
+
+REFUSED = {
+    "model": "mlp",
+    "activation": "relu",
+    "dropout": 0.5,
+    "initialization": "he",
+    "resize_mode": "pad",
+    "mean": "none",
+    "normalize": True,
+    "lr": 0.1,
+}
+
+
+def test_the_help_of_fine_tuning_shows_no_flag_that_it_refuses(alexnet):
+    assert REFUSED.keys() == {*WITH_WEIGHTS, "lr"}
+    shown = alexnet("finetune", "--help").out
+    for name in recipe_help():
+        flag = f" --{name.replace('_', '-')} "
+        assert (flag in shown) == (name not in REFUSED), name
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_flag_that_is_not_shown_is_refused_with_a_sentence(bundled, images, name):
+    sentence = "lr is two rates" if name == "lr" else f"{name} cannot be chosen here"
+    with pytest.raises(RecipeError, match=sentence):
+        alexnet.finetune(bundled, images, cache="none", **{name: REFUSED[name]})
+
+
+def test_a_size_is_refused_where_a_layer_of_the_weights_fixes_it(bundled, images):
+    with pytest.raises(RecipeError, match='crops of 24 pixels alone: the layer "fc6" of the model'):
+        alexnet.finetune(bundled, images, cache="none", image_px=64)

@@ -60,10 +60,55 @@ def test_weights_and_images_are_told_apart(photo, tmp_path):
     assert weights_and_images(tmp_path, [photo]) == (tmp_path, [photo])  # a run, or a sentence
     (tmp_path / "weights.safetensors").touch()
     assert weights_and_images(tmp_path, []) == (tmp_path, [])
-    assert weights_and_source("photos", None) == (Path(DEFAULT_WEIGHTS), Path("photos"))
+    assert weights_and_source("photos", None, verb="features") == (
+        Path(DEFAULT_WEIGHTS),
+        Path("photos"),
+    )
 
 
 def test_a_copy_of_the_package_without_them_says_so(photo, tmp_path, monkeypatch):
     monkeypatch.setattr("alexnet.weights.location.FOLDER", tmp_path / "nothing")
     with pytest.raises(WeightsError, match="come with the package, and this copy of it lacks them"):
         alexnet.predict(photo)
+
+
+@pytest.fixture
+def swapped(tmp_path, monkeypatch) -> None:
+    """A folder `photos` of images and a run folder `runs/pets`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "ant").mkdir(parents=True)
+    (tmp_path / "runs" / "pets").mkdir(parents=True)
+    (tmp_path / "runs" / "pets" / "weights.safetensors").write_bytes(b"")
+
+
+@pytest.mark.parametrize("verb", ["finetune", "features", "evaluate", "predict"])
+@pytest.mark.parametrize("weights", ["runs/pets", "runs/pets/weights.safetensors"])
+def test_weights_behind_the_images_are_recognized(alexnet, swapped, verb, weights):
+    more = ("--out", "f.npz") if verb == "features" else ()
+    said = alexnet(verb, "photos", weights, *more)
+    assert (said.code, said.out) == (2, "")
+    assert f"{weights} are weights, and photos holds none: weights come first." in said.err
+    assert f"Write: alexnet {verb} {weights} photos" in " ".join(said.err.split())
+
+
+def test_weights_first_and_two_weights_are_not_taken_for_swapped(swapped):
+    source, run = Path("photos"), Path("runs/pets")
+    assert weights_and_source(run, source, verb="finetune") == (run, source)
+    assert weights_and_source(run, run, verb="finetune") == (run, run)
+    gone = Path("gone.safetensors")  # whose own sentence says that it is not there
+    assert weights_and_source(gone, run, verb="finetune") == (gone, run)
+
+
+@pytest.mark.parametrize("verb", ["finetune", "features"])
+def test_no_source_is_a_sentence(alexnet, verb):
+    said = alexnet(verb, *(("--out", "f.npz") if verb == "features" else ()))
+    assert (said.code, said.out) == (2, "")
+    assert f"{verb} needs SOURCE: labeled images" in said.err
+
+
+@pytest.mark.parametrize("verb", ["finetune", "features", "predict"])
+def test_weights_that_may_be_left_out_are_not_marked_as_required(alexnet, verb):
+    shown = alexnet(verb, "--help").out
+    assert f"Usage: alexnet {verb} [OPTIONS] [WEIGHTS] " in shown
+    assert "* WEIGHTS" not in " ".join(shown.split())
+    assert "left out: small-200" in " ".join(shown.replace("│", " ").split())

@@ -42,6 +42,7 @@ def test_findings_are_no_error_and_lie_where_they_are_looked_for(alexnet, photos
     assert "duplicates: 2 groups of 4 images, 1 across classes" in said.out
     assert "cannot be read: 1 image\n  bee/torn.jpg: it is cut off" in said.out
     assert "next      alexnet train photos --exclude out.csv" in said.out
+    assert "or        alexnet finetune photos --exclude out.csv" in said.out
     rows = Path("out.csv").read_text().splitlines()
     assert rows[0] == "path,reason"
     assert [row.partition(",")[0] for row in rows[1:]] == OUT
@@ -144,7 +145,7 @@ def test_what_train_refuses_is_said(alexnet, tmp_path, monkeypatch):
         write_scene(tmp_path / "photos" / "images" / f"{i}.png", i)
     said = alexnet("check", "photos")
     assert said.code == 0
-    assert "train refuses this source: photos has images of one class only" in said.out
+    assert "train and finetune refuse this source: photos has images of one class only" in said.out
     assert alexnet("train", "photos").code == 2
 
 

@@ -153,7 +153,7 @@ def test_a_data_layer_in_python_is_named(described):
 
 def test_bundled_weights_are_shown_by_name():
     found = describe("small-200")
-    assert (found.model, found.classes, found.images) == ("alexnet_small", 200, [])
+    assert (found.model, found.classes, found.images) == ("alexnet_adaptive", 200, [])
 
 
 def test_a_layer_file_is_shown_with_its_partner(tmp_path):

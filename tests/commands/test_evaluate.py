@@ -34,10 +34,12 @@ def test_training_evaluate_and_predict_agree_to_the_last_digit(trained):
     lines = (trained.run / "journal.jsonl").read_text().splitlines()
     journal = [json.loads(line) for line in lines]
     validated = next(each for each in reversed(journal) if each.get("best"))
-    kept = json.loads((trained.run / "results.json").read_text())["results"]
+    facts = json.loads((trained.run / "results.json").read_text())
+    kept, calibration = facts["results"], facts["calibration"]
     found = evaluate(trained.run, trained.images)
     assert found.to_json() == {**kept, "missing_classes": [], "unreadable": []}
-    assert (found.loss, found.top1) == (validated["val_loss"], 1 - validated["val_error"])
+    losses = calibration["loss_before"], calibration["loss_after"]
+    assert (*losses, found.top1) == (validated["val_loss"], found.loss, 1 - validated["val_error"])
 
     held_out = sorted(trained.held_out)
     rows = predict(trained.run, *[trained.images / path for path in held_out]).predictions

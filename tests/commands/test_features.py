@@ -69,11 +69,11 @@ def test_a_head_is_used_by_evaluate_and_predict(alexnet, trained, tmp_path, kind
     words = ("--head", kind, "--cache", "none", "--out", out)
     said = alexnet("features", trained.run, trained.images, *words, "--crops", 10)
     assert said.code == 0, said.err
-    assert f"{kind} head on 512 features of act2, fitted on 14 images in" in said.out
-    assert "cross-validation on 5 folds of 14 training images" in said.out
+    assert f"{kind} head on 512 features of act2, fitted on 16 images in" in said.out
+    assert "cross-validation on 5 folds of 16 training images" in said.out
     assert f"weights  {out}\n" in said.out
     report = json.loads(alexnet("features", trained.run, trained.images, *words, "--json").out)
-    assert report["results"]["images"] == 2
+    assert (report["results"]["images"], report["measured_by"]) == (16, "cross-validation")
     assert report["best_parameters"] == report["cross_validation"]["parameters"]
     measured = json.loads(alexnet("evaluate", out, trained.images, "--crops", 10, "--json").out)
     assert (measured["images"], measured["crops"]) == (16, 10)

@@ -92,9 +92,14 @@ def test_finetuning_sees_images_as_the_weights_do(alexnet, padded, trained, tmp_
     said = alexnet("finetune", padded, trained.images, "--run-dir", run, *FINE, "--json")
     assert said.code == 0, said.err
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
-    (epoch,) = [line for line in lines if line["event"] == "epoch"]
+    measured = [line for line in lines if line["event"] in ("fitted", "epoch")]
+    best = [line for line in measured if line.get("best", True)][
+        -1
+    ]  # perhaps the fitted layer alone
     found = evaluate(run, trained.images)
-    assert (found.loss, found.top1) == (epoch["val_loss"], 1 - epoch["val_error"])
+    calibration = json.loads((run / "results.json").read_text())["calibration"]
+    losses = calibration["loss_before"], calibration["loss_after"]
+    assert (*losses, found.top1) == (best["val_loss"], found.loss, 1 - best["val_error"])
     assert json.loads((run / "run.json").read_text())["recipe"]["resize_mode"] == "pad"
     assert load_weights(run).preprocessing.resize_mode == "pad"
 

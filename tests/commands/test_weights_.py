@@ -18,7 +18,8 @@ from alexnet.weights.download import MIRROR
 
 def test_the_catalog_says_what_each_is(alexnet):
     said = alexnet("weights", "--json")
-    bundled, found = json.loads(said.out)["weights"]
+    listed = {each["name"]: each for each in json.loads(said.out)["weights"]}
+    bundled, found = listed["small-200"], listed["torchvision-alexnet"]
     assert (bundled["name"], bundled["classes"]) == ("small-200", 200)
     assert found["name"] == "torchvision-alexnet"
     assert found["source"] == "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
@@ -40,9 +41,10 @@ def mirror(tmp_path, monkeypatch):
     (folder / f"net-{digest[:8]}.pth").write_bytes(content)
     entry = PublishedWeights(
         **{**PUBLISHED["torchvision-alexnet"].to_json(), "name": "small", "size_mb": 0.01},
+        # a form that is brought in by hand
     )
     url = f"https://no-such-host.invalid/net-{digest[:8]}.pth"
-    entry = type(entry)(**{**entry.to_json(), "source": url, "sha256": digest})
+    entry = type(entry)(**{**entry.to_json(), "source": url, "sha256": digest, "format": "archive"})
     monkeypatch.setitem(PUBLISHED, "small", entry)
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -45,6 +45,7 @@ class TinySource:
         self.splits = np.array([1, 1, 1, 2], dtype=np.uint8)[np.arange(count) % 4]
         self.sizes = np.array([len(each or b"") for each in self.files], dtype=np.int64)
         self.time = 0
+        self.times: NDArray[np.int64] | None = None
         self.reads = 0
         self.excluded: tuple[str, ...] = ()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 import torch
 
 from alexnet.devices import choose_device, cores, machine, peak_memory_mb, processor
+from alexnet.devices.speeds import Speeds
 from alexnet.errors import RecipeError
 
 
@@ -21,35 +23,47 @@ def own_cache(tmp_path, monkeypatch):
     torch.set_num_threads(before)
 
 
+def speeds(fp32, bf16, *, share=1.0, age_s=0.0):
+    return Speeds(fp32=fp32, bf16=bf16, processor_share=share, measured_at=time.time() - age_s)
+
+
 def test_faster_precision_is_chosen_with_both_speeds_as_reason(monkeypatch):
-    for speeds, chosen in (
-        ({"fp32": 100.0, "bf16": 300.0}, "bf16"),
-        ({"fp32": 100.0, "bf16": 110.0}, "fp32"),  # too little to pay for the rounding
-        ({"fp32": 213.0, "bf16": 143.0}, "fp32"),  # a processor's flag is no proof
+    for fp32, bf16, chosen in (
+        (100.0, 300.0, "bf16"),
+        (100.0, 110.0, "fp32"),  # too little to pay for the rounding
+        (213.0, 143.0, "fp32"),  # a processor's flag is no proof
     ):
-        monkeypatch.setattr(machine, "_speeds", lambda kind, speeds=speeds: speeds)
-        monkeypatch.setattr(machine, "processor", lambda chosen=str(speeds): chosen)
+        monkeypatch.setattr(
+            "alexnet.devices.speeds.measure_speeds", lambda kind, pair=(fp32, bf16): speeds(*pair)
+        )
+        monkeypatch.setattr(machine, "processor", lambda chosen=f"{fp32} {bf16}": chosen)
         found = choose_device(threads=1)
         assert found.precision == chosen
-        assert f"{speeds['fp32']:.0f} GFLOP/s in fp32, {speeds['bf16']:.0f} in bf16" in found.reason
+        assert f"{fp32:.0f} GFLOP/s in fp32, {bf16:.0f} in bf16" in found.reason
+        assert "beside other programs" not in found.reason
 
 
 def test_measurement_is_cached_and_a_damaged_cache_is_replaced(own_cache, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        machine, "_speeds", lambda kind: calls.append(kind) or {"fp32": 1.0, "bf16": 2.0}
+        "alexnet.devices.speeds.measure_speeds",
+        lambda kind: calls.append(kind) or speeds(1.0, 2.0),
     )
     assert [choose_device(threads=1).precision for _ in range(3)] == ["bf16"] * 3
     assert len(calls) == 1
     (kept,) = (own_cache / "measured").iterdir()
-    assert json.loads(kept.read_text()) == {"fp32": 1.0, "bf16": 2.0}
+    values = json.loads(kept.read_text())
+    assert (values["fp32"], values["bf16"], values["processor_share"]) == (1.0, 2.0, 1.0)
     kept.write_text('{"fp32": ')
     choose_device(threads=1)
     assert len(calls) == 2
+    kept.write_text('{"fp32": 1.0, "bf16": 2.0}')  # as older versions wrote it: of when, unknown
+    choose_device(threads=1)
+    assert len(calls) == 3
 
 
 def test_measurement_leaves_the_global_generator_alone(monkeypatch):
-    monkeypatch.setattr(machine, "_MEASURING_S", 0.02)
+    monkeypatch.setattr("alexnet.devices.speeds._MEASURING_S", 0.02)
     torch.manual_seed(1)
     wanted = torch.rand(3)
     torch.manual_seed(1)

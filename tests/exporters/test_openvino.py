@@ -30,6 +30,22 @@ def test_it_predicts_as_the_weights_do(write_and_compare, weigh, sixth_layer, tm
     assert (found.images, found.difference < 1e-4) == (4, True)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_head_on_pooled_layers_goes_out(write_and_compare, weigh, pooled_head, precision):
+    found = write_and_compare(
+        write_openvino, open_openvino, weigh(pooled_head), "head.xml", precision=precision
+    )
+    assert (found.images, found.difference < {"fp32": 1e-4, "fp16": 0.02}[precision]) == (4, True)
+
+
+@pytest.mark.parametrize("crop_px", [48, 57, 64, 224])
+def test_the_adaptive_network_goes_out_at_every_size(write_and_compare, weigh, crop_px):
+    sides = {"image_px": crop_px, "crop_px": crop_px, "initialization": "he"}
+    weights = weigh(build_model("alexnet_adaptive", classes=3, **sides))
+    found = write_and_compare(write_openvino, open_openvino, weights, "any.xml")
+    assert (found.images, found.difference < 1e-4) == (4, True)
+
+
 def test_half_precision_halves_the_file(write_and_compare, weigh, tmp_path):
     weights = weigh(build_model("cifar_18pct", classes=3, initialization="he"))
     for precision, bound in (("fp32", 1e-4), ("fp16", 0.01)):

@@ -104,6 +104,22 @@ def test_every_head_on_a_layer_goes_out(write_and_compare, weigh, headed):
         assert (found.images, found.difference <= bound) == (4, True)
 
 
+def test_a_head_on_pooled_layers_goes_out(write_and_compare, weigh, pooled_head):
+    for precision, bound in (("fp32", 1e-5), ("fp16", 0.05)):
+        options = {"precision": precision}
+        weights = weigh(pooled_head)
+        found = write_and_compare(write_torchscript, open_torchscript, weights, **options)
+        assert (found.images, found.difference <= bound) == (4, True)
+
+
+@pytest.mark.parametrize("crop_px", [48, 57, 224])
+def test_the_adaptive_network_goes_out_at_every_size(write_and_compare, weigh, crop_px):
+    sides = {"image_px": crop_px, "crop_px": crop_px, "initialization": "he"}
+    weights = weigh(build_model("alexnet_adaptive", classes=3, **sides))
+    found = write_and_compare(write_torchscript, open_torchscript, weights, output_type="logits")
+    assert (found.images, found.difference < 1e-5) == (4, True)
+
+
 def test_any_module_goes_out(write_and_compare, weigh, tmp_path, monkeypatch):
     (tmp_path / "theirs_to_trace.py").write_text(
         textwrap.dedent("""

@@ -11,6 +11,7 @@ from alexnet.models import build_model, for_inference, inference, summarize_netw
 SIDES = {
     "alexnet": 80,
     "alexnet_bn": 80,
+    "alexnet_adaptive": 57,
     "cifar_18pct": None,
     "cifar_11pct": None,
     "mlp": None,

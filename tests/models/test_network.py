@@ -16,6 +16,7 @@ FEATURES = {
     "one_column": "relu7",
     "alexnet_program": "relu7",
     "alexnet_small": "relu6",
+    "alexnet_adaptive": "relu6",
     "cifar_26pct": "relu4",
     "cifar_18pct": "pool3",
     "cifar_11pct": "relu4",

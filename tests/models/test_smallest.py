@@ -63,6 +63,8 @@ def test_smallest_crop_is_named_where_a_crop_is_given(name):
         ("alexnet_caffe", {"image_px": 30, "crop_px": 20}),
         ("one_column", {"image_px": 300, "crop_px": 11}),
         ("alexnet_small", {"image_px": 12}),
+        ("alexnet_adaptive", {"image_px": 12}),
+        ("alexnet_adaptive", {"crop_px": 12}),
         ("cifar_11pct", {"image_px": 3}),
     ],
 )
@@ -91,7 +93,7 @@ def towers_of_windows(draw):
     layers = draw(
         st.lists(
             st.tuples(
-                st.sampled_from(["conv", "pool", "mean_pool", "local"]),
+                st.sampled_from(["conv", "pool", "mean_pool", "local", "grid"]),
                 st.integers(1, 5),
                 st.integers(1, 3),
                 st.integers(0, 2),
@@ -109,6 +111,8 @@ def towers_of_windows(draw):
                 a.conv(f"l{i}", 2, kernel=kernel, stride=stride, padding=padding, ceiling=ceiling)
             elif kind == "local":
                 a.local(f"l{i}", 2, kernel=kernel, padding=padding)
+            elif kind == "grid":
+                a.adaptive_avg_pool(f"l{i}", kernel)
             elif kind == "pool":
                 a.pool(f"l{i}", kernel, min(stride, kernel), ceiling=ceiling)
             else:

@@ -157,15 +157,27 @@ def test_kinds_of_layers(name):
     assert kinds <= {
         "convolution", "locally connected", "max pooling", "average pooling", "response norm",
         "batch norm", "fully connected", "flatten", "dropout", "relu", "tanh", "sigmoid",
+        "adaptive average pooling",
     }  # fmt: skip
 
 
 def test_default_classes():
-    assert [default_classes(m) for m in ("alexnet", "cifar_26pct", "alexnet_small", "mlp")] == [
-        1000, 10, 200, 10,
-    ]  # fmt: skip
+    models = ("alexnet", "cifar_26pct", "alexnet_small", "alexnet_adaptive", "mlp")
+    assert [default_classes(m) for m in models] == [1000, 10, 200, 200, 10]
     assert summarize_model("cifar_26pct").parameters == 145_578
     assert summarize_model("cifar_26pct", classes=100).layers[-1].output == [100]
+
+
+@pytest.mark.parametrize("crop_px", [48, 64, 101, 224])
+def test_the_adaptive_network_is_summarized_at_every_size(crop_px):
+    found = summarize_model("alexnet_adaptive", image_px=crop_px, crop_px=crop_px)
+    layers = {each.name: each for each in found.layers}
+    assert layers["pool5"].output == [384, 3, 3]
+    assert (layers["pool5"].parameters, layers["pool5"].multiply_adds) == (0, 0)
+    assert layers["fc6"].multiply_adds == 384 * 9 * 512
+    assert found.parameters == 4_460_296
+    side = layers["relu5"].output[1]
+    assert layers["conv5"].multiply_adds == side**2 * 384 * 384 * 9
 
 
 def test_notes_on_the_paper():

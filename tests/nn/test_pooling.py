@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from alexnet.errors import RecipeError
-from alexnet.nn import AvgPool, CaffePool, MaxPool, OffsetPool
+from alexnet.nn import AdaptiveAvgPool, AvgPool, CaffePool, MaxPool, OffsetPool
 
 
 def cut_windows(x: Tensor, kernel: int, stride: int, ceiling: bool) -> list[list[Tensor]]:
@@ -57,6 +57,66 @@ def test_avg_pool_averages_the_part_inside():
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     found = AvgPool(3, stride=2)(x)
     assert found[0, 0].tolist() == [[5.0, 6.5], [11.0, 12.5]]  # last: 10, 11, 14, 15
+
+
+def cells_by_hand(x: Tensor, grid: int) -> Tensor:
+    """Return the mean of each cell in float64: from the first to the last position it touches."""
+    out = torch.empty(*x.shape[:2], grid, grid, dtype=torch.float64)
+    height, width = x.shape[2:]
+    for i in range(grid):
+        top, bottom = math.floor(i * height / grid), math.ceil((i + 1) * height / grid)
+        for j in range(grid):
+            left, right = math.floor(j * width / grid), math.ceil((j + 1) * width / grid)
+            out[:, :, i, j] = x[:, :, top:bottom, left:right].double().mean((2, 3))
+    return out
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 17), st.integers(1, 17), st.booleans())
+def test_adaptive_pool_equals_loops_also_where_cells_overlap(grid, height, width, channels_last):
+    x = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0)) - 5
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    found = AdaptiveAvgPool(grid)(x)
+    torch.testing.assert_close(found.double(), cells_by_hand(x, grid), rtol=1e-6, atol=1e-6)
+    assert AdaptiveAvgPool(grid).cells(height)[-1][1] == height
+    ends = AdaptiveAvgPool(grid).cells(height)
+    assert ends == [
+        (math.floor(i * height / grid), math.ceil((i + 1) * height / grid)) for i in range(grid)
+    ]
+
+
+def test_adaptive_pool_in_half_precision_is_rounded_once():
+    x = torch.randn(1, 2, 7, 8, generator=torch.Generator().manual_seed(1)).bfloat16()
+    wanted = cells_by_hand(x, 3)
+    assert AdaptiveAvgPool(3)(x).dtype == torch.bfloat16
+    torch.testing.assert_close(AdaptiveAvgPool(3)(x).double(), wanted, rtol=2**-8, atol=0)
+
+
+def test_gradient_of_adaptive_pool_is_that_of_the_loops():
+    x = torch.randn(1, 2, 7, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x.requires_grad_()
+    weight = torch.arange(9.0, dtype=torch.float64).view(3, 3)
+    found = torch.autograd.grad((AdaptiveAvgPool(3)(x) * weight).sum(), x)[0]
+    wanted = torch.autograd.grad((cells_by_hand(x, 3) * weight).sum(), x)[0]
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_adaptive_pool_on_a_gpu_has_one_gradient_every_time():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(64, 384, 8, 8, generator=generator).cuda().requires_grad_()
+    weight = torch.randn(64, 384, 3, 3, generator=generator).cuda()
+    pool = AdaptiveAvgPool(3)
+    torch.testing.assert_close(pool(x).cpu(), pool(x.cpu()), rtol=1e-5, atol=1e-6)
+    found = [torch.autograd.grad((pool(x) * weight).sum(), x)[0] for _ in range(5)]
+    assert all(torch.equal(each, found[0]) for each in found)
+
+
+def test_adaptive_pool_without_a_grid_raises():
+    with pytest.raises(RecipeError, match="grid of at least 1; got 0"):
+        AdaptiveAvgPool(0)
+    assert repr(AdaptiveAvgPool(3)) == "AdaptiveAvgPool(3)"
 
 
 def test_pool_with_gaps_between_windows_raises():

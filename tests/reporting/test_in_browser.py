@@ -127,3 +127,40 @@ def test_words_stand_out_from_the_paper(browser, report, scheme):
     text, soft, wrong, correct = browser.evaluate(script)
     assert text > 12
     assert min(soft, wrong, correct) > 4.5, json.dumps([soft, wrong, correct])
+
+
+LONG = [
+    "a quite long name of a class of things",
+    "Northern-cardinal_female_juvenile_plumage",
+    "supercalifragilisticexpialidocious",
+]
+CUT = """
+  ['.card .name', '.pairs .names', '.classes th span', '.confusion tbody th span']
+    .flatMap(what => [...document.querySelectorAll(what)])
+    .filter(e => e.checkVisibility() && !e.closest('.unseen'))
+    .filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
+    .map(e => e.textContent.trim())
+"""
+
+
+@pytest.mark.parametrize("classes", [2, 10, 30])
+def test_long_names_are_read_in_full_on_every_screen(browser, report_data_of, tmp_path, classes):
+    names = [f"{LONG[i % 3]} {i}" for i in range(classes)]
+    page = write_report(tmp_path, report_data_of(n=60, classes=names, side=64))
+    for width in (390, 768, 1280):
+        browser.open(page, width=width)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        cut = browser.evaluate(CUT)
+        matrix = [name for name in cut if width == 390 and name.startswith(LONG[1])]
+        assert set(cut) <= set(matrix)  # the title has it: three lines are enough beside a matrix
+
+
+def test_a_matrix_of_ten_classes_fits_a_telephone(browser, report_data_of, tmp_path):
+    names = [f"{LONG[i % 3]} {i}" for i in range(10)]
+    browser.open(write_report(tmp_path, report_data_of(n=60, classes=names)), width=390)
+    frame = "document.querySelector('.matrix .scroll')"
+    assert browser.evaluate(f"{frame}.scrollWidth - {frame}.clientWidth") <= 4
+    left = "document.querySelector('.confusion tbody th').getBoundingClientRect().left"
+    before = browser.evaluate(left)
+    browser.evaluate(f"{frame}.scrollLeft = 100")
+    assert abs(browser.evaluate(left) - before) < 8  # names stay beside their row

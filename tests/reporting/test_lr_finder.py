@@ -34,7 +34,7 @@ def test_the_page_says_rate_reason_and_command(tmp_path, report):
     assert "The loss falls &lt;fastest&gt; there." in text
     assert "alexnet train &#39;&lt;b&gt;&#39; --lr 0.01" in text
     assert "<b>" not in text
-    assert text.count("<svg") == 1
+    assert text.count("<svg") == 2  # for wide and for small screens
 
 
 def test_it_opens_in_a_browser(browser, tmp_path, report):
@@ -42,3 +42,15 @@ def test_it_opens_in_a_browser(browser, tmp_path, report):
     assert browser.evaluate("document.title") == "ants · learning rate"
     assert browser.evaluate("document.documentElement.scrollWidth") <= 390
     assert browser.messages == []
+
+
+def test_one_of_the_two_drawings_is_shown_and_it_fits(browser, tmp_path, report):
+    page = write_lr_finder_report(tmp_path / "lr.html", report, "ants", "train")
+    shown = (
+        "[...document.querySelectorAll('.chart')].filter(e => e.checkVisibility())"
+        ".map(e => [e.className,"
+        " e.querySelector('svg').getBoundingClientRect().right < innerWidth])"
+    )
+    for width, name in ((390, "chart narrow"), (768, "chart wide"), (1280, "chart wide")):
+        browser.open(page, width=width)
+        assert browser.evaluate(shown) == [[name, True]]

@@ -83,8 +83,12 @@ def whole(tmp_path):
 
 
 def figure(page: str, title: str) -> str:
-    (found,) = re.findall(rf"<figure[^>]*><figcaption>{title}.*?</figure>", page, re.DOTALL)
-    return found
+    """Return the figure of a title; of one that is drawn for two widths both agree in its marks."""
+    found = re.findall(rf"<figure[^>]*><figcaption>{title}.*?</figure>", page, re.DOTALL)
+    marks = [re.findall("<title>(.*?)</title>", each) for each in found]
+    assert len(found) in (1, 2)
+    assert marks[0] == marks[-1]
+    return found[0]
 
 
 def test_the_best_trial_stands_first(whole):
@@ -174,4 +178,17 @@ def test_it_opens_in_a_browser_and_sorts(browser, tmp_path):
     assert sorted(after[:8]) == after[:8] != before[:8]
     wide = "[...document.querySelectorAll('svg text')].every(t => t.getBBox().x >= -1)"
     assert browser.evaluate(wide)
+    assert browser.messages == []
+
+
+def test_a_study_fits_a_telephone(browser, tmp_path):
+    report, config = study()
+    page = write_study_report(tmp_path, report, config.layouts(9))
+    shown = "[...document.querySelectorAll('.chart')].filter(e => e.checkVisibility())"
+    beyond = f"{shown}.filter(e => e.getBoundingClientRect().right > innerWidth).length"
+    for width, hidden in ((390, "wide"), (1280, "narrow")):
+        browser.open(page, width=width)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate(beyond) == 0
+        assert browser.evaluate(f"{shown}.filter(e => e.matches('.{hidden}')).length") == 0
     assert browser.messages == []

@@ -9,17 +9,20 @@ import torch
 from torch import nn
 
 from alexnet.errors import RecipeError, WeightsError
+from alexnet.images import Preprocessing
 from alexnet.models import MODELS, build_model
 from alexnet.runs import (
     finetuning_recipe,
     last_layer,
+    resized_weights,
     scratch_recipe,
     with_first_weights,
     with_new_head,
 )
 from alexnet.runs.finetune import frozen_layers
 from alexnet.training import PaperMomentum, Rates
-from alexnet.weights import load_weights
+from alexnet.weights import Weights, load_weights
+from fixtures.layouts import LAYOUTS, layout_weights
 
 SMALL = {"cifar_26pct": "fc5", "cifar_13pct": "fc5", "mlp": "fc3", "alexnet_small": "fc7"}
 
@@ -131,6 +134,35 @@ def test_network_and_preprocessing_of_the_recipe_are_those_of_the_weights(saved,
 
 
 @pytest.mark.parametrize(
+    ("changes", "sides"),
+    [
+        ({}, (64, 56)),
+        ({"image_px": 40}, (40, 35)),
+        ({"crop_px": 48}, (64, 48)),
+        ({"image_px": 128, "crop_px": 112}, (128, 112)),
+        ({"image_px": None, "crop_px": None}, (64, 56)),
+    ],
+)
+def test_weights_for_any_size_are_fine_tuned_at_the_size_asked_for(changes, sides):
+    network = build_model("alexnet_adaptive", classes=3)
+    rule = Preprocessing(image_px=64, crop_px=56)
+    trained = Weights(
+        model=network.model,
+        arguments=network.arguments,
+        state=network.state_dict(),
+        classes=("a", "b", "c"),
+        preprocessing=rule,
+    )
+    start = with_new_head(resized_weights(trained, changes), 2)
+    recipe = finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes=changes)
+    assert (recipe.image_px, recipe.crop_px) == sides
+    assert (start.preprocessing.image_px, start.preprocessing.crop_px) == sides
+    assert (start.network.crop_px, start.origin) == (sides[1], trained.digest)
+    conv5 = network.state_dict()["conv5.weight"]
+    assert torch.equal(start.network.state_dict()["conv5.weight"], conv5)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"model": "mlp"},
@@ -231,9 +263,12 @@ def test_first_the_head_then_all_but_the_frozen(weights):
 
 
 @pytest.mark.parametrize(("epochs", "alone"), [(1, 0), (9, 0), (20, 2), (35, 3)])
-def test_a_tenth_of_the_epochs_is_the_heads(weights, epochs, alone):
+def test_a_tenth_of_the_epochs_is_the_heads_where_it_is_not_fitted(weights, epochs, alone):
     start = with_new_head(weights, 2)
-    recipe = finetuning_recipe(start, head_lr=0.1, backbone_lr=0.01, changes={"epochs": epochs})
+    assert start.fits_last_layer
+    rates = {"head_lr": 0.1, "backbone_lr": 0.01, "changes": {"epochs": epochs}}
+    assert not any("@" in text for text in finetuning_recipe(start, **rates).layer_lr)
+    recipe = finetuning_recipe(replace(start, fits_last_layer=False), **rates)
     begun = {text.partition("@")[2].partition("=")[0] for text in recipe.layer_lr if "@" in text}
     assert begun == ({str(alone)} if alone else set())
 
@@ -276,3 +311,19 @@ def test_from_scratch_is_on_the_same_terms(weights):
     assert recipe.layer_lr == ()
     known = build_model(weights.model, **{**weights.arguments, "classes": 2}, seed=3).state_dict()
     assert all(torch.equal(known[name], each) for name, each in fresh.network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_graph_for_other_classes_keeps_every_tensor_but_the_heads(name):
+    weights = layout_weights(name)
+    start = with_new_head(weights, 3)
+    assert start.fits_last_layer
+    head, state = last_layer(start.network), start.network.state_dict()
+    for key, tensor in weights.state.items():
+        if not key.startswith(f"{head}."):
+            assert torch.equal(state[key], tensor), key
+    assert len(state[f"{head}.weight"]) == 3
+    recipe = finetuning_recipe(start, head_lr=0.01, backbone_lr=0.001, changes={})
+    fresh = with_first_weights(weights, recipe, 3)  # of a graph with no ReLU on its scores either
+    assert [*fresh.network.state_dict()] == [*state]
+    assert start.network.arguments["graph"]["nodes"] == fresh.network.arguments["graph"]["nodes"]

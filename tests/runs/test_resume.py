@@ -101,7 +101,7 @@ def images(tmp_path_factory) -> Path:
 def test_a_run_ends_as_if_it_had_not_been_stopped(images, tmp_path_factory, recipe, stops, every):
     place = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "write_report", lambda *_: None)
+        patch.setattr(results, "write_report", lambda *_, **__: None)
         patch.setattr(results, "report_data", lambda *_, **__: None)
         train(images, place / "whole", recipe, every)
         for step, how, damage in stops:

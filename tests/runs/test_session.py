@@ -193,7 +193,7 @@ def test_a_finished_run_is_not_trained_again(whole, train, tmp_path, caplog):
 
 
 def test_stopped_in_an_epoch_it_goes_on_and_ends_the_same(whole, train, tmp_path, monkeypatch):
-    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_: None)
+    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_, **__: None)
     with pytest.raises(
         Interrupted, match=r"Stopped by SIGTERM after step 1\. The same command continues the run\."
     ):
@@ -221,10 +221,11 @@ def test_a_signal_ends_the_preparation_at_once(images, tmp_path):
 def test_a_signal_ends_the_measuring_at_once_and_it_is_done_again(
     whole, train, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_: None)
+    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_, **__: None)
     with monkeypatch.context() as patched:
         patched.setattr(
-            "alexnet.runs.results.write_report", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+            "alexnet.runs.results.write_report",
+            lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM),
         )
         with pytest.raises(Interrupted, match="Stopped by SIGTERM. The same command continues"):
             train()
@@ -251,7 +252,7 @@ def test_restart_begins_again_and_keeps_the_old_run(whole, train, tmp_path):
 
 
 def test_without_a_folder_restart_takes_a_new_one(train, images, monkeypatch):
-    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_: None)
+    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_, **__: None)
     short = dataclasses.replace(RECIPE, epochs=1)
     first = train(run=None, recipe=short, source=images / "train")
     other = train(run=None, recipe=short, source=images / "train", restart=True)
@@ -273,7 +274,7 @@ def test_how_large_a_checkpoint_is_and_what_saving_took_are_said(train, tmp_path
 def test_a_full_disk_ends_the_run_with_a_sentence_and_it_goes_on_later(
     whole, train, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_: None)
+    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_, **__: None)
     write, calls = checkpoint.replace_file, iter(range(100))
 
     def full(path, content):
@@ -306,7 +307,7 @@ def test_a_run_keeps_to_what_it_began_with_and_says_where_it_cannot(train, tmp_p
 
 
 def test_without_a_folder_the_same_config_finds_its_run(train, images, tmp_path, monkeypatch):
-    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_: None)
+    monkeypatch.setattr("alexnet.runs.results.write_report", lambda *_, **__: None)
     short = dataclasses.replace(RECIPE, epochs=1)
     first = train(run=None, recipe=short, source=images / "train")
     assert Path(first.run_dir).parent == Path("runs")

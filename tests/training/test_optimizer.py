@@ -1,5 +1,7 @@
 """The momentum rule against the same rule written out with Python's floats."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -183,3 +185,41 @@ def test_statistics_of_frozen_batch_norms_stay_and_others_change():
 
     assert changed(0) == {"bn3", "bn4", "bn5"}
     assert changed(3) == {"bn2", "bn3", "bn4", "bn5"}
+
+
+def test_a_layer_learns_no_faster_than_its_limit():
+    network = nn.Sequential(OrderedDict(a=nn.Linear(2, 2), b=nn.Linear(2, 2)))
+    optimizer = PaperMomentum(network, Recipe(momentum=0.0, weight_decay=0.0))
+    assert optimizer.lr_limits == {}
+    optimizer.limit_lr({"b": 0.25})
+    assert optimizer.lr_limits == {"b": 0.25}
+    for rate, wanted in ((1.0, 0.25), (0.125, 0.125)):
+        before = {name: each.detach().clone() for name, each in network.named_parameters()}
+        for parameter in network.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.set_lr(Rates(rate, rate, 0))
+        optimizer.step()
+        for name, each in network.named_parameters():
+            moved = float((before[name] - each.detach()).mean())
+            assert moved == pytest.approx(wanted if name.startswith("b.") else rate), name
+    optimizer.limit_lr({})
+    assert optimizer.lr_limits == {}
+
+
+@pytest.mark.parametrize(("frozen", "learns"), [((), True), (("conv=0",), False)])
+def test_a_normalization_without_weights_is_frozen_with_the_layer_before_it(frozen, learns):
+    layers = OrderedDict(conv=nn.Conv2d(3, 4, 1), bn=nn.BatchNorm2d(4, affine=False))
+    network = nn.Sequential(OrderedDict(**layers, last=nn.Conv2d(4, 2, 1))).train()
+    PaperMomentum(network, Recipe(layer_lr=frozen)).prepare(0)
+    network(torch.randn(8, 3, 2, 2))
+    assert bool(network.bn.running_mean.any()) == learns
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_statistics_are_kept_where_asked_and_weights_learn_all_the_same(keeps):
+    network = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 4, 1), bn=nn.BatchNorm2d(4))).train()
+    optimizer = PaperMomentum(network, Recipe())
+    optimizer.prepare(0, keeps_statistics=keeps)
+    network(torch.randn(8, 3, 2, 2)).square().sum().backward()
+    assert bool(network.bn.running_mean.any()) != keeps
+    assert network.bn.weight.grad is not None

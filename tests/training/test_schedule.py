@@ -75,3 +75,57 @@ def test_state_goes_through_json():
     other.load_state(json.loads(json.dumps(schedule.state())))
     assert other.plan == schedule.plan
     assert other.rates(7) == schedule.rates(7)
+
+
+FEW = {"val_images": 24}
+
+
+def test_of_few_validation_images_the_smoothed_loss_chooses_and_not_the_error():
+    schedule = Schedule(Recipe(schedule="cosine", epochs=9), 1, **FEW)
+    errors = [0.3, 0.1, 0.2, 0.2, 0.2]
+    losses = [0.9, 1.2, 0.3, 0.6, 0.9]  # means of three: 0.9, 1.05, 0.8, 0.7, 0.6
+    best = [
+        schedule.observe(i, *each) for i, each in enumerate(zip(errors, losses, strict=True), 1)
+    ]
+    assert best == [True, False, True, True, True]
+    assert schedule.plan.best_loss == pytest.approx(0.6)
+    assert (schedule.plan.best_epoch, schedule.plan.best_error) == (5, 0.2)
+
+
+def test_the_network_before_the_first_epoch_may_be_the_best():
+    schedule = Schedule(Recipe(schedule="cosine", epochs=9), 1, **FEW)
+    assert [schedule.observe(i, 0.1, loss) for i, loss in enumerate([0.2, 0.5, 0.4])] == [
+        True,
+        False,
+        False,
+    ]
+    assert schedule.plan.best_epoch == 0
+
+
+@pytest.mark.parametrize(("images", "stops"), [(None, True), (100, True), (99, False)])
+def test_nothing_stops_early_on_few_validation_images(images, stops):
+    recipe = Recipe(schedule="constant", early_stop=2, epochs=9)
+    schedule = Schedule(recipe, 1, val_images=images)
+    for epoch, error in enumerate([0.5, 0.6, 0.7], 1):
+        schedule.observe(epoch, error, error)
+    assert (schedule.plan.stop_reason is not None) == stops
+    for epoch in range(4, 10):
+        schedule.observe(epoch, 0.9, 0.9)
+    assert schedule.plan.stop_reason is not None
+
+
+def test_losses_of_few_images_that_are_no_numbers_are_never_the_best_but_for_the_first():
+    nan = float("nan")
+    schedule = Schedule(Recipe(schedule="constant", epochs=9), 1, **FEW)
+    best = [schedule.observe(i, 0.5, loss) for i, loss in enumerate([nan, 1.0, 1.0, 1.0, 0.9], 1)]
+    assert best == [True, False, False, True, True]
+
+
+def test_a_plan_of_an_older_version_goes_on():
+    schedule = Schedule(Recipe(schedule="constant", epochs=9), 1, **FEW)
+    schedule.observe(1, 0.5, 1.0)
+    state = schedule.state()
+    del state["recent_losses"]
+    other = Schedule(Recipe(schedule="constant", epochs=9), 1, **FEW)
+    other.load_state(state)
+    assert other.observe(2, 0.5, 0.9)

@@ -15,16 +15,17 @@ import torch
 from alexnet.data import open_source
 from alexnet.errors import RecipeError, SourceError, WeightsError
 from alexnet.evaluation import Member, probabilities
-from alexnet.models import HEADS, HeadedNetwork, build_model, make_head
+from alexnet.models import HeadedNetwork, build_model, make_head
 from alexnet.transfer import fit_head, fit_head_on_source
 from alexnet.weights import load_weights, save_weights
 
 pytest.importorskip("sklearn", reason="heads need scikit-learn")
 
+from alexnet.transfer import head_kinds
 from alexnet.transfer.head_conversion import head_from_sklearn
 from alexnet.transfer.head_search import Scaling, search_head
 
-KINDS = list(HEADS)
+KINDS = list(head_kinds.KINDS)
 
 
 def blobs(classes: int, count: int = 60, width: int = 7, seed: int = 0):
@@ -202,8 +203,11 @@ def test_heads_on_maps_and_on_other_networks(saved, sound, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"kind": "forest"}, r"There is no head 'forest'.* Heads: logistic, svm, knn, mlp, tree\."),
-        ({"kind": "tre"}, r'Did you mean "tree"\?'),
+        (
+            {"kind": "forest"},
+            r"There is no head 'forest'.* Heads: logistic, ridge, svm, knn, mlp, tree\.",
+        ),
+        ({"kind": "tre"}, r'Did you mean "tree" or "ridge"\?'),
         ({"kind": 3}, "There is no head 3"),
         ({"layer": 4}, 'has no text as "layer"'),
         ({"features": True}, r'has True as "features", not a whole number from 1\.'),

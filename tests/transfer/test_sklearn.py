@@ -163,7 +163,8 @@ def test_the_classifier_says_what_the_stored_head_says(photos, small, tmp_path):
     wanted = [dict(zip(row.classes, row.probabilities, strict=True)) for row in rows]
     found = fitted.predict_proba(paths[:6])
     for row, said in zip(found, wanted, strict=True):
-        assert dict(zip(fitted.classes_, row, strict=True)) == pytest.approx(said, abs=1e-5)
+        # The temperature of the stored head is of folds that keep copies together.
+        assert dict(zip(fitted.classes_, row, strict=True)) == pytest.approx(said, abs=1e-3)
 
 
 def test_pipelines_and_grids(photos):

@@ -3,16 +3,25 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from alexnet.errors import WeightsError
+from alexnet.errors import RecipeError, WeightsError
 from alexnet.images import Preprocessing
 from alexnet.models import build_model
-from alexnet.weights import Weights, current_versions
+from alexnet.weights import (
+    DEFAULT_WEIGHTS,
+    Weights,
+    bundled_file,
+    current_versions,
+    load_weights,
+)
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +144,87 @@ def test_the_room_loads_no_importer_and_no_exporter():
     rooms = {name.split(".")[1] for name in modules if name.startswith("alexnet.")}
     assert not rooms & {"exporters", "importers", "transfer", "evaluation"}
     assert not {"onnx", "onnxruntime", "openvino", "sklearn"} & set(modules)
+
+
+def weights_of(model: str, *, mean: NDArray[np.float32] | None = None, **arguments: Any) -> Weights:
+    network = build_model(model, classes=2, seed=3, **arguments)
+    rule = Preprocessing(image_px=network.image_px, crop_px=network.crop_px, mean=mean)
+    return Weights(
+        model=network.model,
+        arguments=network.arguments,
+        state=network.state_dict(),
+        classes=("ant", "bee"),
+        preprocessing=rule,
+        results={"top1": 0.9},
+    )
+
+
+@pytest.mark.parametrize(("image_px", "crop_px"), [(48, 32), (72, 64), (128, 112), (75, 75)])
+def test_resized_weights_predict_at_another_size(image_px: int, crop_px: int) -> None:
+    weights = weights_of("alexnet_adaptive")
+    found = weights.resized(image_px=image_px, crop_px=crop_px)
+    assert (found.preprocessing.image_px, found.preprocessing.crop_px) == (image_px, crop_px)
+    assert found.digest == weights.digest
+    assert found.results is None and weights.results is not None
+    x = torch.randn(2, 3, crop_px, crop_px, generator=torch.Generator().manual_seed(0))
+    layers = [each for _, each in weights.network().named_children()]
+    torch.testing.assert_close(found.network()(x), torch.nn.Sequential(*layers)(x))
+
+
+def test_weights_of_the_same_size_are_themselves() -> None:
+    weights = weights_of("alexnet_small")
+    assert weights.resized(image_px=64, crop_px=56) is weights
+
+
+def test_a_mean_image_is_resized_with_the_weights() -> None:
+    ramp = np.linspace(0, 255, 64, dtype=np.float32)
+    mean = np.broadcast_to(ramp[None, :, None], (64, 64, 3)).copy()
+    weights = weights_of("alexnet_adaptive", mean=mean)
+    resized = weights.resized(image_px=128, crop_px=112).preprocessing
+    assert resized.mean is not None and resized.mean.shape == (128, 128, 3)
+    expected = (np.arange(128) + 0.5) / 128 * 64 - 0.5  # positions of the new centers, in old ones
+    inner = slice(1, -1)  # at the edge the outermost value is repeated
+    np.testing.assert_allclose(
+        resized.mean[5, inner, 1], expected[inner] * 255 / 63, rtol=0, atol=1e-3
+    )
+
+
+def test_a_layer_that_fixes_the_size_is_named() -> None:
+    with pytest.raises(RecipeError, match='crops of 56 pixels alone: the layer "fc6".* for 112'):
+        weights_of("alexnet_small").resized(image_px=128, crop_px=112)
+    with pytest.raises(
+        RecipeError, match="cannot take crops of 8 pixels.*smallest that work are crops of 23"
+    ):
+        weights_of("alexnet_adaptive").resized(image_px=8, crop_px=8)
+    with pytest.raises(RecipeError, match="crop of 80 pixels cannot be cut"):
+        weights_of("alexnet_adaptive").resized(image_px=64, crop_px=80)
+
+
+def test_a_head_on_maps_fixes_the_size_and_one_behind_the_pooling_does_not() -> None:
+    plain = weights_of("alexnet_adaptive")
+    for layer, features in (("relu6", 512), ("relu5", 384 * 5 * 5)):
+        head = {"kind": "logistic", "layer": layer, "features": features, "classes": 2}
+        arguments: dict[str, Any] = {**plain.arguments, "head": head}
+        shapes = build_model(plain.model, **arguments).classifier.state_dict()
+        ones = {f"classifier.{name}": torch.ones(each.shape) for name, each in shapes.items()}
+        backbone = {f"backbone.{name}": each for name, each in plain.state.items()}
+        headed = replace(plain, arguments=arguments, state=backbone | ones)
+        if layer == "relu6":
+            x = torch.zeros(1, 3, 96, 96)
+            assert headed.resized(image_px=96, crop_px=96).network()(x).shape == (1, 2)
+        else:
+            with pytest.raises(RecipeError, match=f'not of 96.*{features} features, and "relu5"'):
+                headed.resized(image_px=96, crop_px=96)
+
+
+def test_the_bundled_weights_were_measured_as_they_predict() -> None:
+    file = bundled_file(DEFAULT_WEIGHTS)
+    assert file is not None
+    weights = load_weights(file)
+    assert weights.model == "alexnet_adaptive"
+    assert (weights.preprocessing.image_px, weights.preprocessing.crop_px) == (72, 64)
+    assert weights.results is not None
+    assert (weights.results["images"], weights.results["crops"]) == (10_000, 1)
+    assert round(weights.results["top1"], 4) == 0.5195
+    assert weights.resized(image_px=128, crop_px=112).digest == weights.digest
+    assert file.stat().st_size < 10e6

@@ -23,6 +23,7 @@ class Verb:
     name: str
     help: str  # the first sentence of the function's docstring
     render: str  # "module:function" that prints the verb's record on a console
+    usage: str = ""  # its arguments, where the first may be left out and the last may not
 
     @property
     def python(self) -> str:
@@ -50,16 +51,19 @@ _VERBS = (
         "predict",
         "Predict images: the most probable classes of each, in the order given.",
         "alexnet.cli.console.evaluation:render_predictions",
+        usage="[WEIGHTS] IMAGES...",
     ),
     Verb(
         "features",
         "Write the output of a layer for each image, with its path, class and split.",
         "alexnet.cli.console.evaluation:render_features",
+        usage="[WEIGHTS] SOURCE --out PATH",
     ),
     Verb(
         "finetune",
         "Go on from trained weights on the images and classes of another source.",
         "alexnet.cli.console.training:render_finetune",
+        usage="[WEIGHTS] SOURCE",
     ),
     Verb(
         "search",
@@ -103,7 +107,7 @@ _VERBS = (
     ),
     Verb(
         "weights",
-        "List published weights that fit a network here, or download some.",
+        "List published weights, or download some and make them ready for use by their name.",
         "alexnet.cli.console.models:render_weights",
     ),
     Verb(

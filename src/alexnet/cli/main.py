@@ -114,7 +114,8 @@ def build_app(words: Sequence[str] = ()) -> App:
         chosen = command_of(verb.name) if verb.name in words else None
         text = _description(chosen) if chosen else verb.help
         command = chosen or f"alexnet.cli.signature:{verb.python}"
-        app.command(command, name=verb.name, help=text, sort_key=position)
+        usage = f"Usage: alexnet {verb.name} [OPTIONS] {verb.usage}\n" if verb.usage else None
+        app.command(command, name=verb.name, help=text, usage=usage, sort_key=position)
     app.register_install_completion_command()
     app.meta.help_flags = ()  # so that a mistyped verb is an error before its help
 

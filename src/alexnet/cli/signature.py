@@ -15,11 +15,14 @@ from typing import Annotated, Any, TypedDict, Unpack, get_args, get_origin, get_
 from cyclopts import Group, Parameter
 
 from alexnet.cli.commands import VERBS
-from alexnet.recipe import RecipeChanges, recipe_help
+from alexnet.recipe import WITH_WEIGHTS, RecipeChanges, recipe_help
 
 __all__ = ["as_command", "command_of"]
 
 _RECIPE = Group("Recipe", help="The default of each is the recipe's.", sort_key=1)
+_REFUSED = {"finetune": (*WITH_WEIGHTS, "lr")}
+"""Fields of the recipe that a verb refuses: with a sentence, and not in its help."""
+
 _METAVARS = {"vary": "FIELD=VALUES", "name_encoding": "ENCODING"}
 
 
@@ -41,14 +44,16 @@ def as_command(verb: Callable[..., Any]) -> Callable[..., Any]:
         return verb(*args, **kwargs)
 
     hints = get_type_hints(verb, include_extras=True)
-    command.__annotations__ = {name: _annotated(name, hint) for name, hint in hints.items()}
+    refused = _REFUSED.get(getattr(verb, "__name__", ""), ())
+    command.__annotations__ = {
+        name: _recipe_group(refused) if hint == Unpack[RecipeChanges] else _annotated(name, hint)
+        for name, hint in hints.items()
+    }
     return command
 
 
 def _annotated(name: str, hint: Any) -> Any:
     """Return the annotation of a parameter, from its name and type."""
-    if hint == Unpack[RecipeChanges]:
-        return Annotated[Unpack[_recipe_flags()], Parameter(group=_RECIPE)]  # type: ignore[misc]
     if get_origin(hint) is tuple and Path in get_args(get_args(hint)[0]):
         # The flag once for each path: what follows one may be another argument of the verb.
         return Annotated[
@@ -61,12 +66,18 @@ def _annotated(name: str, hint: Any) -> Any:
     return Annotated[hint, Parameter(metavar=_METAVARS[name])] if name in _METAVARS else hint
 
 
+def _recipe_group(refused: tuple[str, ...]) -> Any:
+    return Annotated[Unpack[_recipe_flags(refused)], Parameter(group=_RECIPE)]  # type: ignore[misc]
+
+
 @functools.cache
-def _recipe_flags() -> Any:
+def _recipe_flags(refused: tuple[str, ...]) -> Any:
     """Return the fields of the recipe with their helps: `RecipeChanges` for cyclopts."""
     helps = recipe_help()
     fields = {
-        name: Annotated[_annotated(name, hint), Parameter(help=helps[name])]
+        name: Annotated[
+            _annotated(name, hint), Parameter(help=helps[name], show=name not in refused)
+        ]
         for name, hint in get_type_hints(RecipeChanges).items()
     }
     make: Any = TypedDict  # from names that no type checker can know

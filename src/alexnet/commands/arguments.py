@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from alexnet.errors import SourceError
+from alexnet.errors import RecipeError, SourceError, WeightsError
+from alexnet.files import as_path, require_usable_path
 from alexnet.weights import DEFAULT_WEIGHTS, RUN_WEIGHTS
 
-__all__ = ["optional_path", "weights_and_images", "weights_and_source"]
+__all__ = ["optional_path", "require_weights_first", "weights_and_images", "weights_and_source"]
 
 _WEIGHTS_SUFFIXES = {
     *(".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".caffemodel", ".onnx"),
@@ -22,15 +25,63 @@ def optional_path(path: Path | str | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def weights_and_source(weights: Path | str, source: Path | str | None) -> tuple[Path, Path]:
-    """Tell a call with weights and a source from one with a source alone."""
-    return (
-        (Path(DEFAULT_WEIGHTS), Path(weights)) if source is None else (Path(weights), Path(source))
+def weights_and_source(
+    weights: Path | str | None, source: Path | str | None, *, verb: str
+) -> tuple[Path, Path]:
+    """Tell a call with weights and a source from one with a source alone.
+
+    Raises:
+        RecipeError: neither is named, or the source comes first.
+    """
+    if weights is None and source is None:
+        raise RecipeError(
+            f"{verb} needs SOURCE: labeled images, after the weights where some are named. "
+            f"See: alexnet {verb} --help"
+        )
+    if weights is None or source is None:
+        named = source if weights is None else weights
+        return Path(DEFAULT_WEIGHTS), as_path(named, SourceError, "A source of images")
+    weights = as_path(weights, WeightsError, "A weights file")
+    source = as_path(source, SourceError, "A source of images")
+    require_weights_first(weights, [source], verb=verb)
+    return weights, source
+
+
+def require_weights_first(weights: Path | str, images: Sequence[Path | str], *, verb: str) -> None:
+    """Raise where images stand in the place of the weights, and weights among the images.
+
+    Raises:
+        RecipeError: with the command in the right order.
+    """
+    named = [image for image in images if _is_path(image) and _are_weights(image)]
+    if not named or _are_weights(weights) or not Path(weights).exists():
+        return
+    others = [weights, *(image for image in images if image is not named[0])]
+    command = shlex.join(["alexnet", verb, str(named[0]), *map(str, others)])
+    raise RecipeError(
+        f"{named[0]} are weights, and {weights} holds none: weights come first. Write: {command}"
     )
 
 
+def _is_path(value: object) -> bool:
+    return isinstance(value, str | os.PathLike)
+
+
+def _are_weights(path: Path | str) -> bool:
+    """Whether a path is a run folder with weights in it, or a weights file by its name."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return (path / RUN_WEIGHTS).is_file()
+        return str(path) == DEFAULT_WEIGHTS or (
+            path.suffix.lower() in _WEIGHTS_SUFFIXES and path.is_file()
+        )
+    except (OSError, ValueError):  # a name that no system takes
+        return False
+
+
 def weights_and_images(
-    weights: Path | str, images: Sequence[Path | str]
+    weights: Path | str | None, images: Sequence[Path | str]
 ) -> tuple[Path, list[Path | str]]:
     """Tell a call whose first word is weights from one that begins with images.
 
@@ -39,8 +90,15 @@ def weights_and_images(
 
     Raises:
         SourceError: the one word names a file that is not there, and not as weights are called.
+        RecipeError: the weights stand behind the images.
     """
+    if weights is None:
+        return Path(DEFAULT_WEIGHTS), list(images)
+    if not _is_path(weights):  # an image in memory
+        return Path(DEFAULT_WEIGHTS), [weights, *images]
+    require_weights_first(weights, images, verb="predict")
     first = Path(weights)
+    require_usable_path(first, WeightsError)
     alone = first.is_dir() and not images and not (first / RUN_WEIGHTS).is_file()
     named = first.suffix.lower() in _WEIGHTS_SUFFIXES
     image = first.exists() and not first.is_dir() and not named  # a pipe is one as well

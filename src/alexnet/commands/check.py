@@ -39,7 +39,7 @@ def check(
     Args:
         source: folder, archive or table of labeled images, as for train.
         exclude_to: file to write the images to that are better left out (CSV: path, reason);
-            train, pack and evaluate take it with --exclude.
+            train, finetune, pack and evaluate take it with --exclude.
         report: folder for the page (index.html) and all issues (check.json); none:
             checks/<source>.
         mirrored: take an image and another's mirror image for near duplicates, too.
@@ -68,7 +68,7 @@ def check(
     if workers is not None and workers < 1:
         raise RecipeError(f"workers must be at least 1; got {workers}.")
     opened = open_source(
-        Path(source),
+        source,
         as_found=True,
         class_depth=class_depth,
         join_classes=join_classes,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from alexnet.errors import RecipeError, WeightsError
+from alexnet.files import require_usable_path
 from alexnet.recipe import Activation
 from alexnet.records import ModelList, NetworkSummary
 
@@ -80,6 +81,7 @@ def _file(model: str) -> Path | None:
 
     if model in MODELS or is_layer_file(model):
         return None
+    require_usable_path(Path(model), WeightsError)
     there = Path(model).exists() or bundled_file(model) is not None
     return Path(model) if there else None
 

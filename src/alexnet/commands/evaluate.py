@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from alexnet.commands.arguments import optional_path
-from alexnet.errors import RecipeError, WeightsError
+from alexnet.commands.arguments import optional_path, require_weights_first
+from alexnet.errors import RecipeError, SourceError, WeightsError
+from alexnet.files import as_path
 from alexnet.records import Results
 from alexnet.text import format_count
 
@@ -67,7 +68,10 @@ def evaluate(
         RecipeError: a setting cannot work.
     """
     require_batch_size(batch_size)
-    paths = [Path(path) for path in (weights, *also)]
+    source = as_path(source, SourceError, "A source of images")
+    weights = as_path(weights, WeightsError, "A weights file")
+    require_weights_first(weights, [source], verb="evaluate")
+    paths = [as_path(path, WeightsError, "A weights file") for path in (weights, *also)]
     from alexnet.data import UnreadablePolicy, exclude_listed, open_source, unreadable_source
     from alexnet.evaluation import MetricAccumulator, class_indices, load_ensemble, predict_batches
     from alexnet.evaluation.held_out import held_out_images
@@ -75,7 +79,7 @@ def evaluate(
 
     ensemble = load_ensemble(paths, precision=precision)
     opened = open_source(
-        Path(source),
+        source,
         fewest_classes=1,
         class_depth=class_depth,
         join_classes=join_classes,

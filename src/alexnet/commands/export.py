@@ -68,7 +68,7 @@ def export(
         raise RecipeError(f"images must be at least 1; got {images}.")
     if split is not None and check is None:
         raise RecipeError("--split chooses among the images of --check. Name some, or leave it.")
-    loaded = load_weights(Path(weights))
+    loaded = load_weights(weights)
     batches = shown = None
     if check is not None:
         shown = choose_images(

@@ -14,7 +14,7 @@ __all__ = ["features"]
 
 
 def features(
-    weights: Path | str,
+    weights: Path | str | None = None,
     source: Path | str | None = None,
     *,
     out: Path | str,
@@ -69,7 +69,7 @@ def features(
         RunError: the file cannot be written.
     """
     require_batch_size(batch_size)
-    chosen, place = weights_and_source(weights, source)
+    chosen, place = weights_and_source(weights, source, verb="features")
     if head is not None:
         from alexnet.transfer import fit_head_on_source
 

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def finetune(
-    weights: Path | str,
+    weights: Path | str | None = None,
     source: Path | str | None = None,
     *,
     head_lr: float = 0.01,
@@ -30,19 +30,22 @@ def finetune(
     cache: Literal["auto", "none"] = "auto",
     unreadable: Literal["skip", "fail"] = "skip",
     quarantine: Path | str | None = None,
+    exclude: Path | str | None = None,
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
+    png: bool = False,
     restart: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> FinetuneReport:
     """Go on from trained weights on the images and classes of another source.
 
-    The last layer is replaced by a new one for the source's classes, which alone is trained at
-    first; then all others are trained slowly, too. The preprocessing of the weights is kept.
+    The last layer is replaced by a new one for the source's classes, which is fitted on the
+    features by logistic regression; then all layers are trained slowly. The preprocessing of the
+    weights is kept, but for image_px and crop_px where the model takes images of any size.
 
     Args:
         weights: weights file, or the run folder that holds one; left out: small-200, which comes
@@ -51,14 +54,16 @@ def finetune(
         head_lr: learning rate of the new last layer.
         backbone_lr: learning rate of the layers that are kept; 0 freezes them.
         freeze: layers that stay as they are: names, or ranges such as conv1..conv3.
-        head_epochs: epochs, of all, in which the new last layer alone is trained; none: a tenth.
-        compare: also train the same network from scratch, and a logistic head on its features, and
-            measure the three on the same held-out images.
+        head_epochs: epochs, of all, in which the new last layer alone is trained; none: 0 where it
+            could be fitted, else a tenth.
+        compare: also train the same network from scratch, a logistic head on its features and two
+            classic classifiers, and measure all on the same held-out images.
         crops: with --compare: views of each image whose predictions are averaged.
         run_dir: run folder; none: runs/<date>-<source>-<model>.
         cache: auto keeps the decoded images in the cache folder, none in memory.
         unreadable: skip names unreadable images in a list, fail stops at the first one.
         quarantine: folder to copy unreadable images to.
+        exclude: list of images to leave out: a path a line, or what check --exclude-to wrote.
         class_depth: level of the class folders, 1 for the top ones; none: told by names and
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
@@ -69,6 +74,7 @@ def finetune(
             began with.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
             saved after an epoch.
+        png: write the report's figures as PNG files, too; of a finished run, now.
         restart: start at the beginning; a run in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
@@ -80,7 +86,7 @@ def finetune(
         RecipeError: a rate is not above 0, or a field of the recipe cannot be.
         AlexNetError: as for `train`.
     """
-    from alexnet.data import open_source
+    from alexnet.data import exclude_listed, open_source
     from alexnet.devices import choose_device
     from alexnet.errors import RecipeError
     from alexnet.runs import (
@@ -93,6 +99,7 @@ def finetune(
         open_run,
         prepare,
         preparing,
+        resized_weights,
         run_config,
         train_report,
         with_new_head,
@@ -114,20 +121,22 @@ def finetune(
             "crops is for --compare. To measure fine-tuned weights on more crops write: alexnet "
             "evaluate RUN SOURCE --crops 10"
         )
-    base, place = weights_and_source(weights, source)
+    base, place = weights_and_source(weights, source, verb="finetune")
     every = SaveEvery.parse(save_every)
-    options = FitOptions(save_every=every, precision=precision, threads=threads)
+    options = FitOptions(save_every=every, precision=precision, threads=threads, png=png)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     with stop_on_signals() as stop:
         with preparing(stop):
-            images = open_source(
+            opened = open_source(
                 place,
                 class_depth=class_depth,
                 join_classes=join_classes,
                 name_encoding=name_encoding,
             )
+            images = exclude_listed(opened, optional_path(exclude))
             seed = changes.get("seed", 0)
-            start = with_new_head(load_weights(base), len(images.classes), seed=seed)
+            trained = resized_weights(load_weights(base), changes)
+            start = with_new_head(trained, len(images.classes), seed=seed)
             recipe = finetuning_recipe(
                 start,
                 head_lr=head_lr,
@@ -148,5 +157,5 @@ def finetune(
             report = train_report(job, run)
     if not compare:
         return FinetuneReport(**vars(report))
-    baselines = Baselines(report, job, load_weights(base), place, crops=crops, options=options)
+    baselines = Baselines(report, job, trained, place, crops=crops, options=options)
     return FinetuneReport(**vars(report), baselines=baselines.measure())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from alexnet.commands.arguments import optional_path
 from alexnet.errors import WeightsError
+from alexnet.files import as_path, require_usable_path
 from alexnet.recipe import ResizeMode
 from alexnet.records import ImportReport
 
@@ -34,12 +35,12 @@ class Importer:
 IMPORTERS = (
     Importer(
         "Caffe",
-        frozenset(("prototxt", "caffemodel", "binaryproto", "hdf5")),
-        ".prototxt, .caffemodel or .caffemodel.h5",
+        frozenset(("prototxt", "caffemodel", "binaryproto", "hdf5", "compressed")),
+        ".prototxt, .caffemodel, .caffemodel.h5, or .net of Deep Compression",
         "alexnet.importers.caffe:import_caffe",
     ),
     Importer(
-        "torchvision's alexnet",
+        "torchvision's alexnet, ResNet, VGG and SqueezeNet",
         frozenset(("pickle", "safetensors")),
         "what torch.save wrote (.pth, .pt, .pth.tar, .bin, .ckpt), .safetensors",
         "alexnet.importers.torchvision:import_torchvision",
@@ -64,8 +65,8 @@ def import_(
 
     A .prototxt with its .caffemodel is Caffe's; a mean (.binaryproto, .npy) and a list of classes
     (labels.txt) may stand beside them. What torch.save wrote (.pth, .pth.tar, .bin), or
-    .safetensors, is a state dict of torchvision's alexnet. Files are known by what is in them.
-    The weights work with every verb, as those that were trained here do.
+    .safetensors, is a state dict of torchvision's alexnet, ResNet, VGG or SqueezeNet. Files are
+    known by what is in them. The weights work with every verb, as those that were trained here do.
 
     Args:
         files: all files of the model, in any order.
@@ -92,7 +93,10 @@ def import_(
     from alexnet.importers import ImportRequest
     from alexnet.weights import save_weights
 
-    kinds = _file_kinds(tuple(Path(file) for file in files))
+    paths = tuple(as_path(file, WeightsError, "A model file") for file in files)
+    for path in paths:
+        require_usable_path(path, WeightsError)
+    kinds = _file_kinds(paths)
     read = _reader(kinds)
     listed, named = _class_list(kinds, optional_path(classes))
     imported = read(

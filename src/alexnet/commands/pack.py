@@ -61,7 +61,7 @@ def pack(
 
     start = time.perf_counter()
     opened = open_source(
-        Path(source),
+        source,
         class_depth=class_depth,
         join_classes=join_classes,
         name_encoding=name_encoding,

@@ -6,18 +6,14 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from alexnet.commands.arguments import weights_and_images
 from alexnet.commands.evaluate import require_batch_size
 from alexnet.errors import RecipeError, RunError, SourceError, WeightsError
-from alexnet.files import write_csv, write_rows
+from alexnet.files import as_path, write_csv, write_rows
 from alexnet.records import Prediction, Predictions
 from alexnet.text import format_count
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["STDOUT", "predict", "write_predictions"]
 
@@ -80,13 +76,11 @@ def _predicted(row: Prediction) -> str:
     return "none of these" if row.rejected else row.classes[0]
 
 
-_NO_NUMBER = "the network's output is not a number: its weights are damaged"
-
 _FEW_CROPS = 32  # that are predicted sooner than the compiled kernels are loaded
 
 
 def predict(
-    weights: Path | str,
+    weights: Path | str | None = None,
     *images: Path | str,
     top: int = 5,
     reject_below: float | None = None,
@@ -129,12 +123,20 @@ def predict(
             "predict needs images: name files, folders or archives after the weights, or - for "
             "standard input."
         )
-    _check_options(top, reject_below)
     from alexnet.evaluation import load_ensemble, predict_batches
     from alexnet.evaluation.inputs import NamedImages
+    from alexnet.evaluation.predictor import (
+        NO_NUMBER,
+        check_prediction_options,
+        named_prediction,
+    )
     from alexnet.progress import track
 
-    ensemble = load_ensemble([chosen, *map(Path, also)], precision=precision)
+    check_prediction_options(top, reject_below)
+    ensemble = load_ensemble(
+        [chosen, *(as_path(each, WeightsError, "A weights file") for each in also)],
+        precision=precision,
+    )
     inputs = NamedImages(paths)
     rows: dict[int, Prediction] = {}
     with track("predicting", len(inputs.paths)) as advance:
@@ -153,7 +155,7 @@ def predict(
             indices: list[int] = batch.indices.tolist()
             for index, row in zip(indices, batch.probabilities, strict=True):
                 path = inputs.paths[index]
-                rows[index] = _prediction(path, row, ensemble.classes, top, reject_below)
+                rows[index] = named_prediction(path, row, ensemble.classes, top, reject_below)
             advance(len(batch.indices) + len(batch.failures))
     ordered = [rows[index] for index in range(len(rows))]
     predictions = Predictions(
@@ -165,7 +167,7 @@ def predict(
     )
     if csv is not None:
         write_predictions(csv, ordered)
-    if ordered and all(row.error == _NO_NUMBER for row in ordered):
+    if ordered and all(row.error == NO_NUMBER for row in ordered):
         raise WeightsError(
             f"The output of {chosen} is no number for any of {format_count(len(ordered), 'image')}:"
             " its weights are not finite or overflow, as after a training that diverged. Take an "
@@ -174,35 +176,6 @@ def predict(
     if all(row.error is not None for row in ordered):
         raise SourceError(_unreadable(ordered))
     return predictions
-
-
-def _check_options(top: int, reject_below: float | None) -> None:
-    if top < 1:
-        raise RecipeError(f"top must be at least 1 class; got {top}.")
-    if reject_below is not None and not 0 <= reject_below <= 1:
-        raise RecipeError(f"reject_below is a probability between 0 and 1; got {reject_below}.")
-
-
-def _prediction(
-    path: str,
-    row: NDArray[np.float32],
-    classes: tuple[str, ...],
-    top: int,
-    reject_below: float | None,
-) -> Prediction:
-    """Name the most probable classes; among equals the one that stands first."""
-    import numpy as np
-
-    if not bool(np.isfinite(row).all()):
-        return Prediction(path=path, error=_NO_NUMBER)
-    best = np.argsort(-row, kind="stable")[:top].tolist()
-    probabilities = [float(row[i]) for i in best]
-    return Prediction(
-        path=path,
-        classes=[classes[i] for i in best],
-        probabilities=probabilities,
-        rejected=reject_below is not None and probabilities[0] < reject_below,
-    )
 
 
 def _words(rows: list[Prediction], words: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 def train(
     source: Path | str,
     *,
+    from_: Path | str | None = None,
     recipe: str | None = None,
     run_dir: Path | str | None = None,
     cache: Literal["auto", "none"] = "auto",
@@ -31,18 +32,24 @@ def train(
     precision: Precision = "auto",
     threads: int | None = None,
     save_every: float | str = 10.0,
+    png: bool = False,
     restart: bool = False,
     **changes: Unpack[RecipeChanges],
 ) -> TrainReport:
     """Train a classifier on a folder, an archive, a table or a pack of labeled images.
 
-    The same call again continues a run that was stopped, and says so where it is finished.
+    It begins with trained weights and tries which way from them suits the images: a head on their
+    features, fine-tuning, both. From scratch where a recipe, or a field that shapes a training
+    (--model, --epochs, ...), asks for it. The same call again continues a run that was stopped, and
+    says so where it is finished.
 
     Args:
         source: one folder per class (with or without train/val/test above), a .tar, .tar.gz or
             .zip of that, a CSV or Parquet table (path, label, optional split), or a pack.
-        recipe: paper, program, cifar, small, digits, or a .json file that holds one; none: the
-            recipe that suits the model.
+        from_: scratch, or weights to begin with (a file, a run folder, a name); none: small-200,
+            which comes with the package.
+        recipe: of a training from scratch: paper, program, cifar, small, digits, or a .json file
+            that holds one; none: the recipe that suits the model.
         run_dir: run folder; none: runs/<date>-<source>-<model>.
         cache: auto keeps the decoded images in the cache folder, none in memory.
         unreadable: skip names unreadable images in a list, fail stops at the first one.
@@ -58,6 +65,7 @@ def train(
             began with.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
             saved after an epoch.
+        png: write the report's figures as PNG files, too; of a finished run, now.
         restart: start at the beginning; a run in the folder is moved aside, never deleted.
         **changes: any field of the recipe.
 
@@ -79,20 +87,24 @@ def train(
         FitOptions,
         Packing,
         fit,
+        follow_best_way,
         format_epoch,
         open_run,
         prepare,
+        prepare_candidates,
         preparing,
         run_config,
         train_report,
     )
     from alexnet.training import SaveEvery, stop_on_signals
     from alexnet.trust import trusting
+    from alexnet.weights import DEFAULT_WEIGHTS, load_weights, suggested_weights
 
     every = SaveEvery.parse(save_every)
-    options = FitOptions(save_every=every, precision=precision, threads=threads)
+    options = FitOptions(save_every=every, precision=precision, threads=threads, png=png)
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     folder, auto_lr = optional_path(run_dir), changes.get("lr") == "auto"
+    from_scratch = _is_from_scratch(from_, recipe, changes)
     if auto_lr:
         del changes["lr"]
 
@@ -101,18 +113,57 @@ def train(
         with preparing(stop):
             device = choose_device(precision, threads)
             opened = open_source(
-                Path(source),
+                source,
                 class_depth=class_depth,
                 join_classes=join_classes,
                 name_encoding=name_encoding,
             )
             images = exclude_listed(opened, optional_path(exclude))
-            job = prepare(images, chosen, device=device, packing=packing)
+            if not from_scratch:
+                weights = load_weights(Path(from_ or DEFAULT_WEIGHTS))
+                candidates = prepare_candidates(
+                    images, weights, changes, device=device, packing=packing
+                )
+                job = candidates.job
+            else:
+                candidates = None
+                job = prepare(images, chosen, device=device, packing=packing)
             if auto_lr:
                 chosen = resolve_lr(job, folder)
                 job = prepare(job.pack, chosen, device=device, packing=packing)
-        config = run_config(job, Path(source), **(AUTO if auto_lr else {}))
+        facts = AUTO if auto_lr else {"way": "chosen"} if candidates else {}
+        config = run_config(job, Path(source), **facts)
         with open_run(folder, config, restart=restart) as run:
-            for epoch in fit(job, run, stop, options):
+            epochs = (
+                follow_best_way(candidates, run, stop, options)
+                if candidates
+                else fit(job, run, stop, options)
+            )
+            for epoch in epochs:
                 _log.info("%s", format_epoch(epoch, job.recipe.epochs))
+            if candidates and from_ is None:
+                more = suggested_weights(len(job.train))
+                _log.info("Other weights may do better; %s, then --from that name.", more)
             return train_report(job, run)
+
+
+def _is_from_scratch(from_: Path | str | None, recipe: str | None, changes: RecipeChanges) -> bool:
+    """Tell a training from scratch from one that begins with weights.
+
+    Raises:
+        RecipeError: weights, and settings that a training from scratch alone has.
+    """
+    from alexnet.errors import RecipeError
+    from alexnet.runs import CHOICE_FIELDS
+
+    shaping = ["recipe"] if recipe else []
+    shaping += [name for name in changes if name not in CHOICE_FIELDS]
+    if str(from_) == "scratch":
+        return True
+    if from_ is not None and shaping:
+        raise RecipeError(
+            f"{shaping[0]} belongs to a training from scratch. Leave it out: with weights `train` "
+            f"settles it by itself. Or fine-tune with your own settings: alexnet finetune {from_} "
+            f"SOURCE --{shaping[0].replace('_', '-')} ..."
+        )
+    return bool(shaping)

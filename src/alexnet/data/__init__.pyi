@@ -1,8 +1,15 @@
 from .checks.check import check_source
 from .checks.exclusions import ExclusionList, exclude_listed, read_exclusion_list
+from .loading.alike_features import (
+    AlikeFeatures,
+    find_alike_features,
+    relative_distances,
+)
 from .loading.augmentation import Augmentation, AugmentationParams
 from .loading.batch import Batch, prefetch
 from .loading.counter_random import normals, permutation, uniforms
+from .loading.folds import stratified_group_folds
+from .loading.groups import burst_groups, merge_pairs
 from .loading.loader import TrainLoader
 from .loading.splits import (
     SplitAssignment,
@@ -46,6 +53,7 @@ from .sources.validation import unreadable_source
 
 __all__ = [
     "SPLITS",
+    "AlikeFeatures",
     "Augmentation",
     "AugmentationParams",
     "Batch",
@@ -62,6 +70,7 @@ __all__ = [
     "UnreadablePolicy",
     "alike_key",
     "assign_splits",
+    "burst_groups",
     "cached_packs",
     "channel_mean",
     "channel_std",
@@ -71,6 +80,7 @@ __all__ = [
     "decode_files",
     "draw_splits",
     "exclude_listed",
+    "find_alike_features",
     "image_mask",
     "is_pack",
     "list_archive",
@@ -79,6 +89,7 @@ __all__ = [
     "load_pack",
     "looks_like_image",
     "mean_image",
+    "merge_pairs",
     "natural_key",
     "normalize_name",
     "normals",
@@ -89,6 +100,8 @@ __all__ = [
     "prefetch",
     "read_exclusion_list",
     "read_split_csv",
+    "relative_distances",
+    "stratified_group_folds",
     "uniforms",
     "unreadable_source",
     "write_pack",

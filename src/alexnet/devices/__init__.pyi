@@ -7,6 +7,7 @@ from .cuda import (
     synchronize,
     wait_event,
 )
+from .forking import is_forked, usable_threads
 from .machine import (
     Device,
     Precision,
@@ -27,11 +28,13 @@ __all__ = [
     "cores",
     "empty_pinned",
     "free_bytes",
+    "is_forked",
     "peak_memory_mb",
     "processor",
     "record_event",
     "share_cores",
     "supports_bf16",
     "synchronize",
+    "usable_threads",
     "wait_event",
 ]

@@ -2,7 +2,7 @@
 
 The choice is made once, by a measurement and not by a processor's flags: some processors with bf16
 units multiply slower in bf16 than in fp32. The measurement takes a fraction of a second and is kept
-in the cache folder for each processor and torch version.
+in the cache folder for each processor and torch version, for some weeks (see `speeds`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import os
 import platform
 import re
 import sys
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from alexnet.devices.cuda import accelerator_name, synchronize
-from alexnet.errors import AlexNetError, RecipeError
-from alexnet.files import cache_folder, read_json, write_json
+from alexnet.devices.cuda import accelerator_name
+from alexnet.devices.forking import usable_threads
+from alexnet.devices.speeds import remembered_speeds
+from alexnet.errors import RecipeError
+from alexnet.files import cache_folder
 from alexnet.records import Record
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ __all__ = [
 
 Precision = Literal["auto", "fp32", "bf16"]
 
-_MEASURING_S = 0.4
 _BF16_GAIN = 1.15  # bf16 must be faster by this much before its rounding is accepted
 
 
@@ -87,7 +87,7 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
         raise RecipeError(f"threads must be at least 1; got {threads}.")
     if precision not in ("auto", "fp32", "bf16"):
         raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
-    threads = threads or _omp_num_threads() or cores()
+    threads = usable_threads(threads or _omp_num_threads() or cores())
     torch.set_num_threads(threads)
     _keep_freed_memory()
     accelerator = accelerator_name()
@@ -170,57 +170,13 @@ def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
         r"[^A-Za-z0-9.]+", "-", f"{name}-{capability}-{threads}-torch-{torch.__version__}"
     )
     cached = cache_folder() / "measured" / f"{slug}.json"
-    speeds: dict[str, float] = {}
-    with contextlib.suppress(AlexNetError, TypeError, ValueError, KeyError):
-        values = read_json(cached)
-        speeds = {"fp32": float(values["fp32"]), "bf16": float(values["bf16"])}
-    if not speeds:
-        speeds = _speeds(kind)
-        with contextlib.suppress(AlexNetError):  # a cache that cannot be written is no obstacle
-            write_json(cached, speeds)
-    chosen = "bf16" if speeds["bf16"] > _BF16_GAIN * speeds["fp32"] else "fp32"
+    speeds = remembered_speeds(cached, kind)
+    chosen = "bf16" if speeds.bf16 > _BF16_GAIN * speeds.fp32 else "fp32"
+    beside = "" if speeds.quiet else ", beside other programs, so that it is not kept for long"
     return chosen, (
-        f"measured: convolution forward and backward {speeds['fp32']:.0f} GFLOP/s in fp32, "
-        f"{speeds['bf16']:.0f} in bf16"
+        f"measured: convolution forward and backward {speeds.fp32:.0f} GFLOP/s in fp32, "
+        f"{speeds.bf16:.0f} in bf16{beside}"
     )
-
-
-def _speeds(kind: str) -> dict[str, float]:
-    """Return GFLOP/s of a convolution forward and backward in both precisions.
-
-    They alternate and the best run of each counts, so that another program that is busy for a
-    moment slows both or neither.
-    """
-    import torch
-
-    # The caller's random stream must not depend on whether the measurement was cached.
-    generator = torch.Generator().manual_seed(0)
-    layer: Any = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
-    with torch.no_grad():
-        layer.weight.normal_(generator=generator)
-        layer.bias.zero_()
-    layer = layer.to(kind).to(memory_format=torch.channels_last)
-    x = torch.randn(16, 64, 16, 16, generator=generator).to(kind)
-    x = x.to(memory_format=torch.channels_last).requires_grad_()
-    flops = 3 * 2 * x.shape[0] * 16 * 16 * 64 * 128 * 9
-
-    def seconds(dtype: torch.dtype) -> float:
-        start = time.perf_counter()
-        with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
-            y = layer(x)
-        y.backward(torch.ones_like(y))
-        synchronize(kind)
-        return time.perf_counter() - start
-
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    for dtype in dtypes.values():
-        seconds(dtype)  # the first call chooses kernels
-    best = dict.fromkeys(dtypes, float("inf"))
-    end = time.perf_counter() + _MEASURING_S
-    while time.perf_counter() < end:
-        for name, dtype in dtypes.items():
-            best[name] = min(best[name], seconds(dtype))
-    return {name: flops / duration_s / 1e9 for name, duration_s in best.items()}
 
 
 def _use_exact_deterministic_kernels() -> None:

@@ -55,6 +55,8 @@ def held_out_images(
         if len(chosen):
             return f"held out by {', '.join(map(str, own))}", chosen
         _warn_about_training_images(source, trained, _held_out_and_trained(runs)[1])
+        if trained:
+            _say_what_folds_measured(own)
     return choose_split(source.splits, split, where=where)
 
 
@@ -70,6 +72,21 @@ def _warn_about_training_images(
             "the same, the accuracy is overstated.",
             count,
         )
+
+
+def _say_what_folds_measured(runs: Sequence[Path]) -> None:
+    """Name the figure of a run that learned from all images and measured itself by folds."""
+    for run in runs:
+        file = run / "results.json"
+        crossed = read_json(file).get("cross_validation") if file.is_file() else None
+        if crossed:
+            _log.warning(
+                "%s measured itself by cross-validation while it was trained: %.1f %% (95 %% "
+                "interval %.1f to %.1f). That figure is of images that were not learned from.",
+                run,
+                *(100 * crossed["top1"], 100 * crossed["top1_interval"]["low"]),
+                100 * crossed["top1_interval"]["high"],
+            )
 
 
 def _was_trained_on(run: Path, source: Source | Pack, where: object) -> bool:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from alexnet.data import FileListing, image_mask, list_files, natural_key
 from alexnet.data.sources.listing import MAX_FILE_BYTES
 from alexnet.errors import SourceError
+from alexnet.evaluation.image_values import image_name, load_image
 from alexnet.files import require_usable_path
 from alexnet.images import UnreadableImage
 from alexnet.reading import LimitExceeded, read_limited, read_to
@@ -30,15 +35,21 @@ class NamedImages:
     hidden files and those that are plainly something else passed over.
 
     Args:
-        paths: files, folders, archives; "-" is standard input.
+        images: files, folders, archives; "-" is standard input. Also images in memory, of every
+            kind that `load_image` knows: they are called "image 3" by their place, from 1.
     """
 
-    def __init__(self, paths: Sequence[Path | str]) -> None:
+    def __init__(self, images: Sequence[Any]) -> None:
         self.paths: list[str] = []
         self._reads: list[_Read] = []
         standard_input = _StandardInput()
-        for path in map(str, paths):
-            for name, read in standard_input.rows() if path == "-" else _rows(path):
+        for number, image in enumerate(images, 1):
+            if not isinstance(image, str | os.PathLike):
+                rows = iter([_row_in_memory(image, number)])
+            else:
+                path = str(cast("str | Path", image))
+                rows = standard_input.rows() if path == "-" else _rows(path)
+            for name, read in rows:
                 self.paths.append(name)
                 self._reads.append(read)
 
@@ -84,6 +95,24 @@ def _read_standard_input() -> bytes:
         raise UnreadableImage("-", str(cause)) from cause
     except (OSError, ValueError) as cause:  # it is a folder, or was closed
         raise UnreadableImage("-", _reason(cause)) from cause
+
+
+def _row_in_memory(image: Any, number: int) -> tuple[str, _Read]:
+    """Return name and reading of an image that is no path: its file, or a PNG of its pixels.
+
+    Raises:
+        SourceError: the value is no image.
+    """
+    name = image_name(image, number)
+    try:
+        loaded = load_image(image, name)
+    except UnreadableImage as error:
+        return name, partial(_raise, error)
+    if isinstance(loaded, bytes):
+        return name, partial(bytes, loaded)
+    buffer = io.BytesIO()
+    Image.fromarray(loaded).save(buffer, "PNG", compress_level=1)
+    return name, buffer.getvalue
 
 
 def _rows(name: str) -> Iterator[tuple[str, _Read]]:

@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from alexnet.errors import SourceError
 from alexnet.records import ClassScore, Interval, Results
 
-__all__ = ["MetricAccumulator", "compute_metrics", "topk_credit", "wilson_interval"]
+__all__ = [
+    "MetricAccumulator",
+    "compute_metrics",
+    "expected_calibration_error",
+    "topk_credit",
+    "wilson_interval",
+]
 
 _MIN_PROBABILITY = float(np.finfo(np.float32).tiny)  # smaller ones count as this: 87 nats
+_BINS = 15  # of probabilities
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution: two-sided 95 %
 
 
@@ -57,8 +64,24 @@ def wilson_interval(accuracy: float, images: int) -> Interval:
     )
 
 
+def expected_calibration_error(sure: NDArray[np.floating], correct: NDArray[np.bool_]) -> float:
+    """Return by how much the probability of the predicted class differs from accuracy, in 0..1.
+
+    Images are put into 15 bins of equal width by that probability; the mean of the bins'
+    differences, weighed by their images (Guo et al. 2017, "On Calibration of Modern Neural
+    Networks").
+
+    Args:
+        sure: (N,) probability of each image's predicted class, N at least 1.
+        correct: (N,) whether it is the true one.
+    """
+    bins = np.clip(np.ceil(sure * _BINS).astype(np.int64) - 1, 0, _BINS - 1)
+    gaps = np.bincount(bins, weights=sure - correct, minlength=_BINS)
+    return float(np.abs(gaps).sum() / len(sure))
+
+
 class MetricAccumulator:
-    """Collects predictions batch by batch, 40 bytes an image; order and batches don't matter."""
+    """Collects predictions batch by batch, 48 bytes an image; order and batches don't matter."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         """Start at zero for K classes, named in the order of the probabilities."""
@@ -68,15 +91,17 @@ class MetricAccumulator:
     def update(self, probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> None:
         """Count one batch: (n, K) probabilities and (n,) true classes."""
         own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+        # NaN counts as smaller than all, so that it is predicted only where all are NaN.
+        known = np.nan_to_num(probabilities, nan=-1.0)
+        predicted = np.argmax(known, axis=1)
         scores = np.stack(
             [
                 topk_credit(probabilities, labels, 1),
                 topk_credit(probabilities, labels, 5),
                 -np.log(np.maximum(own, _MIN_PROBABILITY)),
+                np.clip(known[np.arange(len(labels)), predicted].astype(np.float64), 0.0, 1.0),
             ]
         )
-        # NaN counts as smaller than all, so that it is predicted only where all are NaN.
-        predicted = np.argmax(np.nan_to_num(probabilities, nan=-1.0), axis=1)
         self._parts.append((labels.astype(np.int64), predicted.astype(np.int64), scores))
 
     def results(
@@ -85,7 +110,7 @@ class MetricAccumulator:
         """Return the metrics of everything counted so far; see `compute_metrics`."""
         labels = np.concatenate([np.empty(0, np.int64), *(part[0] for part in self._parts)])
         predicted = np.concatenate([np.empty(0, np.int64), *(part[1] for part in self._parts)])
-        scores = np.concatenate([np.empty((3, 0)), *(part[2] for part in self._parts)], axis=1)
+        scores = np.concatenate([np.empty((4, 0)), *(part[2] for part in self._parts)], axis=1)
         if not len(labels):
             raise SourceError(
                 "There is no image to measure on. Choose another split, or a source with "
@@ -93,7 +118,7 @@ class MetricAccumulator:
             )
         confusion = np.zeros((len(self.classes),) * 2, dtype=np.int64)
         np.add.at(confusion, (labels, predicted), 1)
-        top1, top5, loss = (math.fsum(row) / len(labels) for row in scores)
+        top1, top5, loss = (math.fsum(row) / len(labels) for row in scores[:3])
         per_class = self._per_class(confusion, labels, scores)
         recalls = [score.recall for score in per_class if score.recall is not None]
         return Results(
@@ -110,6 +135,7 @@ class MetricAccumulator:
             confusion=confusion.tolist(),
             missing_classes=list(missing),
             unreadable=list(unreadable),
+            calibration_error=expected_calibration_error(scores[3], predicted == labels),
             majority_rate=float(confusion.sum(axis=1).max()) / len(labels),
         )
 

@@ -24,8 +24,8 @@ from alexnet.models import InferencePrecision, Network, for_inference
 __all__ = [
     "InferencePrecision",
     "Member",
+    "PredictFunction",
     "PredictedBatch",
-    "Predictor",
     "average_crop_views",
     "average_members",
     "make_predictor",
@@ -33,7 +33,7 @@ __all__ = [
     "probabilities",
 ]
 
-Predictor = Callable[[Tensor], Tensor]
+PredictFunction = Callable[[Tensor], Tensor]
 """From (N, 3, c, c), one crop of each image, to (N, D) float32; both on the network's device."""
 
 
@@ -58,7 +58,7 @@ class PredictedBatch:
 
 def make_predictor(
     member: Member, precision: InferencePrecision = "fp32", *, compiled: bool = True
-) -> Predictor:
+) -> PredictFunction:
     """Prepare a network for inference, once for many batches; it returns softmax's (N, K).
 
     Args:
@@ -79,7 +79,7 @@ def probabilities(
     *,
     crops: int = 1,
     precision: InferencePrecision = "fp32",
-    predictor: Predictor | None = None,
+    predictor: PredictFunction | None = None,
 ) -> NDArray[np.float32]:
     """Return a network's class probabilities: softmax, averaged over the crops.
 
@@ -104,7 +104,7 @@ def probabilities(
 
 
 def average_crop_views(
-    member: Member, images: NDArray[np.uint8], predictor: Predictor, *, crops: int
+    member: Member, images: NDArray[np.uint8], predictor: PredictFunction, *, crops: int
 ) -> NDArray[np.float32]:
     """Apply a predictor to each crop and average what it returns, in evaluation mode.
 
@@ -148,7 +148,7 @@ def average_members(
     *,
     crops: int = 1,
     precision: InferencePrecision = "fp32",
-    predictors: Sequence[Predictor] | None = None,
+    predictors: Sequence[PredictFunction] | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean of several networks' probabilities, weighed by their coefficients.
 

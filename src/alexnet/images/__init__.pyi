@@ -1,3 +1,4 @@
+from .capture_time import capture_time
 from .decoding import (
     UnreadableImage,
     apply_orientation,
@@ -29,6 +30,7 @@ __all__ = [
     "StoredImages",
     "UnreadableImage",
     "apply_orientation",
+    "capture_time",
     "decode",
     "decode_unoriented",
     "detect_format",

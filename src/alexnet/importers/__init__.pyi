@@ -1,4 +1,5 @@
 from .file_kinds import FileKind, file_kind, require_importable
+from .published import import_published
 from .request import ImportedModel, ImportRequest
 
 __all__ = [
@@ -6,5 +7,6 @@ __all__ = [
     "ImportRequest",
     "ImportedModel",
     "file_kind",
+    "import_published",
     "require_importable",
 ]

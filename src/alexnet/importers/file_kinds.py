@@ -23,6 +23,7 @@ FileKind = Literal[
     "prototxt",  # protobuf's text: a description of Caffe's, or a solver
     "caffemodel",  # protobuf's wire form: trained arrays by layer
     "binaryproto",  # protobuf's wire form: one array
+    "compressed",  # arrays by layer in the form of Deep Compression, which has no mark of its own
     "text",  # any other text, such as names of classes
     "unknown",
 ]
@@ -42,6 +43,7 @@ _SUFFIXES: dict[str, FileKind] = {
     ".caffemodel": "caffemodel",
     ".binaryproto": "binaryproto",
     ".npy": "npy",
+    ".net": "compressed",
     ".pth": "pickle",
     ".pt": "pickle",
     ".bin": "pickle",
@@ -101,7 +103,7 @@ def file_kind(path: Path) -> FileKind:
     if text is not None and text.strip():
         _require_no_placeholder(text, path)
         return _kind_of_text(text, by_name)
-    if by_name in ("caffemodel", "binaryproto") or not head:
+    if by_name in ("caffemodel", "binaryproto", "compressed") or not head:
         return by_name
     if head.startswith(_NET_TAGS):
         return "caffemodel"

@@ -1,8 +1,12 @@
-"""torchvision's `alexnet` as weights of `one_column`, with the preprocessing it was made with."""
+"""torchvision's state dicts as weights, with the preprocessing that they were made with.
+
+Its `alexnet` is the model `one_column`; ResNet, VGG and SqueezeNet become graphs.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from alexnet.errors import WeightsError
@@ -11,6 +15,7 @@ from alexnet.importers.checkpoint import read_checkpoint
 from alexnet.importers.checkpoint_classes import classes_beside
 from alexnet.importers.request import ImportedModel, ImportRequest, class_names
 from alexnet.importers.state_dict import FoundTensors, find_tensors
+from alexnet.importers.tensor_layout import TensorLayout, recognize_layout
 from alexnet.models import TORCHVISION_NAMES
 from alexnet.weights.weights import Weights
 
@@ -21,7 +26,7 @@ _NO_NAMES = "The file names no classes: they are called 0, 1, 2, ... unless --cl
 
 
 def import_torchvision(request: ImportRequest) -> ImportedModel:
-    """Read a state dict of torchvision's `alexnet`: a file of torch.save, or safetensors.
+    """Read a state dict of torchvision's: a file of torch.save, or safetensors.
 
     A pickle is read as tensors alone (`weights_only`), so nothing in it is run. The state dict may
     lie under any key of the file, and its names may have before them what programs write there.
@@ -45,20 +50,22 @@ def import_torchvision(request: ImportRequest) -> ImportedModel:
         )
     (path,) = request.files
     checkpoint = read_checkpoint(path)
-    found = find_tensors(checkpoint, _names().keys(), path, "torchvision's alexnet")
-    state = _renamed(found)
-    names, words = class_names(request.classes, state["fc8.bias"].numel())
+    layout = recognize_layout(checkpoint) or _alexnet()
+    found = find_tensors(checkpoint, layout.origins.values(), path, layout.what)
+    state = _renamed(found, layout)
+    names, words = class_names(request.classes, found.tensors[f"{layout.head}.bias"].numel())
     count, named = len(names), None
     if request.classes is None and (named := classes_beside(checkpoint, count)) is not None:
         names = named[0]
+    image_px = request.image_px or 256
     weights = Weights(
-        model="one_column",
-        arguments={"classes": count, "image_px": request.image_px or 256, "crop_px": 224},
+        model=layout.model,
+        arguments=layout.arguments(count, image_px, 224),
         state=state,
         classes=names,
         class_words=words,
         preprocessing=Preprocessing(
-            image_px=request.image_px or 256,
+            image_px=image_px,
             crop_px=224,
             resize_mode=request.resize_mode or "crop",
             order="RGB",
@@ -71,12 +78,27 @@ def import_torchvision(request: ImportRequest) -> ImportedModel:
     if request.classes is None:
         said = f'The classes are those of the file\'s "{named[1]}".' if named else _NO_NAMES
         remarks = (*remarks, said)
-    return ImportedModel(weights=weights, format="torchvision", name="AlexNet", remarks=remarks)
+    name = layout.name
+    return ImportedModel(weights=weights, format="torchvision", name=name, remarks=remarks)
 
 
-def _renamed(found: FoundTensors) -> dict[str, Tensor]:
-    """Return the tensors by our names, as float32."""
-    return {ours: found.tensors[theirs].float().contiguous() for theirs, ours in _names().items()}
+def _renamed(found: FoundTensors, layout: TensorLayout) -> dict[str, Tensor]:
+    """Return the tensors by our names, as float32, and what a file need not hold."""
+    state = {
+        ours: found.tensors[theirs].float().contiguous() for ours, theirs in layout.origins.items()
+    }
+    counted = [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]
+    return state | {f"{name}num_batches_tracked": torch.tensor(0) for name in counted}
+
+
+def _alexnet() -> TensorLayout:
+    return TensorLayout(
+        name="AlexNet",
+        what="torchvision's alexnet",
+        model="one_column",
+        head="classifier.6",
+        origins={ours: theirs for theirs, ours in _names().items()},
+    )
 
 
 def _names() -> dict[str, str]:

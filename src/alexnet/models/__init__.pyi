@@ -15,11 +15,13 @@ from .graph.network import (
     add_layer,
     unused_name,
 )
+from .graph.new_classes import without_bent_scores
 from .graph.operations import Node, Shape
 from .headed_network import HeadedNetwork, backbone_of
 from .heads import HEADS, Head, make_head
 from .inference import InferencePrecision, for_inference
 from .network import Network
+from .pooled_features import Block, PooledFeatures, default_blocks
 from .summary import (
     default_classes,
     model_list,
@@ -37,6 +39,7 @@ __all__ = [
     "MODELS",
     "TORCHVISION_NAMES",
     "VERSION",
+    "Block",
     "ExternalNetwork",
     "GraphNetwork",
     "GroupedLayers",
@@ -46,11 +49,13 @@ __all__ = [
     "LayerFileNetwork",
     "Network",
     "Node",
+    "PooledFeatures",
     "Shape",
     "SummedLayers",
     "add_layer",
     "backbone_of",
     "build_model",
+    "default_blocks",
     "default_classes",
     "for_inference",
     "is_external",
@@ -63,4 +68,5 @@ __all__ = [
     "summarize_model",
     "summarize_network",
     "unused_name",
+    "without_bent_scores",
 ]

@@ -18,6 +18,7 @@ from torch import nn
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.models.network import Network
 from alexnet.nn import (
+    AdaptiveAvgPool,
     AvgPool,
     Convolution,
     Dropout,
@@ -183,6 +184,17 @@ class NetworkBuilder:
         """Append average pooling."""
         self._slide(name, Window(kernel, stride, 0, ceiling=True))
         self.layers[name] = AvgPool(kernel, stride=stride)
+
+    def adaptive_avg_pool(self, name: str, grid: int) -> None:
+        """Append average pooling to a grid of fixed size, so that larger images fit too."""
+        if self.positions < grid:
+            raise WindowTooLargeError(
+                f"{self.model} cannot take crops of {self.crop_px} pixels from images of "
+                f"{self.image_px}: {name} needs maps of at least {grid} x {grid}, and its input is "
+                f"{self.positions} x {self.positions}."
+            )
+        self.layers[name] = AdaptiveAvgPool(grid)
+        self.positions = grid
 
     def response_norm(self, name: str, **settings: Any) -> None:
         """Append a response normalization."""

@@ -12,7 +12,7 @@ import inspect
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -81,6 +81,11 @@ class ExternalNetwork(Network):
         )
 
     @property
+    def scores_layer(self) -> str:
+        """Name of the last layer that ran, whose output are the logits as a rule."""
+        return self.order[-1]
+
+    @property
     def head(self) -> str:
         """Name of the last layer with weights."""
         return [n for n in self.order if any(True for _ in self._leaf(n).parameters())][-1]
@@ -121,19 +126,25 @@ class ExternalNetwork(Network):
             RecipeError: no such layer (the nearest names are given), one that never ran or does not
                 give a tensor, or images of another shape.
         """
+        return self.outputs(x, [name])[name]
+
+    def outputs(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the outputs of some layers, as `stage` does; the network runs once."""
         named = self._named()
-        if name not in named:
-            raise RecipeError(
-                f'{self.model} has no layer "{name}".{did_you_mean(name, named)} '
-                f"Layers: {', '.join(named)}."
-            )
-        outputs = self._record_outputs(x, {name: named[name]})
-        if name not in outputs:
-            raise RecipeError(
-                f'The layer "{name}" of {self.model} did not run, or gives no tensor, so there is '
-                f"nothing to read. Layers that ran: {', '.join(self.order)}."
-            )
-        return outputs[name]
+        for name in names:
+            if name not in named:
+                raise RecipeError(
+                    f'{self.model} has no layer "{name}".{did_you_mean(name, named)} '
+                    f"Layers: {', '.join(named)}."
+                )
+        outputs = self._record_outputs(x, {name: named[name] for name in names})
+        for name in names:
+            if name not in outputs:
+                raise RecipeError(
+                    f'The layer "{name}" of {self.model} did not run, or gives no tensor, so there '
+                    f"is nothing to read. Layers that ran: {', '.join(self.order)}."
+                )
+        return outputs
 
     def _record_outputs(self, x: Tensor, layers: dict[str, nn.Module]) -> dict[str, Tensor]:
         """Run the network and return the outputs of these layers, in order of running."""

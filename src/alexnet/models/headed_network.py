@@ -1,4 +1,4 @@
-"""A trained network with a head on one of its layers, as one network."""
+"""A trained network with a head on one or several of its layers, as one network."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class HeadedNetwork(Network):
             RecipeError: images of another shape, or a layer with another number of features than
                 the head was fitted on.
         """
-        features = self.backbone.stage(input, self.classifier.layer).float().flatten(1)
+        features = self.features(input)
         if features.shape[1] != self.classifier.features:
             raise RecipeError(
                 f'The head was fitted on {self.classifier.features} features, and "'
@@ -65,6 +65,13 @@ class HeadedNetwork(Network):
                 "consistent: fit the head again."
             )
         return self.classifier(features)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the head takes: (N, D) float32 for images (N, 3, c, c)."""
+        head = self.classifier
+        if head.pooling is None:
+            return self.backbone.stage(x, head.layer).float().flatten(1)
+        return head.pooling(self.backbone.outputs(x, head.pooling.layers))
 
     def stages(self, x: Tensor) -> dict[str, Tensor]:
         """Return every layer's output by name, the head's as "classifier"."""

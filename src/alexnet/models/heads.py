@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alexnet.errors import RecipeError, did_you_mean
+from alexnet.models.pooled_features import Block, PooledFeatures
 
 __all__ = ["HEADS", "Head", "make_head"]
 
@@ -32,6 +33,8 @@ class Head(nn.Module):
 
     Attributes:
         settings: as plain values; `make_head(head.settings)` makes an empty one of the same sizes.
+        layer: name of the layer whose output it takes; of several, with commas.
+        pooling: what makes the features of the outputs of its layers; None: they are the features.
     """
 
     sizes: ClassVar[tuple[str, ...]] = ()
@@ -44,6 +47,8 @@ class Head(nn.Module):
         super().__init__()
         self.settings = dict(settings)
         self.layer = str(settings["layer"])
+        blocks = [Block.parse(text) for text in settings.get("blocks", ())]
+        self.pooling = PooledFeatures(blocks) if blocks else None
         self.features, self.classes = int(settings["features"]), int(settings["classes"])
         self.add_buffer("shift", self.features)
         self.add_buffer("scale", self.features)
@@ -88,6 +93,10 @@ class LogisticRegression(Head):
 
     def logits(self, x: Tensor) -> Tensor:
         return x.double() @ self.weight.double().T + self.bias.double()
+
+
+class Ridge(LogisticRegression):
+    """Least squares on labels of +1 and -1; the softmax of its outputs over a temperature."""
 
 
 class LinearSVM(LogisticRegression):
@@ -231,6 +240,7 @@ class DecisionTree(Head):
 
 HEADS: Mapping[str, type[Head]] = {
     "logistic": LogisticRegression,
+    "ridge": Ridge,
     "svm": LinearSVM,
     "knn": NearestNeighbors,
     "mlp": MultilayerPerceptron,
@@ -244,7 +254,8 @@ def make_head(settings: Mapping[str, Any]) -> Head:
 
     Args:
         settings: kind, one of `HEADS`; layer, the name of the layer whose output it takes;
-            features D; classes K; the sizes of its kind; and, for people, what was chosen for it.
+            features D; classes K; the sizes of its kind; blocks, where the features are made of
+            several layers (see `Block.parse`); and, for people, what was chosen for it.
 
     Raises:
         RecipeError: a setting is missing, is not known, or makes no sense.
@@ -266,8 +277,12 @@ def make_head(settings: Mapping[str, Any]) -> Head:
             raise RecipeError(
                 f'The {kind} head has {value!r:.60} as "{name}", not a whole number from 1.'
             )
-    unknown = sorted(set(settings) - {"kind", "layer", "chosen", *sizes})
+    unknown = sorted(set(settings) - {"kind", "layer", "chosen", "blocks", *sizes})
     if unknown:
         raise RecipeError(f'The {kind} head has a setting "{unknown[0]}", which it does not know.')
+    if not isinstance(settings.get("blocks", []), list):
+        raise RecipeError(
+            f'The {kind} head has {settings["blocks"]!r:.60} as "blocks", not a list of texts.'
+        )
     with torch.device("meta"):  # sizes out of an untrusted file take no memory
         return HEADS[kind](settings)

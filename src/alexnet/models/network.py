@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -66,6 +66,11 @@ class Network(nn.Sequential):
         layers = dict(self.named_children())
         return next((n for n in reversed(layers) if any(True for _ in layers[n].parameters())), "")
 
+    @property
+    def scores_layer(self) -> str:
+        """Name of the layer whose output are the logits: the last one."""
+        return next(reversed(self._modules))
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return logits (N, K) for images (N, 3, c, c).
 
@@ -91,13 +96,37 @@ class Network(nn.Sequential):
             RecipeError: no such layer (the nearest names are given), or images of another shape.
         """
         self._check(x)
+        self._require_layer(name)
+        return next(output for layer, output in self._outputs(x) if layer == name)
+
+    def outputs(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the outputs of some layers by name; the layers behind the last are not run.
+
+        Args:
+            x: (N, 3, c, c).
+            names: of layers.
+
+        Raises:
+            RecipeError: no such layer (the nearest names are given), or images of another shape.
+        """
+        self._check(x)
+        for name in names:
+            self._require_layer(name)
+        found: dict[str, Tensor] = {}
+        for layer, output in self._outputs(x):
+            if layer in names:
+                found[layer] = output
+            if len(found) == len(set(names)):
+                break
+        return found
+
+    def _require_layer(self, name: str) -> None:
         names = [layer for layer, _ in self.named_children()]
         if name not in names:
             raise RecipeError(
                 f'{self.model} has no layer "{name}".{did_you_mean(name, names)} '
                 f"Layers: {', '.join(names)}."
             )
-        return next(output for layer, output in self._outputs(x) if layer == name)
 
     def _logits(self, x: Tensor) -> Tensor:
         """Return the last layer's output, in as few passes over memory as possible."""

@@ -31,6 +31,7 @@ from alexnet.models.network import Network
 from alexnet.models.zoo.notes import describe_model, model_notes
 from alexnet.models.zoo.registry import MODELS, build_model, is_layer_file
 from alexnet.nn import (
+    AdaptiveAvgPool,
     AvgPool,
     Concat,
     ContrastNorm,
@@ -51,13 +52,15 @@ from alexnet.records import LayerSummary, ModelEntry, ModelList, NetworkSummary
 
 __all__ = ["default_classes", "model_list", "summarize_model", "summarize_network"]
 
-_DEFAULT_CLASSES = {"alexnet_small": 200, "mlp": 10}  # Tiny ImageNet; digits and CIFAR-10
+_DEFAULT_CLASSES = {"alexnet_adaptive": 200, "alexnet_small": 200, "mlp": 10}
+"""Classes of Tiny ImageNet; of digits and CIFAR-10."""
 
 _KINDS: dict[type[nn.Module], str] = {
     Convolution: "convolution",
     LocallyConnected: "locally connected",
     MaxPool: "max pooling",
     AvgPool: "average pooling",
+    AdaptiveAvgPool: "adaptive average pooling",
     ResponseNorm: "response norm",
     ContrastNorm: "contrast norm",
     nn.BatchNorm2d: "batch norm",
@@ -273,6 +276,8 @@ def _output(layer: nn.Module, shapes: list[list[int]]) -> list[int]:
         return [sum(channels for channels, *_ in shapes), *shape[1:]]
     if isinstance(layer, OffsetPool):
         return [shape[0], layer.outputs, layer.outputs]
+    if isinstance(layer, AdaptiveAvgPool):
+        return [shape[0], layer.grid, layer.grid]
     if isinstance(layer, Convolution | LocallyConnected | MaxPool | AvgPool):
         side = layer.window.outputs(shape[1])
         return [_maps(layer, shape[0]), side, side]

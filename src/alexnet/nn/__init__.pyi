@@ -27,6 +27,7 @@ from .pointwise import (
     StepFunction,
 )
 from .pooling import (
+    AdaptiveAvgPool,
     AvgPool,
     CaffePool,
     CaffePoolKind,
@@ -55,6 +56,7 @@ from .windows import Window
 __all__ = [
     "PROGRAM_ACTIVATIONS",
     "Absolute",
+    "AdaptiveAvgPool",
     "AvgPool",
     "AxisResize",
     "Broadcast",

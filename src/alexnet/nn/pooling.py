@@ -1,7 +1,8 @@
 """Pooling whose windows may overlap and hang over the edge: the part inside the map counts.
 
 `MaxPool` and `AvgPool` are the paper's and its program's, `CaffePool` counts windows and padding as
-Caffe does, `OffsetPool` has what else the program's layer files can say.
+Caffe does, `OffsetPool` has what else the program's layer files can say; `AdaptiveAvgPool` fits its
+windows to the map.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from torch.nn import functional
 from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
-__all__ = ["AvgPool", "CaffePool", "CaffePoolKind", "MaxPool", "OffsetPool", "OffsetPoolKind"]
+__all__ = [
+    "AdaptiveAvgPool",
+    "AvgPool",
+    "CaffePool",
+    "CaffePoolKind",
+    "MaxPool",
+    "OffsetPool",
+    "OffsetPoolKind",
+]
 
 
 class _Pool(nn.Module):
@@ -87,6 +96,47 @@ class AvgPool(_Pool):
             ceil_mode=self.window.ceiling,
             count_include_pad=False,
         )
+
+
+class AdaptiveAvgPool(nn.Module):
+    """The mean of each cell of a grid that is laid over the map, whatever the map's size.
+
+    Row i of the grid covers rows floor(i H / grid) to ceil((i + 1) H / grid), as in torch; cells
+    overlap where H is no multiple of the grid.
+
+    Args:
+        grid: rows and columns of the output.
+
+    Raises:
+        RecipeError: a grid under 1.
+    """
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        if grid < 1:
+            raise RecipeError(f"Adaptive pooling needs a grid of at least 1; got {grid}.")
+        self.grid = grid
+
+    def cells(self, size: int) -> list[tuple[int, int]]:
+        """Return where each cell begins and ends along an axis of `size` positions."""
+        return [(i * size // self.grid, -(-(i + 1) * size // self.grid)) for i in range(self.grid)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, grid, grid) for (N, C, H, W)."""
+        if not (x.is_cuda and x.requires_grad):
+            return functional.adaptive_avg_pool2d(x, self.grid)
+        # torch's own gradient on a GPU adds up overlapping cells in an order that changes
+        rows, columns = (self.cells(size) for size in x.shape[2:])
+        means = [
+            x[:, :, top:bottom, left:right].mean((2, 3))
+            for top, bottom in rows
+            for left, right in columns
+        ]
+        return torch.stack(means, dim=2).reshape(*x.shape[:2], self.grid, self.grid)
+
+    def extra_repr(self) -> str:
+        """Return what `print(network)` shows of this layer."""
+        return str(self.grid)
 
 
 @functools.cache

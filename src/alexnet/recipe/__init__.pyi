@@ -1,5 +1,5 @@
 from .annotations import choices, describe_type
-from .changes import RecipeChanges
+from .changes import WITH_WEIGHTS, RecipeChanges
 from .layers import LayerSetting
 from .recipe import (
     LARGEST_PX,
@@ -23,6 +23,7 @@ from .settings import Choices, Condition, Domain, Range, Scale, Search
 
 __all__ = [
     "LARGEST_PX",
+    "WITH_WEIGHTS",
     "Activation",
     "Choices",
     "ClassWeights",

@@ -19,7 +19,12 @@ from alexnet.recipe.recipe import (
     Schedule,
 )
 
-__all__ = ["RecipeChanges"]
+__all__ = ["WITH_WEIGHTS", "RecipeChanges"]
+
+WITH_WEIGHTS = (
+    *("model", "activation", "dropout", "initialization", "resize_mode", "mean", "normalize"),
+)
+"""Fields that come with trained weights, and that a fine-tuning of these cannot choose again."""
 
 
 class RecipeChanges(TypedDict, total=False):

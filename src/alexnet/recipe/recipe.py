@@ -270,7 +270,7 @@ class Recipe:
     )
     early_stop: int | None = setting(
         None,
-        "Epochs without a better validation error before the run ends.",
+        "Epochs without a better validation error before the end; from 100 images on.",
         at_least=1,
         search=_SAME_LENGTH,
     )

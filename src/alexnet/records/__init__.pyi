@@ -54,7 +54,9 @@ from .training import (
     FinetuneReport,
     HeadCandidate,
     HeadReport,
+    MeasuredBy,
     TrainReport,
+    WayScore,
 )
 
 __all__ = [
@@ -81,6 +83,7 @@ __all__ = [
     "Issue",
     "LayerSummary",
     "MachineLimit",
+    "MeasuredBy",
     "MissingClass",
     "ModelEntry",
     "ModelList",
@@ -99,6 +102,7 @@ __all__ = [
     "TrialCost",
     "TrialRecord",
     "TuneReport",
+    "WayScore",
     "WeightsDownload",
     "WeightsList",
     "plain_values",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alexnet.records.record import Record
+from alexnet.records.reprs import html_table
 
 __all__ = [
     "ClassScore",
@@ -53,7 +54,21 @@ class Results(Record):
     confusion: list[list[int]]  # [true class][predicted class]
     missing_classes: list[str] = field(default_factory=list[str])  # known to the weights, not here
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
+    calibration_error: float | None = None  # of the predicted class's probability; None: unknown
     majority_rate: float = 0.0  # accuracy of always predicting the class of the most images here
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the accuracy, and a row for each class."""
+        interval = self.top1_interval
+        rows = [
+            (each.name, each.images, percent(each.recall), percent(each.precision))
+            for each in self.per_class
+        ]
+        head = (
+            f"<p>top-1 {percent(self.top1)} ({percent(interval.low)} to {percent(interval.high)}), "
+            f"top-5 {percent(self.top5)}, {self.images:,} images</p>"
+        )
+        return head + html_table(("class", "images", "recall", "precision"), rows)
 
     @property
     def majority_class(self) -> str:
@@ -95,6 +110,25 @@ class Predictions(Record):
     reject_below: float | None = None
     class_words: dict[str, str] = field(default_factory=dict[str, str])  # what class names mean
     csv: str | None = None  # where the same rows were written; "-" is standard output
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: image, class and probability."""
+        rows = [(each.path, *_shown(each, self.class_words)) for each in self.predictions]
+        return html_table(("image", "prediction", "probability"), rows)
+
+
+def percent(fraction: float | None) -> str:
+    """Write a fraction in 0..1 as "93.1 %"; None is a dash."""
+    return "–" if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def _shown(prediction: Prediction, words: dict[str, str]) -> tuple[str, str]:
+    """Return the cells of a prediction: its class, or why there is none, and how probable."""
+    if prediction.error is not None or not prediction.classes:
+        return prediction.error or "", ""
+    best = prediction.classes[0]
+    name = "none of these" if prediction.rejected else words.get(best, best)
+    return name, percent(prediction.probabilities[0])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,14 +137,17 @@ class PublishedWeights(Record):
     task: str
     model: str  # the network here that they fit
     classes: int
-    top1: float
-    top5: float
-    crops: int
+    top1: float | None  # None: not published
+    top5: float | None
+    crops: int | None  # None: measured in another way
     size_mb: float  # of 2**20 bytes
     license: str
     source: str
-    sha256: str  # whole, in hexadecimal digits
+    sha256: str  # in hexadecimal digits; another hash as "KIND:DIGITS"; "": none is published
     format: str  # of the file
+    size_known: bool = True  # False: the size is counted from the network's weights
+    input_px: int | None = None  # side of the crop that the network takes
+    figures_from: str = ""  # where the publisher prints the accuracies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,12 +159,16 @@ class WeightsList(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsDownload(Record):
-    """Published weights as a file here."""
+    """Published weights as files here."""
 
     name: str
-    file: str
+    file: str  # as it was published
     bytes: int
     sha256: str  # of the file, whole
     source: str  # where it came from
     downloaded: int  # bytes fetched in this call; 0: the file was there
     format: str
+    license: str = ""
+    files: list[str] = field(default_factory=list[str])  # fetched beside it
+    weights: str = ""  # the weights file that was made of them; "": none could be
+    remarks: list[str] = field(default_factory=list[str])

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, cast
 
+from alexnet.records.reprs import html_fields, short_repr
+
 __all__ = [
     "Record",
     "plain_values",
@@ -16,6 +18,20 @@ __all__ = [
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """A value that is written as one JSON object: field names, plain values."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep `dataclass` from giving a subclass a repr of its own, with all of its lists."""
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Record.__repr__
+
+    def __repr__(self) -> str:
+        """Return the fields on one line, long lists by their length."""
+        return short_repr(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a table of the fields."""
+        return html_fields(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values; numbers that are not finite become None."""

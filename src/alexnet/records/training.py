@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from alexnet.records.curve import draw_curve, read_errors
 from alexnet.records.evaluation import Predictions, Results
 from alexnet.records.record import Record
 
@@ -15,8 +16,12 @@ __all__ = [
     "FinetuneReport",
     "HeadCandidate",
     "HeadReport",
+    "MeasuredBy",
     "TrainReport",
+    "WayScore",
 ]
+
+MeasuredBy = Literal["split", "held-out tenth", "cross-validation"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,23 @@ class Epoch(Record):
     images_per_s: float  # of training alone
     seconds: float  # of training and validation
     best: bool  # the best validation error so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayScore(Record):
+    """One way from images to a classifier, and what images were worth that it did not learn from.
+
+    The ways: "features", a head on several layers of the weights as they are; "finetune", all
+    layers trained on; "finetune + features", a head on several layers of that network; "halfway +
+    features", on those of the mean of both networks' weights; "average", the logits of "finetune"
+    and "finetune + features" added.
+    """
+
+    name: str
+    top1: float  # fraction in 0..1, one center crop
+    loss: float  # in nats, at the best temperature
+    seconds: float  # of all folds; ways that share a network share its time
+    chosen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +77,14 @@ class TrainReport(Record):
     peak_memory_mb: float | None
     skipped: int  # images that could not be read
     warnings: list[str] = field(default_factory=list[str])  # before the figures are trusted
+    way: str = "scratch"  # how the weights came about: scratch, finetune, or a `WayScore`'s name
+    why: str = ""  # a sentence, where the way was chosen
+    ways: list[WayScore] = field(default_factory=list[WayScore])  # that were compared
+    cross_validation: Results | None = None  # out of fold, where the figures come from folds
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the fields, and the curve where the run folder is there."""
+        return Record._repr_html_(self) + draw_curve(read_errors(self.run_dir))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +130,10 @@ class HeadReport(Record):
     results: Results | None
     seconds: float  # of features, search and fit
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, reason
+    measured_by: MeasuredBy = "split"
+    """On what `results` are: a split of the source; a tenth that was held out and learned from in
+    the end; or every image, held out in turn."""
+    warnings: list[str] = field(default_factory=list[str])  # sentences
 
 
 @dataclass(frozen=True, kw_only=True)

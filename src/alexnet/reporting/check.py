@@ -193,6 +193,7 @@ def _commands(report: CheckReport) -> list[str]:
     return [
         *(write if report.exclude_to is None else []),
         f"alexnet train {report.source} --exclude {where}",
+        f"alexnet finetune {report.source} --exclude {where}",
     ]
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from alexnet.records import TuneReport
 from alexnet.reporting.charts.painter import (
     CORRECT,
+    NARROW_PX,
     SOFT,
+    WIDE_PX,
+    Chart,
     chart_style,
     name_upright_axis,
     new_chart,
@@ -32,16 +35,17 @@ def write_lr_finder_report(page: Path, report: TuneReport, source: str, command:
     Raises:
         RunError: the disk refuses.
     """
-    svg = _draw(report)
-    text = render("lr_finder.html", report=report, source=source, words=command, svg=svg)
+    title = "The rate rises, step by step"
+    drawn = Chart(title, _draw(report, WIDE_PX), _draw(report, NARROW_PX))
+    text = render("lr_finder.html", report=report, source=source, words=command, drawn=drawn)
     return write_page(page, text)
 
 
-def _draw(report: TuneReport) -> str:
+def _draw(report: TuneReport, width: int) -> str:
     """Draw the losses; those above the start are cut off, since they only explode from there."""
     top = 1.15 * max(report.smoothed_losses[0], min(report.smoothed_losses))
-    with chart_style(seed="range test"):
-        axes = new_chart(840, 340)
+    with chart_style(seed=f"range test {width}"):
+        axes = new_chart(width, 340)
         axes.set_xscale("log")
         axes.plot(report.lrs, report.losses, color=SOFT, linewidth=1, alpha=0.55)
         axes.plot(report.lrs, report.smoothed_losses, color=CORRECT)

@@ -1,7 +1,10 @@
+from .choice import CHOICE_FIELDS, Candidates, prepare_candidates
+from .chosen import follow_best_way
 from .config import run_config
 from .finetune import (
     finetuning_recipe,
     last_layer,
+    resized_weights,
     scratch_recipe,
     with_first_weights,
     with_new_head,
@@ -17,6 +20,8 @@ from .results import train_report
 from .session import FitOptions, fit, format_epoch, preparing
 
 __all__ = [
+    "CHOICE_FIELDS",
+    "Candidates",
     "FitOptions",
     "Job",
     "Packing",
@@ -26,12 +31,15 @@ __all__ = [
     "find_run",
     "finetuning_recipe",
     "fit",
+    "follow_best_way",
     "format_epoch",
     "is_free",
     "last_layer",
     "open_run",
     "prepare",
+    "prepare_candidates",
     "preparing",
+    "resized_weights",
     "run_config",
     "scratch_recipe",
     "train_report",

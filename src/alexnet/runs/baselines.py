@@ -1,25 +1,33 @@
-"""Baselines of a fine-tuning: the same network from scratch, and a head on its features."""
+"""Baselines of a fine-tuning: the same network from scratch, a head on its features, no network."""
 
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alexnet.errors import Diverged, RunError
+from alexnet.evaluation import BATCH, compute_metrics
 from alexnet.files import read_json, write_json
+from alexnet.images import resize_to_square
 from alexnet.recipe import Recipe
 from alexnet.records import Baseline, Results, TrainReport
 from alexnet.reporting import add_baselines
 from alexnet.runs.config import run_config
-from alexnet.runs.finetune import scratch_recipe, with_first_weights
+from alexnet.runs.finetune import scratch_recipe, with_first_weights, with_new_head
 from alexnet.runs.folder import open_run
 from alexnet.runs.job import Job, Packing, Start, prepare
-from alexnet.runs.results import held_out_results, train_report
+from alexnet.runs.measurement import held_out_results
+from alexnet.runs.results import train_report
 from alexnet.runs.session import FitOptions, fit, format_epoch, preparing
 from alexnet.text import format_count
 from alexnet.training import stop_on_signals
 from alexnet.transfer import fit_head
+from alexnet.transfer.last_layer import fit_last_layer
 from alexnet.weights import RUN_WEIGHTS, Weights, load_weights, save_weights
 
 __all__ = ["Baselines", "require_held_out"]
@@ -67,7 +75,9 @@ class Baselines:
     options: FitOptions
 
     def measure(self) -> list[Baseline]:
-        """Train from scratch, fit a head, and measure all three on the same held-out images.
+        """Train from scratch, fit a head and classic classifiers, and measure all of them.
+
+        On the same held-out images; the classic classifiers see each as one square of 64 pixels.
 
         What is there already, of the same fine-tuning, is read back.
         """
@@ -78,6 +88,7 @@ class Baselines:
             if saved["of"] == key:
                 return [Baseline.from_json(each) for each in saved["baselines"]]
         baselines = [
+            *self._without_network(),
             self._from_scratch(run_dir / _FOLDER / "from-scratch"),
             self._features_and_logistic(run_dir / _FOLDER / "features-logistic.safetensors"),
             Baseline(
@@ -126,23 +137,88 @@ class Baselines:
                     _log.info("%s", format_epoch(epoch, recipe.epochs))
                 return train_report(job, run)
 
+    def _without_network(self) -> list[Baseline]:
+        """Fit and measure classic classifiers of small images."""
+        from alexnet.transfer.image_baselines import fit_image_baselines
+
+        _log.info("Comparing: classic classifiers of small images.")
+        job, started = self.job, time.perf_counter()
+        train, held_out = (self._small_images(job.splits[name]) for name in ("train", self._split))
+        labels = job.pack.labels[job.splits[self._split]]
+        baselines: list[Baseline] = []
+        for fitted in fit_image_baselines(train, job.pack.labels[job.train], seed=job.recipe.seed):
+            probabilities = np.zeros((len(labels), len(job.pack.classes)), dtype=np.float32)
+            probabilities[:, fitted.classes] = fitted.predict_proba(held_out)
+            results = compute_metrics(probabilities, labels, job.pack.classes, crops=1)
+            seconds = time.perf_counter() - started
+            started += seconds
+            baselines.append(
+                Baseline(name=fitted.name, weights=None, results=results, seconds=seconds)
+            )
+        return baselines
+
+    @property
+    def _split(self) -> str:
+        assert self.job.held_out is not None, "an error before"
+        return self.job.held_out
+
+    def _small_images(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return stored squares at 64 pixels: (n, 64, 64, 3)."""
+        from alexnet.transfer.image_baselines import IMAGE_PX
+
+        parts = [
+            resize_to_square(image, IMAGE_PX, "squash")
+            for start in range(0, len(indices), BATCH)
+            for image in self.job.pack.read(indices[start : start + BATCH])
+        ]
+        return np.stack(parts)
+
     def _features_and_logistic(self, file: Path) -> Baseline:
         _log.info("Comparing: a logistic head on the features.")
-        job = self.job
-        fitted = fit_head(
-            self.base,
+        started = time.perf_counter()
+        job, recipe = self.job, self.job.recipe
+        start = with_new_head(self.base, len(job.pack.classes), seed=recipe.seed)
+        if start.fits_last_layer:
+            weights = self._fitted_alone(start)
+        else:
+            device = job.training.device
+            weights = fit_head(
+                self.base,
+                job.pack,
+                job.train,
+                kind="logistic",
+                layer=None,
+                device=device,
+                precision="fp32",
+                seed=recipe.seed,
+            ).weights
+        seconds = time.perf_counter() - started
+        results = self._results(weights)
+        save_weights(file, replace(weights, results=results.to_json()))
+        return Baseline(
+            name="features and logistic", weights=str(file), results=results, seconds=seconds
+        )
+
+    def _fitted_alone(self, start: Start) -> Weights:
+        """Fit the last layer as the fine-tuning began with it."""
+        job, network = self.job, start.network
+        job.training.device.place(network)
+        fit_last_layer(
+            network,
+            start.preprocessing,
             job.pack,
             job.train,
-            kind="logistic",
-            layer=None,
-            device=job.training.device,
-            precision="fp32",
+            balanced=job.recipe.class_weights == "auto",
             seed=job.recipe.seed,
         )
-        results = self._results(fitted.weights)
-        save_weights(file, replace(fitted.weights, results=results.to_json()))
-        return Baseline(
-            name="features and logistic", weights=str(file), results=results, seconds=fitted.seconds
+        return Weights(
+            model=network.model,
+            arguments=network.arguments,
+            state=network.cpu().state_dict(),
+            classes=tuple(job.pack.classes),
+            class_words=dict(job.class_words),
+            preprocessing=start.preprocessing,
+            recipe=self.base.recipe,
         )
 
     def _results(self, weights: Weights) -> Results:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import torch
 
-from alexnet.devices import Device, Precision, cores
+from alexnet.devices import Device, Precision, cores, usable_threads
 from alexnet.errors import RunError
 from alexnet.runs.job import Job
 from alexnet.weights import current_versions
@@ -35,8 +35,9 @@ __all__ = [
 RUNS = Path("runs")
 """The folder of all runs."""
 
-_SAME = ("fingerprint", "classes", "start", "recipe", "files")
-"""What must not change between two calls; files: texts that the network was made of, if any."""
+_SAME = ("fingerprint", "classes", "start", "recipe", "files", "way")
+"""What must not change between two calls; files: texts that the network was made of, if any; way:
+"chosen", where it is."""
 
 _SHAPING = ("kind", "processor", "precision", "threads", "numba", "torch", "alexnet")
 """What else decides over the last bits."""
@@ -153,7 +154,7 @@ def resume_device(
     resumed = dataclasses.replace(device, **as_begun)
     if resumed != device:
         resumed = dataclasses.replace(resumed, reason="as the run began")
-    torch.set_num_threads(resumed.threads)
+    torch.set_num_threads(usable_threads(resumed.threads))
     facts = machine_facts(resumed)
     now = {**facts["device"], **facts["versions"]}
     changes = [

@@ -6,25 +6,52 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.errors import RecipeError, WeightsError, did_you_mean
-from alexnet.models import Network, backbone_of, build_model
-from alexnet.recipe import Mean, Recipe, RecipeChanges, changed
+from alexnet.models import Network, backbone_of, build_model, without_bent_scores
+from alexnet.models.builder import Options, sizes
+from alexnet.recipe import WITH_WEIGHTS, Mean, Recipe, RecipeChanges, changed
 from alexnet.recipes import choose_recipe, finetuning
 from alexnet.runs.job import Start
 from alexnet.text import format_count
+from alexnet.transfer.last_layer import is_fittable
 from alexnet.weights import Weights
 
 __all__ = [
     "finetuning_recipe",
     "frozen_layers",
     "last_layer",
+    "resized_weights",
     "scratch_recipe",
     "with_first_weights",
     "with_new_head",
 ]
 
 
+_SIZES = ("image_px", "crop_px")
+"""Fields that weights of some models can follow: `resized_weights`."""
+
+
+def resized_weights(weights: Weights, changes: RecipeChanges) -> Weights:
+    """Return the weights for the sides of images and crops that are asked for, or as they are.
+
+    Args:
+        weights: trained weights.
+        changes: fields of the recipe; of `image_px` and `crop_px` one alone gives the other, as
+            `build_model` does.
+
+    Raises:
+        RecipeError: sides that cannot work, or a layer that fixes the size.
+    """
+    image_px, crop_px = changes.get("image_px"), changes.get("crop_px")
+    rule = weights.preprocessing
+    options = Options(classes=len(weights.classes), image_px=image_px, crop_px=crop_px)
+    image_px, crop_px = sizes(options, rule.image_px, rule.crop_px)
+    return weights.resized(image_px=image_px, crop_px=crop_px)
+
+
 def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
     """Build the weights' network for `classes` classes; the last layer is a new one.
+
+    An activation behind the last layer of a graph is left out: see `without_bent_scores`.
 
     Args:
         weights: trained weights.
@@ -38,16 +65,26 @@ def with_new_head(weights: Weights, classes: int, *, seed: int = 0) -> Start:
         WeightsError: the weights do not fit their own network.
     """
     trained = backbone_of(weights.network())
-    arguments: dict[str, Any] = {**trained.arguments, "classes": classes}
+    arguments = _arguments_for(trained.arguments, classes)
     network = build_model(trained.model, **arguments, seed=seed)
     head = last_layer(network)
+    own = network.state_dict()
     backbone = {
         name: tensor
         for name, tensor in trained.state_dict().items()
-        if not name.startswith(f"{head}.")
+        if name in own and not name.startswith(f"{head}.") and tensor.shape == own[name].shape
     }
-    network.load_state_dict({**network.state_dict(), **backbone})
-    return Start(network, weights.preprocessing, weights.digest)
+    network.load_state_dict({**own, **backbone})
+    fits = is_fittable(network)
+    return Start(network, weights.preprocessing, weights.digest, fits_last_layer=fits)
+
+
+def _arguments_for(arguments: Mapping[str, Any], classes: int) -> dict[str, Any]:
+    """Return what builds a trained network for other classes."""
+    others: dict[str, Any] = {**arguments, "classes": classes}
+    if "graph" in others:
+        others["graph"] = without_bent_scores(others["graph"])
+    return others
 
 
 def last_layer(network: Network) -> str:
@@ -65,7 +102,7 @@ def with_first_weights(weights: Weights, recipe: Recipe, classes: int) -> Start:
         recipe: of the training from scratch: its seed and initialization.
         classes: of the last layer.
     """
-    arguments: dict[str, Any] = {**weights.arguments, "classes": classes, "head": None}
+    arguments: dict[str, Any] = {**_arguments_for(weights.arguments, classes), "head": None}
     network = build_model(
         weights.model, **arguments, initialization=recipe.initialization, seed=recipe.seed
     )
@@ -92,23 +129,27 @@ def finetuning_recipe(
         backbone_lr: rate of the others; 0 freezes them.
         changes: fields of the recipe.
         freeze: layers that keep their weights: names, or ranges such as "conv1..conv3".
-        head_epochs: epochs in which the last layer alone is trained; None: a tenth of all.
+        head_epochs: epochs in which the last layer alone is trained; None: none where it is fitted
+            before, else a tenth of all.
 
     Raises:
         RecipeError: a change of what comes with the weights, a field or a layer that there is not,
             or no epoch left for the old layers.
     """
     fields = _fields_of(start)
-    for name in (*fields, "initialization"):
-        if name in changes:
+    for name in (*WITH_WEIGHTS, *_SIZES):
+        if name in changes and not (name in _SIZES and changes.get(name) in (None, fields[name])):
             raise RecipeError(
                 f"{name} cannot be chosen here: fine-tuning keeps the network and the "
                 "preprocessing of its weights. Leave it out, or train from the beginning: alexnet "
                 "train."
             )
     recipe = changed(finetuning(), {**fields, **_crop_fields(finetuning(), fields), "lr": head_lr})
-    recipe = changed(recipe, {name: each for name, each in changes.items() if name != "layer_lr"})
-    alone = recipe.epochs // 10 if head_epochs is None else head_epochs
+    own = ("layer_lr", *_SIZES)
+    recipe = changed(recipe, {name: each for name, each in changes.items() if name not in own})
+    alone = head_epochs
+    if alone is None:
+        alone = 0 if start.fits_last_layer else recipe.epochs // 10
     if alone < 0 or (alone >= recipe.epochs and backbone_lr > 0):
         raise RecipeError(
             "head_epochs must be at least 0 and leave some of "

@@ -29,11 +29,12 @@ from alexnet.data import (
 )
 from alexnet.devices import Device
 from alexnet.errors import RecipeError, RunError, SourceError
-from alexnet.evaluation import compute_metrics, evaluate_pack
+from alexnet.evaluation import calibrated_loss, compute_metrics, evaluate_pack
 from alexnet.images import Preprocessing
 from alexnet.models import Network, build_model, is_external
-from alexnet.recipe import Recipe
+from alexnet.recipe import Recipe, ResizeMode
 from alexnet.training import (
+    FEW_VALIDATION_IMAGES,
     Cause,
     PaperMomentum,
     Schedule,
@@ -54,6 +55,7 @@ __all__ = [
     "Start",
     "as_begun",
     "diagnose",
+    "pack_images",
     "prepare",
     "snapshot",
 ]
@@ -115,7 +117,10 @@ class PackValidator:
             self.network, self.preprocessing, self.pack, self.indices
         )
         results = compute_metrics(probabilities, labels, self.pack.classes, crops=1)
-        return Validation(results.loss, 1 - results.top1, 1 - results.top5)
+        calibrated = None
+        if len(labels) < FEW_VALIDATION_IMAGES:  # whose loss chooses the epoch
+            calibrated = calibrated_loss(probabilities, labels)
+        return Validation(results.loss, 1 - results.top1, 1 - results.top5, calibrated)
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ class Start:
     network: Network
     preprocessing: Preprocessing
     origin: str | None  # digest of the weights that it was made of; None: of none
+    fits_last_layer: bool = False  # by logistic regression, before the first step
 
 
 def prepare(
@@ -153,7 +159,7 @@ def prepare(
     """
     network = start.network if start else _new_network(recipe, len(source.classes))
     optimizer = PaperMomentum(device.place(network), recipe, network.weight_decay)
-    pack = _packed(source, network.image_px, recipe, packing)
+    pack = pack_images(source, network.image_px, recipe.resize_mode, packing)
     drawn = _splits(pack, recipe) if splits is None else SplitAssignment(dict(splits))
     train, val = drawn.indices["train"], drawn.indices.get("val")
     preprocessing = start.preprocessing if start else _preprocessing(recipe, network, pack, train)
@@ -173,13 +179,17 @@ def prepare(
     capture, why_no_graph = capture_for(device, own=not is_external(network.model))
     training = Training(
         stepper=Stepper(network, loss, optimizer, capture, why_no_graph),
-        schedule=Schedule(recipe, loader.steps_per_epoch),
+        schedule=Schedule(
+            recipe, loader.steps_per_epoch, val_images=None if val is None else len(val)
+        ),
         batches=loader.epoch,
         device=device,
         seed=recipe.seed,
         validator=None
         if val is None or not len(val)
         else PackValidator(network, preprocessing, pack, val),
+        # A last layer that was fitted knows features by these statistics alone.
+        keeps_statistics=start is not None and start.fits_last_layer,
     )
     words = dict(source.class_words)
     origin = start.origin if start else None
@@ -268,20 +278,27 @@ def _new_network(recipe: Recipe, classes: int) -> Network:
     )
 
 
-def _packed(source: Source | Pack, image_px: int, recipe: Recipe, packing: Packing) -> Pack:
+def pack_images(
+    source: Source | Pack, image_px: int, resize_mode: ResizeMode, packing: Packing
+) -> Pack:
+    """Return a source's pack, made where there is none yet; a pack as it is.
+
+    Raises:
+        SourceError: images that cannot be used, or a pack of another size.
+    """
     if isinstance(source, Pack):
-        if (source.image_px, source.resize_mode) != (image_px, recipe.resize_mode):
+        if (source.image_px, source.resize_mode) != (image_px, resize_mode):
             raise SourceError(
                 f"The pack {source.folder} holds images of {source.image_px} pixels "
-                f'({source.resize_mode}); this recipe needs {image_px} ("{recipe.resize_mode}"). '
+                f'({source.resize_mode}); this recipe needs {image_px} ("{resize_mode}"). '
                 f"Pack the source again with --image-px {image_px} --resize-mode "
-                f"{recipe.resize_mode}, or train on the source."
+                f"{resize_mode}, or train on the source."
             )
         return source
     return load_pack(
         source,
         image_px=image_px,
-        resize_mode=recipe.resize_mode,
+        resize_mode=resize_mode,
         cache=packing.cache,
         unreadable=packing.unreadable,
         quarantine=packing.quarantine,

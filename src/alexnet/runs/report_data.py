@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.models import Network
-from alexnet.records import Epoch, Results
+from alexnet.records import Epoch
 from alexnet.reporting import ReportData, describe_preprocessing
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job
+from alexnet.runs.measurement import Measurement
 from alexnet.text import format_count, format_duration
 from alexnet.weights import Weights
 
@@ -30,9 +31,7 @@ def report_data(
     run: Run,
     job: Job,
     weights: Weights,
-    *,
-    results: Results,
-    probabilities: NDArray[np.float32],
+    measurement: Measurement,
     facts: Mapping[str, Any],
 ) -> ReportData:
     """Gather what the report of a finished run shows.
@@ -41,11 +40,10 @@ def report_data(
         run: its folder: config and journal.
         job: the training that came to its end, with its pack.
         weights: the best ones, which made the predictions.
-        results: what was measured on the held-out split.
-        probabilities: (N, K) float32, of its N images, in the order of the split.
+        measurement: what was measured, and on which images.
         facts: what `results.json` is going to hold: split, seconds, peak memory, why it ended.
     """
-    pack, indices = job.pack, job.splits[facts["split"]]
+    pack, indices = job.pack, measurement.indices
     epochs, sample = run.epochs(), pack.read(indices[:_SAMPLE])
     filters, no_filters = first_filters(
         weights.network(), weights.preprocessing.order, gray=bool((sample == sample[..., :1]).all())
@@ -56,10 +54,10 @@ def report_data(
         split=facts["split"],
         recipe=job.recipe.to_json(),
         epochs=epochs,
-        results=results,
+        results=measurement.results,
         paths=[pack.paths[int(i)] for i in indices],
         labels=pack.labels[indices],
-        probabilities=probabilities,
+        probabilities=measurement.probabilities,
         classes=pack.classes,
         image=lambda item: pack.read(indices[item : item + 1])[0],
         class_words=job.class_words,
@@ -104,13 +102,25 @@ def _facts(
     lines = {
         "images": f"{len(job.train):,} to train on, {len(job.pack):,} in all",
         "training time": format_duration(facts["seconds"]),
-        "images/s": f"{statistics.median(each.images_per_s for each in epochs):,.0f} in training",
+    }
+    if epochs:
+        speed = statistics.median(each.images_per_s for each in epochs)
+        lines["images/s"] = f"{speed:,.0f} in training"
+    lines |= {
         "machine": f"{device.processor}, {format_count(device.threads, 'thread')}",
         "parameters": f"{sum(each.numel() for each in weights.network().parameters()):,}",
-        "ended because": f"{facts['stop_reason']}; best after epoch {facts['best_epoch']}",
+        "ended because": _ending(facts),
         "precision": f"{device.precision} ({device.reason})",
     }
+    if found := facts.get("calibration"):
+        count = format_count(found["images"], "validation image")
+        lines["temperature"] = f"{found['temperature']:.2f}, of {count}; in the last layer"
     return lines | ({"most memory": f"{memory:,.0f} MB"} if memory else {})
+
+
+def _ending(facts: Mapping[str, Any]) -> str:
+    best = facts["best_epoch"]
+    return f"{facts['stop_reason']}; best after epoch {best}" if best else facts["stop_reason"]
 
 
 def _notes(split: str, warnings: Sequence[str]) -> list[str]:

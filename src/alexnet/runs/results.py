@@ -4,52 +4,67 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from alexnet.devices import peak_memory_mb
-from alexnet.evaluation import evaluate_weights
 from alexnet.files import read_json, write_json
-from alexnet.records import Results, TrainReport
+from alexnet.records import Results, TrainReport, WayScore
 from alexnet.reporting import write_report
 from alexnet.runs.advice import final_advice
+from alexnet.runs.calibration import calibrated
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job
+from alexnet.runs.measurement import Measurement, measure_held_out
 from alexnet.runs.report_data import report_data
 from alexnet.weights import Weights, load_weights, save_weights
 
-__all__ = ["held_out_results", "train_report", "write_results"]
+__all__ = ["end_run", "train_report", "write_results"]
 
 
-def held_out_results(
-    job: Job, weights: Weights, crops: int = 1
-) -> tuple[Results, NDArray[np.float32]] | None:
-    """Measure weights on the held-out split; also return the (N, K) probabilities."""
-    if job.held_out is None:
-        return None
-    indices = job.splits[job.held_out]
-    return evaluate_weights(weights, job.pack, indices, job.training.device, crops=crops)
-
-
-def write_results(job: Job, run: Run, *, measured: bool) -> None:
+def write_results(job: Job, run: Run, *, measured: bool, png: bool = False) -> None:
     """Measure the best weights of a run that came to its end, and write results and page.
 
     Args:
         job: the training.
         run: its folder.
         measured: otherwise nothing is measured and no page is drawn, as for a trial of a search.
+        png: whether the page's figures are written as PNG files, too.
     """
     run.saver.wait()
+    weights, more = load_weights(run.weights), dict[str, Any]()
+    if measured and weights.results is None:  # else a call before this one did it, and was stopped
+        weights, calibration = calibrated(job, weights)
+        more = {} if calibration is None else {"calibration": calibration.to_json()}
+    measurement = measure_held_out(job, weights) if measured else None
+    end_run(job, run, weights, measurement, png=png, **more)
+
+
+def end_run(
+    job: Job,
+    run: Run,
+    weights: Weights,
+    measurement: Measurement | None,
+    *,
+    png: bool = False,
+    **more: Any,
+) -> None:
+    """Write the weights of a run with their results, the page, and that the run is finished.
+
+    Args:
+        job: the training.
+        run: its folder.
+        weights: the final ones.
+        measurement: of them; None: nothing was measured, and no page is drawn.
+        png: whether the page's figures are written as PNG files, too.
+        **more: facts for `results.json` beside the usual ones.
+    """
     state, plan = job.training.state, job.training.schedule.plan
-    weights = load_weights(run.weights)
-    measurement = held_out_results(job, weights) if measured else None
-    results = measurement[0].to_json() if measurement else None
+    results = measurement.results.to_json() if measurement else None
     save_weights(run.weights, dataclasses.replace(weights, results=results))
-    split = job.held_out if measurement else None
+    split = measurement.split if measurement else None
     warnings = [str(line["sentence"]) for line in run.events("warning")]
     if measurement:
-        for sentence in final_advice(job, run.config, run.folder, measurement[0], warnings):
+        for sentence in final_advice(job, run.config, run.folder, measurement.results, warnings):
             run.write("warning", {"about": "results", "sentence": sentence})
             warnings.append(sentence)
     saving = {
@@ -65,12 +80,10 @@ def write_results(job: Job, run: Run, *, measured: bool) -> None:
         "seconds": state.all_seconds,
         "peak_memory_mb": peak_memory_mb(),
         "warnings": warnings,
+        **more,
     }
     if measurement:
-        data = report_data(
-            run, job, weights, results=measurement[0], probabilities=measurement[1], facts=facts
-        )
-        write_report(run.folder, data)
+        write_report(run.folder, report_data(run, job, weights, measurement, facts), png=png)
     write_json(run.folder / "results.json", facts)
 
 
@@ -87,12 +100,20 @@ def train_report(job: Job, run: Run) -> TrainReport:
         already_finished=run.already_finished,
         stop_reason=facts["stop_reason"],
         split=facts["split"],
-        results=Results.from_json(facts["results"]) if facts["results"] else None,
+        results=_results(facts["results"]),
         epochs=len(epochs),
         best_epoch=facts["best_epoch"],
         seconds=facts["seconds"],
-        images_per_s=statistics.median(each["images_per_s"] for each in epochs),
+        images_per_s=statistics.median(each["images_per_s"] for each in epochs) if epochs else 0.0,
         peak_memory_mb=facts["peak_memory_mb"],
         skipped=len(job.pack.skipped),
         warnings=facts.get("warnings", []),
+        way=facts.get("way", "finetune" if run.config.get("start") else "scratch"),
+        why=facts.get("why", ""),
+        ways=[WayScore(**each) for each in facts.get("ways", [])],
+        cross_validation=_results(facts.get("cross_validation")),
     )
+
+
+def _results(values: dict[str, Any] | None) -> Results | None:
+    return Results.from_json(values) if values else None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from alexnet.data import write_skipped_csv, write_split_csv
 from alexnet.devices import Device, Precision
@@ -14,8 +15,10 @@ from alexnet.errors import Diverged, Interrupted
 from alexnet.nn import describe_normalization
 from alexnet.progress import track
 from alexnet.records import Epoch
+from alexnet.reporting import redraw_report
 from alexnet.runs.advice import command_of, with_commands, worth_saying
 from alexnet.runs.config import resume_device
+from alexnet.runs.fitted_start import begin_fitted
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job, as_begun, diagnose, snapshot
 from alexnet.runs.results import write_results
@@ -44,12 +47,14 @@ class FitOptions:
         precision: as asked for; "auto" goes on with the one that the run began with.
         threads: likewise; None: as many as the run began with.
         measured: whether the best weights are measured again at the end, and a page is drawn.
+        png: whether the page's figures are written as PNG files, too.
     """
 
     save_every: SaveEvery = field(default_factory=lambda: SaveEvery(minutes=10))
     precision: Precision = "auto"
     threads: int | None = None
     measured: bool = True
+    png: bool = False
 
 
 @contextmanager
@@ -66,13 +71,31 @@ def preparing(stop: StopRequest) -> Generator[None]:
         raise Interrupted(f"{error} No step was made; the same command goes on.") from None
 
 
+class Finish(Protocol):
+    """Ends a run whose training came to its end: final weights, figures, page."""
+
+    def __call__(self, job: Job, run: Run, *, measured: bool, png: bool) -> None: ...
+
+
 def fit(
-    job: Job, run: Run, stop: StopRequest, options: FitOptions | None = None
+    job: Job,
+    run: Run,
+    stop: StopRequest,
+    options: FitOptions | None = None,
+    *,
+    finish: Finish = write_results,
 ) -> Generator[Epoch]:
     """Train an open run to its end, or go on with it; yield each epoch when it is written down.
 
     After the last one the best weights are measured and the report is written. Whoever leaves
     earlier leaves a run that can be gone on with. A run that is finished yields nothing.
+
+    Args:
+        job: no step of it was made yet.
+        run: its folder.
+        stop: looked at after each step.
+        options: how, where it is not the usual way.
+        finish: what is done after the last epoch.
 
     Raises:
         Interrupted: somebody asked to stop; a checkpoint is saved.
@@ -85,6 +108,8 @@ def fit(
             "with --restart.",
             run.folder,
         )
+        if options.png and (run.folder / "report").is_dir():
+            redraw_report(run.folder, png=True)
         return
     job = as_begun(job, run.folder / "split.csv")
     job.training.device = resume_device(
@@ -94,7 +119,7 @@ def fit(
     try:
         yield from _train(job, run, stop, options)
         with stop.at_once():
-            write_results(job, run, measured=options.measured)
+            finish(job, run, measured=options.measured, png=options.png)
     except Interrupted as error:
         run.saver.wait()
         raise Interrupted(f"{error} The same command continues the run.") from None
@@ -136,6 +161,10 @@ def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Genera
     saving = _Saving(job, run)
     with track(f"training {job.recipe.model}", job.recipe.epochs * len(job.train)) as advance:
         advance(state.epoch * len(job.train) + state.seen)
+        if not run.continued and job.start is not None and job.start.fits_last_layer:
+            with stop.at_once(" before the first step"):
+                best = begin_fitted(job, run)
+            saving.save(best=best)
         try:
             for event in train_epochs(job.training, options.save_every, stop):
                 match event:

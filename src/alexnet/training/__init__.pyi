@@ -18,12 +18,13 @@ from .loop import (
 )
 from .loss import LossFunction, class_weights, make_loss
 from .optimizer import PaperMomentum, Rates
-from .schedule import Schedule
+from .schedule import FEW_VALIDATION_IMAGES, Schedule
 from .step import BatchLike, Stepper
 from .stopping import StopRequest, stop_on_signals
 from .symptoms import Symptom, SymptomName, find_symptoms
 
 __all__ = [
+    "FEW_VALIDATION_IMAGES",
     "BatchLike",
     "Capture",
     "Cause",

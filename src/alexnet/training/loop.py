@@ -27,11 +27,12 @@ _FETCH_EVERY = 50  # steps between two looks at the loss: looking waits for the 
 
 @dataclass(frozen=True)
 class Validation:
-    """Center-crop figures on the validation images: loss in nats, errors in 0..1."""
+    """Center-crop figures on the validation images: losses in nats, errors in 0..1."""
 
     loss: float
     error: float
     top5_error: float
+    calibrated_loss: float | None = None  # at the best temperature; None: not measured
 
 
 class Validator(Protocol):
@@ -71,6 +72,8 @@ class Training:
         device: where the network is.
         seed: of the dropout masks.
         validator: measures after each epoch; None: there are no validation images.
+        keeps_statistics: whether batch normalizations go by the means and deviations that they
+            know, and not by those of the batch.
     """
 
     stepper: Stepper
@@ -79,6 +82,7 @@ class Training:
     device: Device
     seed: int
     validator: Validator | None = None
+    keeps_statistics: bool = False
     state: State = field(default_factory=State)
 
     @property
@@ -101,6 +105,19 @@ class Training:
         state.seen += len(batch.labels)
         return len(batch.labels)
 
+    def observe(self, epoch: int, validation: Validation | None) -> bool:
+        """Tell the schedule what a validation measured; return whether the network is the best.
+
+        Args:
+            epoch: how many are done.
+            validation: None: there are no validation images.
+        """
+        if validation is None:
+            return self.schedule.observe(epoch, None)
+        loss = validation.calibrated_loss
+        loss = validation.loss if loss is None else loss
+        return self.schedule.observe(epoch, validation.error, loss)
+
     def checkpoint(self) -> Checkpoint:
         """Return all that shapes the rest of the run; tensors are not copied."""
         tensors: dict[str, Tensor] = {
@@ -111,6 +128,7 @@ class Training:
             "seed": self.seed,
             "state": asdict(self.state),
             "schedule": self.schedule.state(),
+            "lr_limits": self.optimizer.lr_limits,
         }
         return Checkpoint(tensors, plain)
 
@@ -132,6 +150,7 @@ class Training:
             tensor.detach().copy_(checkpoint.tensors[name])
         self.state = State(**checkpoint.state["state"])
         self.schedule.load_state(checkpoint.state["schedule"])
+        self.optimizer.limit_lr(checkpoint.state.get("lr_limits", {}))
 
 
 @dataclass(frozen=True)
@@ -167,7 +186,7 @@ def train_epochs(
     saved_at = time.monotonic()
     while training.schedule.plan.stop_reason is None:
         training.network.train()
-        training.optimizer.prepare(state.epoch)
+        training.optimizer.prepare(state.epoch, keeps_statistics=training.keeps_statistics)
         sums = _EpochSums(training)
         for batch in training.batches(state.epoch, state.step_in_epoch):
             images = training.step(batch)
@@ -235,7 +254,7 @@ def _end_epoch(training: Training, stop: StopRequest) -> Epoch:
         with stop.at_once(f" after step {state.step}"):
             validation = training.validator.validate()
     error, loss = (validation.error, validation.loss) if validation else (None, None)
-    best = training.schedule.observe(state.epoch + 1, error, loss)
+    best = training.observe(state.epoch + 1, validation)
     took = time.perf_counter() - started
     state.all_seconds += took
     epoch = Epoch(

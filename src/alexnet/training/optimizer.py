@@ -10,6 +10,8 @@ after a drop the old, larger steps fade out; torch's SGD shrinks them at once.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -46,6 +48,7 @@ class _Slot:
     momentum: float
     weight_decay: float
     multiples: tuple[LayerSetting, ...]
+    lr_limit: float = math.inf
 
     def multiple(self, epoch: int) -> float:
         """Return the layer's multiple of the rate: of its settings the last that has begun."""
@@ -64,7 +67,7 @@ class _Group:
     def set_lr(self, rates: Rates) -> None:
         first = self.slots[0]
         base = rates.biases if first.is_bias else rates.weights
-        self.rate = base * first.multiple(rates.epoch)
+        self.rate = min(base * first.multiple(rates.epoch), first.lr_limit)
         if self.on_device is not None:
             self.on_device.set_lr(self.rate)
 
@@ -129,20 +132,42 @@ class PaperMomentum:
                 weight_decay if recipe.bias_weight_decay or not is_bias else 0.0,
                 tuple(each for each in rates if _holds_for(each, name)),
             )
+        self._rates_on_device = rates_on_device
         self._groups = _grouped(list(self.slots.values()), rates_on_device)
 
-    def prepare(self, epoch: int) -> None:
+    def prepare(self, epoch: int, *, keeps_statistics: bool = False) -> None:
         """Switch the gradients of frozen layers off before an epoch, and of the others on.
 
         A frozen batch normalization goes by the mean and deviation that it knows, and learns none
-        from the batches: call this after the network was set to train.
+        from the batches: call this after the network was set to train. One without weights of its
+        own (Caffe's, whose weights are a layer behind it) is frozen with the layer before it.
+
+        Args:
+            epoch: counted from 0.
+            keeps_statistics: whether every batch normalization goes by what it knows.
         """
         for slot in self.slots.values():
             slot.parameter.requires_grad_(slot.multiple(epoch) > 0)
+        learns = True
         for layer in self._network.modules():
             own = [*layer.parameters(recurse=False)]
-            if isinstance(layer, _BATCH_NORMS) and own and not any(p.requires_grad for p in own):
+            learns = any(p.requires_grad for p in own) if own else learns
+            if isinstance(layer, _BATCH_NORMS) and (keeps_statistics or not learns):
                 layer.eval()
+
+    @property
+    def lr_limits(self) -> dict[str, float]:
+        """The largest rate of each layer that has one, whatever recipe and schedule say."""
+        limited = {name: slot for name, slot in self.slots.items() if slot.lr_limit < math.inf}
+        return {name.rpartition(".")[0]: slot.lr_limit for name, slot in limited.items()}
+
+    def limit_lr(self, limits: Mapping[str, float]) -> None:
+        """Give layers, by name, the largest rate at which they may learn; others have none."""
+        if dict(limits) == self.lr_limits:
+            return  # a recorded graph of a step goes on with the groups that it knows
+        for name, slot in self.slots.items():
+            slot.lr_limit = limits.get(name.rpartition(".")[0], math.inf)
+        self._groups = _grouped(list(self.slots.values()), self._rates_on_device)
 
     def set_lr(self, rates: Rates) -> None:
         """Set the rates of the steps to come."""
@@ -175,7 +200,7 @@ def _grouped(slots: list[_Slot], rates_on_device: bool | None) -> list[_Group]:
     groups: dict[Any, _Group] = {}
     for slot in slots:
         own = slot.parameter
-        settings = (slot.is_bias, slot.multiples, slot.momentum, slot.weight_decay)
+        settings = (slot.is_bias, slot.multiples, slot.momentum, slot.weight_decay, slot.lr_limit)
         key = (*settings, own.dtype, own.device)
         if key not in groups:
             on_device = own.device.type != "cpu" if rates_on_device is None else rates_on_device

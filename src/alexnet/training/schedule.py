@@ -7,14 +7,19 @@ shift its schedule.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alexnet.recipe import Recipe
 from alexnet.text import format_count
 from alexnet.training.optimizer import Rates
 
-__all__ = ["Plan", "Schedule"]
+__all__ = ["FEW_VALIDATION_IMAGES", "Plan", "Schedule"]
+
+FEW_VALIDATION_IMAGES = 100
+"""Below so many their error says little of an epoch: of 24 images each is four hundredths of it."""
+
+_SMOOTHED = 3  # epochs that a loss is averaged over
 
 
 @dataclass
@@ -23,10 +28,11 @@ class Plan:
 
     best_error: float | None = None
     best_loss: float | None = None  # among epochs of that error; None: not known, or not finite
-    best_epoch: int = 0
+    best_epoch: int = 0  # 0: the network as it was before the first
     epochs_since: int = 0  # since the best error, or since the last drop after it
     lr_drops: int = 0
     stop_reason: str | None = None  # why the run ended, in words
+    recent_losses: list[float] = field(default_factory=list[float])  # of few validation images
 
 
 class Schedule:
@@ -36,11 +42,15 @@ class Schedule:
         recipe: schedule, milestones, max_lr_drops, lr_factor, bias_lr_drops, patience,
             warmup_epochs, epochs, early_stop, lr, bias_lr_ratio are read from it.
         steps_per_epoch: steps in one pass over the training images, at least 1.
+        val_images: how many the validation error comes from; None: enough.
     """
 
-    def __init__(self, recipe: Recipe, steps_per_epoch: int) -> None:
+    def __init__(
+        self, recipe: Recipe, steps_per_epoch: int, *, val_images: int | None = None
+    ) -> None:
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
+        self.has_few_images = val_images is not None and val_images < FEW_VALIDATION_IMAGES
         self.plan = Plan()
 
     def rates(self, step: int) -> Rates:
@@ -57,15 +67,26 @@ class Schedule:
         )
 
     def observe(self, epoch: int, error: float | None, loss: float | None = None) -> bool:
-        """Take in the validation error after an epoch (counted from 1); return if it is the best.
+        """Take in the validation error after an epoch; return if it is the best.
 
         Of equal errors the lower loss is the better: on few validation images many epochs make
-        the same errors. A plateau is left by a lower error alone. Without validation images every
-        epoch counts as the best: the last weights are kept.
+        the same errors. A plateau is left by a lower error alone. Of fewer than 100 validation
+        images the mean loss of the last three epochs decides instead, and `early_stop` is not
+        followed. Without validation images every epoch counts as the best: the last weights are
+        kept.
+
+        Args:
+            epoch: counted from 1; 0: of the network before the first.
+            error: in 0..1; None: there are no validation images.
+            loss: in nats.
         """
         recipe, plan = self.recipe, self.plan
-        lower = error is None or plan.best_error is None or error < plan.best_error
-        best = lower or (error == plan.best_error and _is_lower(loss, plan.best_loss))
+        if self.has_few_images and error is not None:
+            loss = self._smoothed(loss)
+            lower = best = plan.best_error is None or _is_lower(loss, plan.best_loss)
+        else:
+            lower = error is None or plan.best_error is None or error < plan.best_error
+            best = lower or (error == plan.best_error and _is_lower(loss, plan.best_loss))
         if best:
             plan.best_error, plan.best_epoch = error, epoch
             plan.best_loss = loss if loss is not None and math.isfinite(loss) else None
@@ -77,12 +98,25 @@ class Schedule:
             else:
                 plan.lr_drops += 1
                 plan.epochs_since = 0
-        if recipe.early_stop is not None and epoch - plan.best_epoch >= recipe.early_stop:
+        if self._stops_early(epoch):
             plan.stop_reason = f"{recipe.early_stop} epochs without a better validation error"
         if epoch >= recipe.epochs:
             verb = "is" if recipe.epochs == 1 else "are"
             plan.stop_reason = f"{format_count(recipe.epochs, 'epoch')} {verb} done"
         return best
+
+    def _smoothed(self, loss: float | None) -> float | None:
+        """Return the mean of the last three losses, this one included; None: it is not known."""
+        if loss is None:
+            return None
+        recent = self.plan.recent_losses = [*self.plan.recent_losses, loss][-_SMOOTHED:]
+        return sum(recent) / len(recent)
+
+    def _stops_early(self, epoch: int) -> bool:
+        early_stop = self.recipe.early_stop
+        if early_stop is None or self.has_few_images:
+            return False
+        return epoch - self.plan.best_epoch >= early_stop
 
     def state(self) -> dict[str, Any]:
         """Return what `load_state` takes: plain values."""

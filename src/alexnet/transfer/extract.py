@@ -18,7 +18,7 @@ from alexnet.evaluation import (
     BATCH,
     InferencePrecision,
     Member,
-    Predictor,
+    PredictFunction,
     average_crop_views,
     choose_split,
     load_ensemble,
@@ -41,7 +41,9 @@ class FeatureBatch:
     failures: list[tuple[int, str]]  # index and reason of those that could not
 
 
-def make_layer_extractor(network: Network, layer: str, precision: InferencePrecision) -> Predictor:
+def make_layer_extractor(
+    network: Network, layer: str, precision: InferencePrecision
+) -> PredictFunction:
     """Return a function from (n, 3, c, c) to a layer's output, flattened: (n, D).
 
     Raises:

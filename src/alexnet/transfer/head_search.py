@@ -7,28 +7,22 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.data import stratified_group_folds
 from alexnet.errors import AlexNetError, RecipeError, SourceError
 from alexnet.locks import own_warning_filters
 from alexnet.progress import track
 from alexnet.records import HeadCandidate, plain_values
 
 try:
-    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import ParameterGrid, StratifiedKFold
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.svm import LinearSVC
-    from sklearn.tree import DecisionTreeClassifier
-    from sklearn.utils import validation
     from threadpoolctl import threadpool_limits
 
     from alexnet.transfer.head_calibration import (
@@ -37,23 +31,28 @@ try:
         choose_candidate,
         row_weights,
     )
+    from alexnet.transfer.head_kinds import (
+        KINDS,
+        HeadKind,
+        Pairs,
+        final_classifier,
+        fitted,
+        logits_of,
+    )
 except ImportError:
     raise AlexNetError(
         'Classifiers on features need scikit-learn: pip install "alexnet[learn]"'
     ) from None
 
-__all__ = ["HeadKind", "HeadSearch", "Scaling", "search_head"]
+__all__ = ["HeadKind", "HeadSearch", "Scaling", "fold_pairs", "search_head"]
 
 _log = logging.getLogger(__name__)
-
-HeadKind = Literal["logistic", "svm", "knn", "mlp", "tree"]
 
 _FOLDS = 5
 _MAX_SEARCH_ROWS = 4000  # the head is fitted on more, but they do not take part in the search
 # From so many numbers on linear algebra gains by several threads. With fewer, threads that wait for
 # each other made fits twenty times as long where another program was busy.
 _THREADED_SIZE = 10_000_000
-_POWERS_OF_TEN = tuple(10.0**n for n in range(-5, 2))
 
 
 @dataclass(frozen=True)
@@ -106,46 +105,13 @@ class HeadSearch:
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """How one kind is made, and which parameters are tried, the most regularized first."""
-
-    make: Callable[[int], Any]  # from a seed
-    grid: Mapping[str, tuple[Any, ...]]
-    has_logits: bool = False  # that a temperature can divide
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "logistic": _Kind(
-        lambda seed: LogisticRegression(max_iter=1000), {"C": _POWERS_OF_TEN}, has_logits=True
-    ),
-    "svm": _Kind(
-        lambda seed: LinearSVC(max_iter=5000, random_state=seed),
-        {"C": _POWERS_OF_TEN},
-        has_logits=True,
-    ),
-    "knn": _Kind(
-        lambda seed: KNeighborsClassifier(algorithm="brute"),
-        {"n_neighbors": (25, 15, 9, 5, 3, 1), "weights": ("uniform", "distance")},
-    ),
-    "mlp": _Kind(
-        lambda seed: MLPClassifier(solver="lbfgs", max_iter=100, random_state=seed),
-        {"hidden_layer_sizes": ((32,), (128,)), "alpha": (10.0, 0.1)},
-        has_logits=True,
-    ),
-    "tree": _Kind(
-        lambda seed: DecisionTreeClassifier(random_state=seed),
-        {"max_depth": (1, 2, 4, 8, 16), "min_samples_leaf": (8, 1)},
-    ),
-}
-
-
 def search_head(
     kind: HeadKind,
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
     *,
     class_weight: ClassWeight = "balanced",
+    groups: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> HeadSearch:
     """Search the parameters of a classifier by stratified cross-validation, and fit it.
@@ -163,14 +129,15 @@ def search_head(
         class_weight: "balanced": each class weighs the same however many rows it has, in the fit
             (but of knn, which has no weights), the search and the calibration; a weight for each
             class; or None: each row weighs the same.
+        groups: (N,) numbers of groups that folds do not divide; None: each row is alone.
         seed: of folds and of initial weights.
 
     Raises:
         RecipeError: no such kind.
         SourceError: a class with a single row, which no fold can hold out.
     """
-    if kind not in _KINDS:
-        raise RecipeError(f'head must be one of {", ".join(_KINDS)}; got "{kind}".')
+    if kind not in KINDS:
+        raise RecipeError(f'head must be one of {", ".join(KINDS)}; got "{kind}".')
     counts = np.bincount(labels)
     folds = min(_FOLDS, int(counts.min()))
     if folds < 2 or len(counts) < 2:
@@ -179,16 +146,18 @@ def search_head(
             f"each of two classes; the smallest of {len(counts)} has {int(counts.min())}. Add some."
         )
     rows = _search_rows(labels, seed)
+    pairs = fold_pairs(labels[rows], None if groups is None else groups[rows], folds, seed)
+    everything = pairs if len(rows) == len(labels) else fold_pairs(labels, groups, folds, seed)
     threads = None if features.size >= _THREADED_SIZE else 1
     with own_warning_filters(record=True) as caught, threadpool_limits(threads):
         warnings.simplefilter("always", ConvergenceWarning)
         grid, held_out, top1 = _hold_out(
-            kind, features[rows], labels[rows], row_weights(labels[rows], class_weight), folds, seed
+            kind, features[rows], labels[rows], row_weights(labels[rows], class_weight), pairs, seed
         )
         best = choose_candidate(held_out)
         scaling = Scaling.fit(features)
-        classifier = _fitted(
-            _final(kind, grid[best], folds, seed),
+        classifier = fitted(
+            final_classifier(kind, grid[best], folds if groups is None else everything, seed),
             scaling(features),
             labels,
             row_weights(labels, class_weight),
@@ -205,10 +174,30 @@ def search_head(
         classifier,
         candidates[best].parameters,
         candidates,
-        folds,
+        len(pairs),
         len(rows),
         1.0 if kind == "svm" else held_out[best].temperature,
     )
+
+
+def fold_pairs(
+    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int, seed: int
+) -> Pairs:
+    """Return which rows each fold fits on and holds out, stratified, groups undivided.
+
+    Args:
+        labels: (N,).
+        groups: (N,) numbers; None: each row is alone.
+        folds: how many; fewer come back where there are fewer groups.
+        seed: of the draw.
+    """
+    if groups is None:
+        splitter: Any = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        return list(splitter.split(np.zeros((len(labels), 1)), labels))
+    fold_of = stratified_group_folds(labels, groups, folds, seed)
+    return [
+        (np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in np.unique(fold_of)
+    ]
 
 
 def _hold_out(
@@ -216,7 +205,7 @@ def _hold_out(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
     weights: NDArray[np.float64] | None,
-    folds: int,
+    pairs: Pairs,
     seed: int,
 ) -> tuple[list[dict[str, Any]], list[HeldOut], NDArray[np.float64]]:
     """Fit each choice of parameters on all folds but one, in turn.
@@ -224,12 +213,11 @@ def _hold_out(
     Returns:
         The choices; what each says about the rows held out; and its accuracy in each fold.
     """
-    splitter: Any = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    pairs = list(splitter.split(features, labels))
+    folds = len(pairs)
     fewest = min(len(train) for train, _ in pairs)
     grid: list[dict[str, Any]] = [
         dict(parameters)
-        for parameters in ParameterGrid(dict(_KINDS[kind].grid))
+        for parameters in ParameterGrid(dict(KINDS[kind].grid))
         if parameters.get("n_neighbors", 1) <= fewest
     ]
     logits = np.zeros((len(grid), len(labels), int(labels.max()) + 1), dtype=np.float32)
@@ -239,39 +227,13 @@ def _hold_out(
             scaling = Scaling.fit(features[train])
             x, x_held_out = scaling(features[train]), scaling(features[held_out])
             for i, parameters in enumerate(grid):
-                made = _KINDS[kind].make(seed).set_params(**parameters)
-                model = _fitted(made, x, labels[train], None if weights is None else weights[train])
-                logits[i, held_out] = _logits(model, x_held_out)
+                made = KINDS[kind].make(seed).set_params(**parameters)
+                model = fitted(made, x, labels[train], None if weights is None else weights[train])
+                logits[i, held_out] = logits_of(model, x_held_out)
                 accuracy[i, fold] = (model.predict(x_held_out) == labels[held_out]).mean()
                 advance(1)
-    scaled = _KINDS[kind].has_logits
+    scaled = KINDS[kind].has_logits
     return grid, [HeldOut(each, labels, weights, scaled) for each in logits], accuracy
-
-
-def _fitted(
-    model: Any, x: NDArray[Any], labels: NDArray[np.int64], weights: NDArray[np.float64] | None
-) -> Any:
-    """Fit a classifier, with weights of its rows where it takes some."""
-    takes: Any = validation
-    if weights is None or not takes.has_fit_parameter(model, "sample_weight"):
-        return model.fit(x, labels)
-    return model.fit(x, labels, sample_weight=weights)
-
-
-def _logits(model: Any, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return (n, K) logits, or log probabilities where a classifier counts votes.
-
-    A vote more is shared by all classes, so that a neighbor or a leaf of one row is not taken for
-    certainty.
-    """
-    if isinstance(model, LinearSVC):
-        decision = np.asarray(model.decision_function(x), dtype=np.float64)
-        return np.stack([-decision, decision], axis=1) if decision.ndim == 1 else decision
-    probabilities = np.asarray(model.predict_proba(x), dtype=np.float64)
-    votes = getattr(model, "n_neighbors", getattr(model, "min_samples_leaf", None))
-    if votes is None:
-        return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
-    return np.log((probabilities * votes + 1 / probabilities.shape[1]) / (votes + 1))
 
 
 def _candidate(
@@ -284,15 +246,6 @@ def _candidate(
         score=held_out.score,
         log_loss=float(np.average(held_out.losses, weights=held_out.weights)),
     )
-
-
-def _final(kind: HeadKind, parameters: Mapping[str, Any], folds: int, seed: int) -> Any:
-    """Make the classifier that returns probabilities."""
-    model = _KINDS[kind].make(seed).set_params(**parameters)
-    if kind == "svm":
-        calibrated: Any = CalibratedClassifierCV
-        return calibrated(model, ensemble=False, cv=folds)
-    return model
 
 
 def _search_rows(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

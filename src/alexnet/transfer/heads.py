@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from alexnet.data import CacheMode, Pack, assign_splits, load_pack, open_source
-from alexnet.devices import Device, choose_device
+from alexnet.data import CacheMode, Pack, load_pack, open_source
+from alexnet.devices import choose_device
 from alexnet.errors import RecipeError
-from alexnet.evaluation import BATCH, InferencePrecision, Member, evaluate_weights
-from alexnet.models import HeadedNetwork, backbone_of
-from alexnet.progress import track
+from alexnet.evaluation import BATCH, InferencePrecision
 from alexnet.records import HeadReport
-from alexnet.transfer.extract import layer_features
-from alexnet.weights import Weights, current_versions, load_weights, save_weights
+from alexnet.transfer.head_measurement import HeadFitting
+from alexnet.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     from alexnet.transfer.head_calibration import ClassWeight
-    from alexnet.transfer.head_search import HeadKind, HeadSearch
+    from alexnet.transfer.head_search import HeadKind
 
-__all__ = ["FittedHead", "fit_head", "fit_head_on_source"]
-
-_VAL_FRACTION = 0.1  # as training has by default
-_SEED = 0
-
-
-@dataclass(frozen=True)
-class FittedHead:
-    """A fitted head, and the weights that predict with it."""
-
-    weights: Weights
-    search: HeadSearch
-    seconds: float
+__all__ = ["fit_head_on_source"]
 
 
 def fit_head_on_source(
@@ -59,8 +41,11 @@ def fit_head_on_source(
 ) -> HeadReport:
     """Fit a head on a source's training images, evaluate it on the others, and save it.
 
-    It is never fitted on val or test. Where the source has no val, a tenth of the training
-    images is held out as `train` does.
+    It is never fitted on the source's own val or test. Where the source has neither, a tenth of the
+    images is held out as `train` does, the head is searched and measured without it, and fitted
+    anew on all images with the parameters that were found. Where that tenth would be fewer than
+    100 images, the head is measured by cross-validation over all of them instead, near duplicates
+    and bursts held out together.
 
     Args:
         weights: a weights file or run folder.
@@ -113,110 +98,32 @@ def fit_head_on_source(
             quarantine=quarantine,
         )
     )
-    splits = assign_splits(pack, val_fraction=_VAL_FRACTION, seed=_SEED)
-    device = choose_device(precision)
-    fitted = fit_head(
-        base,
-        pack,
-        splits["train"],
-        kind=kind,
-        layer=layer,
-        class_weight=class_weight,
-        device=device,
-        batch_size=batch_size,
-        precision=precision,
+    fitting = HeadFitting(
+        base, pack, kind, class_weight, layer, choose_device(precision), batch_size, precision
     )
-    split = next((name for name in ("test", "val") if name in splits), None)
-    results = None
-    if split is not None:
-        results, _ = evaluate_weights(
-            fitted.weights, pack, splits[split], device, crops=crops, batch_size=batch_size
-        )
-    saved = replace(fitted.weights, results=results.to_json() if results else None)
+    measured = fitting.measured(crops)
+    saved = replace(
+        measured.fitted.weights,
+        results=measured.results.to_json() if measured.results else None,
+    )
     save_weights(out, saved)
-    search, settings = fitted.search, saved.arguments["head"]
+    search, settings = measured.fitted.search, saved.arguments["head"]
     return HeadReport(
         out=str(out),
         kind=kind,
         layer=settings["layer"],
         feature_dim=settings["features"],
-        images=len(splits["train"]),
+        images=measured.images,
         classes=list(saved.classes),
         best_parameters=search.best_parameters,
         cross_validation=search.best,
         candidates=search.candidates,
         folds=search.folds,
         search_images=search.search_rows,
-        split=split,
-        results=results,
-        seconds=fitted.seconds,
+        split=measured.split,
+        results=measured.results,
+        seconds=measured.fitted.seconds,
         unreadable=list(pack.skipped),
+        measured_by=measured.by,
+        warnings=list(measured.warnings),
     )
-
-
-def fit_head(
-    base: Weights,
-    pack: Pack,
-    train: NDArray[np.int64],
-    *,
-    kind: HeadKind,
-    layer: str | None,
-    class_weight: ClassWeight = "balanced",
-    device: Device,
-    batch_size: int = BATCH,
-    precision: InferencePrecision = "fp32",
-    seed: int = _SEED,
-) -> FittedHead:
-    """Fit a head on some images of a pack.
-
-    Args:
-        base: weights whose network makes the features; a head that they have is left out.
-        pack: its images are stored as the weights want them.
-        train: (n,) which images to fit on.
-        kind: logistic, svm, knn, mlp or tree.
-        layer: name of a layer; None: the network's own choice.
-        class_weight: see `search_head`.
-        device: where the network runs.
-        batch_size: images at once.
-        precision: of the network's arithmetic.
-        seed: of the search.
-
-    Returns:
-        The head, and weights for the pack's classes that predict with it.
-    """
-    from alexnet.transfer.head_conversion import head_from_sklearn
-    from alexnet.transfer.head_search import search_head
-
-    started = time.perf_counter()
-    body = backbone_of(base.network())
-    device.place(body)
-    layer = layer or body.features_layer
-    parts: list[NDArray[np.float32]] = []
-    with track("extracting features", len(train)) as advance:
-        batches = layer_features(
-            Member(body, base.preprocessing),
-            pack,
-            train,
-            layer=layer,
-            batch_size=batch_size,
-            precision=precision,
-        )
-        for batch in batches:
-            parts.append(batch.features)
-            advance(len(batch.indices))
-    search = search_head(
-        kind, np.concatenate(parts), pack.labels[train], class_weight=class_weight, seed=seed
-    )
-    head = head_from_sklearn(search, layer=layer, classes=len(pack.classes))
-    headed = HeadedNetwork(body.to("cpu"), head)
-    weights = Weights(
-        model=headed.model,
-        arguments=headed.arguments,
-        state=headed.state_dict(),
-        classes=tuple(pack.classes),
-        class_words=dict(pack.class_words),
-        preprocessing=base.preprocessing,
-        recipe=base.recipe,
-        versions=current_versions(),
-    )
-    return FittedHead(weights, search, time.perf_counter() - started)

@@ -22,7 +22,7 @@ from alexnet.evaluation import (
     Crops,
     InferencePrecision,
     Member,
-    Predictor,
+    PredictFunction,
     average_crop_views,
 )
 from alexnet.models import backbone_of
@@ -287,7 +287,7 @@ def _features(
 def _averaged(
     estimator: AlexNetFeatures | AlexNetClassifier,
     X: Any,  # noqa: N803
-    predictor: Predictor,
+    predictor: PredictFunction,
     crops: int,
 ) -> NDArray[np.float32]:
     """Apply a predictor to the crops of each image, and average: (N, D)."""

@@ -2,7 +2,7 @@
 
 Servers are untrusted: sizes and times are bounded, redirects are counted and may not leave https, a
 partial download is only resumed where the server says that it is the same file, and only what has
-the published SHA-256 gets its name.
+the published hash gets its name.
 
 The libraries for this lack one part each: pooch 1.9 and `torch.hub` do not resume and do not bound
 the size; huggingface_hub resumes, but from its own hub alone.
@@ -33,12 +33,12 @@ from alexnet.weights.connection import (
     RangeRefused,
     mirrored,
 )
+from alexnet.weights.published_hash import PublishedHash
 
 __all__ = ["MIRROR", "DownloadedFile", "RemoteFile", "download"]
 
 _CHUNK = 1 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
@@ -49,8 +49,11 @@ class RemoteFile:
     Args:
         url: where.
         sha256: its whole SHA-256 in 64 hexadecimal digits: what comes over http, or from a mirror,
-            is known by nothing else.
+            is known by nothing else. Where the publisher gives another hash, "KIND:DIGITS" as
+            `PublishedHash` takes it.
         max_bytes: no more than this is ever fetched.
+        name: what the file is called here and at a mirror; "": as in the address.
+        unverified: whether it is taken without any hash.
         timeout_s: seconds with fewer than 1,000 bytes each after which a connection is given up.
         tries: connections before the download is given up; each resumes where the last ended.
         pause_s: seconds before the second try; twice as many before each further one.
@@ -60,10 +63,19 @@ class RemoteFile:
     url: str
     sha256: str
     max_bytes: int
+    name: str = ""
+    unverified: bool = False
     timeout_s: float = 30.0
     tries: int = 4
     pause_s: float = 1.0
     total_s: float = 3600.0
+
+    @property
+    def hash(self) -> PublishedHash | None:
+        """What the file is known by; None: by nothing, and that was not allowed."""
+        if self.unverified and not self.sha256:
+            return PublishedHash("none")
+        return PublishedHash.parse(self.sha256)
 
 
 @dataclass(frozen=True)
@@ -88,8 +100,8 @@ def download(remote: RemoteFile, folder: Path) -> DownloadedFile:
             published one; nothing but a partial download to resume is kept.
         RunError: the disk refuses.
     """
-    name = Path(urlsplit(remote.url).path).name
-    if not name or not _SHA256.fullmatch(remote.sha256.lower()):
+    name = remote.name or Path(urlsplit(remote.url).path).name
+    if not name or (known := remote.hash) is None:
         raise WeightsError(
             f"{remote.url} cannot be fetched safely: a file's address and its whole SHA-256, 64 "
             "hexadecimal digits, are needed. Give both."
@@ -98,18 +110,17 @@ def download(remote: RemoteFile, folder: Path) -> DownloadedFile:
     path = folder / name
     with locked(folder, name=f".{name}.lock", error=WeightsError):
         if path.is_file():
-            digest = _sha256(path)
-            if digest == remote.sha256.lower():
-                return DownloadedFile(path, digest, url, 0)
+            if known.matches(known.of(path)):
+                return DownloadedFile(path, _sha256(path), url, 0)
             _log.warning("%s is damaged and is fetched again.", path)
-        return _Download(remote, url, path).run()
+        return _Download(remote, known, url, path).run()
 
 
 class _Download:
     """A download under way: the part that is there, and a note on which file it is of."""
 
-    def __init__(self, remote: RemoteFile, url: str, path: Path) -> None:
-        self.remote, self.url, self.path = remote, url, path
+    def __init__(self, remote: RemoteFile, known: PublishedHash, url: str, path: Path) -> None:
+        self.remote, self.known, self.url, self.path = remote, known, url, path
         self.part = path.with_name(f"{path.name}.part")
         self.note = path.with_name(f"{path.name}.part.json")
         self.fetched = 0
@@ -118,25 +129,26 @@ class _Download:
     def run(self) -> DownloadedFile:
         """Fetch, verify, and name the file; where a resumed part was wrong, start over."""
         resumed = self._part_size() > 0
-        published = self.remote.sha256.lower()
+        known = self.known
         self._fetch()
-        digest = _sha256(self.part)
-        if resumed and digest != published:
+        digits = known.of(self.part)
+        if resumed and not known.matches(digits):
             self._discard()
             self._fetch()
-            digest = _sha256(self.part)
-        if digest != published:
+            digits = known.of(self.part)
+        if not known.matches(digits):
             size = self.part.stat().st_size
             self._discard()
+            kind = PublishedHash(known.kind, f"{digits[:16]}...").words.partition(" (")[0]
             raise WeightsError(
-                f"What {self.url} gave, {size:,} bytes, has the SHA-256 {digest[:16]}..., and the "
-                f"published file's begins with {published[:16]}: it was changed on its way, or at "
-                f"its source. Nothing was kept. Try again, or another mirror in {MIRROR}."
+                f"What {self.url} gave, {size:,} bytes, has the {kind.rstrip('.')}..., and the "
+                f"published file's begins with {known.digits[:16]}: it was changed on its way, or "
+                f"at its source. Nothing was kept. Try again, or another mirror in {MIRROR}."
             )
         with disk_errors(self.path):
             self.part.replace(self.path)
         self.note.unlink(missing_ok=True)
-        return DownloadedFile(self.path, digest, self.url, self.fetched)
+        return DownloadedFile(self.path, _sha256(self.path), self.url, self.fetched)
 
     def _fetch(self) -> None:
         """Connect until the file is whole, the tries are used up, or the time is."""

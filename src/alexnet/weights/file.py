@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from alexnet.errors import AlexNetError, WeightsError, is_out_of_memory
-from alexnet.files import replace_file
+from alexnet.files import as_path, replace_file
 from alexnet.images import Preprocessing
 from alexnet.text import format_bytes
 from alexnet.weights.header import KEY, read_header, tensor_digest, write_header
@@ -76,7 +76,7 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
     replace_file(Path(path), lambda file: file.write(data))
 
 
-def load_weights(path: Path) -> Weights:
+def load_weights(path: Path | str) -> Weights:
     """Read a weights file, or the best weights of a run folder.
 
     Nothing in the file is run: a pickle (`torch.save`) is refused, whatever it is called.
@@ -91,7 +91,7 @@ def load_weights(path: Path) -> Weights:
     Raises:
         WeightsError: missing, cut, damaged, from a newer version, or not a weights file at all.
     """
-    file = weights_file(Path(path))
+    file = weights_file(as_path(path, WeightsError, "A weights file"))
     tensors, metadata = _read_tensors(file)
     header = read_header(metadata, file)
     if tensor_digest(tensors) != header["digest"]:

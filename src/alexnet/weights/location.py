@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from alexnet.errors import WeightsError, did_you_mean
-from alexnet.files import require_usable_path
+from alexnet.files import cache_folder, require_usable_path
+from alexnet.weights.catalogue import published_name
 from alexnet.weights.other_formats import what_it_is
 
-__all__ = ["BUNDLED", "DEFAULT_WEIGHTS", "FOLDER", "RUN_WEIGHTS", "bundled_file", "weights_file"]
+__all__ = [
+    "BUNDLED",
+    "DEFAULT_WEIGHTS",
+    "FOLDER",
+    "RUN_WEIGHTS",
+    "bundled_file",
+    "made_file",
+    "weights_file",
+]
 
 DEFAULT_WEIGHTS = "small-200"
 """The bundled weights that are used where none are named."""
@@ -41,7 +50,7 @@ def bundled_file(name: str = DEFAULT_WEIGHTS) -> Path | None:
 
 
 def weights_file(path: Path) -> Path:
-    """Return the file that `path` means: itself, a run folder's, or bundled weights of this name.
+    """Return the file that `path` means: itself, a run folder's, or weights known by this name.
 
     Raises:
         WeightsError: there is none.
@@ -60,12 +69,35 @@ def weights_file(path: Path) -> Path:
         return path
     if (bundled := bundled_file(str(path))) is not None:
         return bundled
+    if (name := published_name(path)) is not None:
+        return _published_file(name)
     if path.exists():
         raise WeightsError(f"{path} is a pipe or a device. Copy it into a file, and name that.")
     raise WeightsError(
         f"There is no weights file or run folder {path}.{_near(path)} "
         "Name a .safetensors file or the folder of a run."
     )
+
+
+def made_file(name: str, folder: Path | None = None) -> Path:
+    """Return where the weights file of published weights lies, or will.
+
+    Args:
+        name: one of the catalogue's, or timm/NAME.
+        folder: where they were put; None: "weights" in the cache folder.
+    """
+    file = f"{name.replace('/', '--')}.safetensors"
+    return (folder or cache_folder() / "weights") / file
+
+
+def _published_file(name: str) -> Path:
+    file = made_file(name)
+    if not file.is_file():
+        raise WeightsError(
+            f'The weights "{name}" are published and not here yet. Get them: '
+            f"alexnet weights get {name}"
+        )
+    return file
 
 
 def _folder_kind(path: Path) -> str | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 import alexnet
 from alexnet.errors import RecipeError, WeightsError
@@ -115,6 +118,67 @@ class Weights:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval()
 
+    def resized(self, *, image_px: int, crop_px: int) -> Weights:
+        """Return the same tensors for images of another size.
+
+        Convolutions slide over maps of any size, so weights whose fully connected layers see maps
+        of a fixed size (adaptive or global pooling before them) take any image that is large
+        enough. A mean image is resized with them. Results are left out: they were measured at the
+        old size.
+
+        Args:
+            image_px: S, side of the stored image.
+            crop_px: c, side of the crop that the network takes, at most `image_px`.
+
+        Returns:
+            Weights that share these tensors; these weights themselves where the size is theirs.
+
+        Raises:
+            RecipeError: sides that cannot work, or a layer that fixes the size.
+            WeightsError: the tensors do not fit their own network.
+        """
+        rule = self.preprocessing
+        if (image_px, crop_px) == (rule.image_px, rule.crop_px):
+            return self
+        mean = _resized_mean(rule.mean, image_px)
+        rule = replace(rule, image_px=image_px, crop_px=crop_px, mean=mean)
+        arguments = {**self.arguments, "image_px": image_px, "crop_px": crop_px}
+        resized = replace(self, arguments=arguments, preprocessing=rule, results=None)
+        self.network(copy=False)  # so that what follows is about the size alone
+        resized._check_size(self.preprocessing.crop_px)
+        return resized
+
+    def _check_size(self, own_px: int) -> None:
+        """Raise where a layer needs the size that the weights were made for, `own_px`."""
+        crop_px = self.preprocessing.crop_px
+        try:
+            with contextlib.nullcontext() if is_external(self.model) else torch.device("meta"):
+                network = build_model(self.model, **self.arguments)
+        except RecipeError:
+            raise
+        except _BUILD_ERRORS as error:
+            raise RecipeError(
+                f"These weights do not take crops of {crop_px} pixels: {error}"
+            ) from error
+        remedy = f"Use them at their own {own_px} pixels, or weights of a model for any size."
+        for name, tensor in network.state_dict().items():
+            stored = self.state.get(name)
+            if stored is None or stored.shape != tensor.shape:
+                layer = name.rpartition(".")[0] or name
+                raise RecipeError(
+                    f'These weights take crops of {own_px} pixels alone: the layer "{layer}" of '
+                    f'the model "{self.model}" has another number of weights for {crop_px}. '
+                    f"{remedy}"
+                )
+        try:
+            with torch.inference_mode():
+                self.network(copy=False)(torch.zeros(1, 3, crop_px, crop_px))
+        except _BUILD_ERRORS as error:
+            raise RecipeError(
+                f"These weights take crops of {own_px} pixels and not of {crop_px}: {error} "
+                f"{remedy}"
+            ) from error
+
     def _check_model(self) -> None:
         """Raise for a model that would import code, or read files, which only the weights name."""
         if needs_trust(self.model):
@@ -172,3 +236,12 @@ class Weights:
                     f'The tensor "{name}" holds {stored}, but the model "{self.model}" needs '
                     f"{needed}. {_REMEDY}"
                 )
+
+
+def _resized_mean(mean: NDArray[np.float32] | None, side: int) -> NDArray[np.float32] | None:
+    """Return a mean image (S, S, 3) for images of another side; a mean color as it is."""
+    if mean is None or mean.ndim != 3:
+        return mean
+    planes = torch.from_numpy(mean).permute(2, 0, 1)[None]
+    other = functional.interpolate(planes, (side, side), mode="bilinear", antialias=True)
+    return np.ascontiguousarray(other[0].permute(1, 2, 0).numpy())

@@ -41,6 +41,14 @@ def test_metrics_have_intervals(printed):
     assert "mean of 10 crops" in text
 
 
+def test_of_few_images_it_is_said_that_the_figure_says_little(printed):
+    found = results(4, images=40)
+    low, high = found.top1_interval.low, found.top1_interval.high
+    text = " ".join(printed(found).split())
+    assert f"from {100 * low:.0f} to {100 * high:.0f} % (95 % confidence), so the figure" in text
+    assert "says little" not in printed(results(4, images=100))
+
+
 def test_few_classes_have_a_confusion_matrix(printed):
     text = printed(results(4))
     assert "true class (row), predicted class (column, by number)" in text

@@ -51,6 +51,10 @@ def test_accuracy_comes_first(printed):
             "100.00% balanced accuracy (mean over classes); "
             'always the largest class, "c0", would be right on 12.50%'
         ),
+        (
+            "80 images: the true accuracy on images like these may be anything from 95 to 100 % "
+            "(95 % confidence), so a few points of difference say little."
+        ),
         "10 epochs, best 7; ended because 10 epochs are done. 20 images/s, 1 h 2 min in all.",
         "weights  runs/[cats]/weights.safetensors",
         "report   runs/[cats]/report/index.html",

@@ -24,7 +24,10 @@ def notes(make_folder):
             refused = True
         else:
             refused = False
-        assert any(note.startswith("train refuses this source: ") for note in said) == refused
+        assert (
+            any(note.startswith("train and finetune refuse this source: ") for note in said)
+            == refused
+        )
         return said
 
     return notes

@@ -424,3 +424,19 @@ def test_a_disk_that_refuses_leaves_the_old_list(tmp_path, monkeypatch):
 
 def refuse(*_):
     raise OSError(28, "No space left on device")
+
+
+def test_images_taken_within_seconds_are_held_out_together(pack_of_pixels):
+    """Bursts of two: none is divided by the draw. Without times nothing is changed."""
+    pixels = np.random.default_rng(5).integers(0, 256, (80, 16, 16, 3), dtype=np.uint8)
+    pack = pack_of_pixels(pixels, np.arange(80) // 40)
+    bursts = np.arange(80, dtype=np.int64) // 2
+    times = 1_700_000_000_000 + bursts * 600_000 + np.arange(80) % 2 * 1000
+    dated = replace(pack, index=replace(pack.index, times=times))
+    for seed in range(5):
+        splits = assign_splits(dated, val_fraction=0.1, seed=seed)
+        assert not set(bursts[splits["val"]]) & set(bursts[splits["train"]])
+        assert len(splits["val"]) == 8
+        unknown = replace(pack, index=replace(pack.index, times=np.zeros(80, dtype=np.int64)))
+        one, other = (assign_splits(each, val_fraction=0.1, seed=seed) for each in (pack, unknown))
+        np.testing.assert_array_equal(one["val"], other["val"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import torch
 
 from alexnet.exporters import ExportRequest, export_weights
+from alexnet.exporters.compare import synthetic_images
 from alexnet.exporters.export import EXPORTERS
 from alexnet.images import Preprocessing
 from alexnet.models import build_model
-from alexnet.weights import Weights
+from alexnet.weights import DEFAULT_WEIGHTS, Weights, load_weights
 
 datasets = pytest.importorskip("sklearn.datasets")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -166,3 +168,22 @@ def test_every_int8_exporter_says_how_much_of_it_is():
         "onnx",
         "openvino",
     }
+
+
+@pytest.mark.parametrize(("to", "name"), [("onnx", "net.onnx"), ("openvino", "net.xml")])
+@pytest.mark.parametrize("crop_px", [57, 64])
+def test_the_bundled_weights_go_out_in_8_bits_at_any_size(tmp_path, to, name, crop_px):
+    if to == "openvino":
+        pytest.importorskip("openvino")
+    weights = load_weights(Path(DEFAULT_WEIGHTS)).resized(image_px=72, crop_px=crop_px)
+    images = synthetic_images(72, 24)
+    request = ExportRequest(precision="int8", calibration=lambda: iter([images[:16]]))
+    report = export_weights(
+        weights,
+        request,
+        to=to,
+        out=tmp_path / name,
+        batches=lambda: iter([(images[16:], None)]),
+    )
+    assert report.quantized_share == 1.0
+    assert report.probability_shift < 0.05

@@ -15,6 +15,7 @@ from alexnet.exporters.onnx.layers import write_layer
 from alexnet.models import GroupedLayers, SummedLayers
 from alexnet.nn import (
     PROGRAM_ACTIVATIONS,
+    AdaptiveAvgPool,
     AvgPool,
     CaffePool,
     ChannelScale,
@@ -152,6 +153,25 @@ def test_other_programs_read_each_pool_alike(kind, ceiling, kernel, stride, padd
     check(said)
     for run in (run_with_openvino, run_with_opencv):
         torch.testing.assert_close(run(said), said.wanted, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 29), st.integers(1, 29))
+def test_adaptive_pools_equal_torch_at_every_size(grid, height, width):
+    said = run_layer(AdaptiveAvgPool(grid), numbers(2, 3, height, width))
+    check(said)
+
+
+@pytest.mark.parametrize(
+    ("side", "alike"), [(3, True), (9, True), (7, True), (8, False), (10, True), (11, False)]
+)
+def test_every_reader_pools_to_a_grid_alike(side, alike):
+    said = run_layer(AdaptiveAvgPool(3), numbers(2, 4, side, side))
+    check(said)
+    assert ("Slice" not in said.operators) == alike  # one pooling where all cells are alike
+    torch.testing.assert_close(run_with_openvino(said), said.wanted, rtol=1e-5, atol=1e-5)
+    one = run_layer(AdaptiveAvgPool(3), numbers(1, 4, side, side))
+    torch.testing.assert_close(run_with_opencv(one), one.wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("ceiling", [False, True])

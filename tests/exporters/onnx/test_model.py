@@ -189,7 +189,9 @@ def test_a_graph_goes_out(export_and_compare, weigh):
 def test_a_head_on_a_layer_goes_out(export_and_compare, weigh, headed):
     weights, kind = weigh(headed), headed.classifier.settings["kind"]
     if kind in ("knn", "tree"):
-        with pytest.raises(WeightsError, match=f"a head of kind {kind} .* logistic, svm or mlp"):
+        with pytest.raises(
+            WeightsError, match=f"a head of kind {kind} .* logistic, ridge, svm or mlp"
+        ):
             onnx_model(weights, ExportRequest())
         return
     model, found = export_and_compare(weights)
@@ -197,6 +199,30 @@ def test_a_head_on_a_layer_goes_out(export_and_compare, weigh, headed):
     named = [node.name for node in model.graph.node]
     assert ("fc4" in named, "fc5" in named) == (kind != "svm", False)  # no further than it looks
     assert export_and_compare(weights, precision="fp16")[1].difference < 0.02
+
+
+def test_a_head_on_pooled_layers_goes_out(export_and_compare, weigh, pooled_head):
+    weights = weigh(pooled_head)
+    model, found = export_and_compare(weights)
+    assert (found.images, found.difference < 1e-5) == (4, True)
+    named = [node.name for node in model.graph.node]
+    assert "classifier/relu5/2" in named
+    assert export_and_compare(weights, precision="fp16")[1].difference < 0.02
+
+
+def test_a_layer_that_a_head_reads_is_not_folded_into_its_normalization(
+    export_and_compare, weigh, make_pooled_head
+):
+    network = make_pooled_head(["conv2/2", "relu6"])
+    _, found = export_and_compare(weigh(network))
+    assert found.difference < 1e-5
+
+
+@pytest.mark.parametrize("crop_px", [32, 48, 57, 64, 101, 112, 224])
+def test_the_adaptive_network_goes_out_at_every_size(export_and_compare, weigh, crop_px):
+    network = small("alexnet_adaptive", image_px=crop_px, crop_px=crop_px)
+    _, found = export_and_compare(weigh(network), output_type="logits")
+    assert (found.images, found.difference < 1e-5) == (4, True)
 
 
 def test_files_that_the_runtime_refuses_and_missing_packages_are_an_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from torch import nn
 
 from alexnet.nn import AvgPool, FullyConnected, MaxPool, ResponseNorm
@@ -131,7 +132,21 @@ def test_our_small_network_has_a_few_million_parameters_and_mlp_no_window(weight
     network = weightless("alexnet_small", classes=200)
     assert sum(each.numel() for each in network.parameters()) == 2_837_768
     assert (network.image_px, network.crop_px) == (64, 56)
+    adaptive = weightless("alexnet_adaptive", classes=200)
+    assert sum(each.numel() for each in adaptive.parameters()) == 4_460_296
+    assert (adaptive.image_px, adaptive.crop_px) == (64, 56)
     mlp = weightless("mlp", classes=10)
     kinds = [type(each) for each in mlp.children()]
     hidden = [FullyConnected, nn.Sigmoid]
     assert kinds == [nn.Flatten, *hidden, *hidden, FullyConnected]
+
+
+@pytest.mark.parametrize("crop_px", [32, 48, 57, 64, 101, 112, 224])
+def test_the_adaptive_network_has_the_same_tensors_at_every_size(weightless, crop_px):
+    own = weightless("alexnet_adaptive").state_dict()
+    other = weightless("alexnet_adaptive", image_px=crop_px, crop_px=crop_px)
+    shapes = {name: each.shape for name, each in other.state_dict().items()}
+    assert shapes == {name: each.shape for name, each in own.items()}
+    assert other.stages(torch.zeros(1, 3, crop_px, crop_px, device="meta"))["pool5"].shape == (
+        *(1, 384, 3, 3),
+    )

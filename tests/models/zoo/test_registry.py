@@ -14,7 +14,8 @@ from alexnet.nn import Convolution
 
 WANTED = (
     "alexnet alexnet_program alexnet_caffe caffenet one_column one_gpu alexnet_bn "
-    "alexnet_sixth_conv cifar_26pct cifar_18pct cifar_13pct cifar_11pct alexnet_small mlp"
+    "alexnet_sixth_conv cifar_26pct cifar_18pct cifar_13pct cifar_11pct alexnet_small "
+    "alexnet_adaptive mlp"
 )
 
 
@@ -49,8 +50,9 @@ def test_he_draws_every_layer_by_its_fan_in():
         assert not layer.bias.any(), key
 
 
-def test_ours_start_with_hes_weights_and_a_small_classifier(small):
-    network = small("alexnet_small")
+@pytest.mark.parametrize("model", ["alexnet_small", "alexnet_adaptive"])
+def test_ours_start_with_hes_weights_and_a_small_classifier(small, model):
+    network = small(model)
     for layer in network.children():
         if isinstance(layer, Convolution):
             std = math.sqrt(2 / layer.weight[0].numel())
@@ -110,6 +112,14 @@ def test_arguments_out_of_range_raise(asked, words, weightless):
             r"conv1 .* 11 x 11, and its input is 6 x 6 \(with 2 of padding\)",
         ),
         ("cifar_26pct", {"image_px": 2}, "pool1 has a window of 3 x 3, and its input is 2 x 2"),
+        (
+            "alexnet_adaptive",
+            {"image_px": 20, "crop_px": 20},
+            (
+                r"crops of 20 pixels from images of 20: pool5 needs maps of at least 3 x 3, and "
+                r"its input is 2 x 2\. The smallest that work are crops of 23 pixels"
+            ),
+        ),
     ],
 )
 def test_sizes_that_cannot_work_raise_with_layer_and_sizes(model, asked, words, weightless):

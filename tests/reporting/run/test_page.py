@@ -258,3 +258,10 @@ def test_a_probability_is_never_rounded_to_certainty(page_of, probability, said)
 
 def test_an_image_that_is_gone_leaves_a_word(page_of):
     assert "no image</span>" in page_of(image=lambda item: None)
+
+
+def test_the_page_says_how_far_the_figure_can_be_trusted(page_of):
+    assert "40 images: the true accuracy on images like these may be anything from" in page_of(n=40)
+    text = page_of(n=400)
+    assert "Measured on 400 images, so the true accuracy" in text
+    assert "says little" not in text

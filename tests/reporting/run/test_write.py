@@ -30,12 +30,24 @@ def names(folder):
 
 
 def test_page_figures_tables_and_report_data_lie_in_the_report_folder(tmp_path, report_data_of):
-    page = write_report(tmp_path / "run", report_data_of(n=8))
+    page = write_report(tmp_path / "run", report_data_of(n=8), png=True)
     assert page == tmp_path / "run" / "report" / "index.html"
     assert names(page.parent) == {"index.html", "data.npz"} | TABLES | FIGURES
     text = page.read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
     assert all(f'href="{name}"' in text for name in TABLES | FIGURES)
+
+
+def test_figures_are_written_as_png_only_where_asked_and_kept_up_to_date(tmp_path, report_data_of):
+    page = write_report(tmp_path, report_data_of(n=8))
+    assert names(page.parent) == {"index.html", "data.npz"} | TABLES
+    assert ".png" not in page.read_text().split('class="files"')[1]
+    redraw_report(tmp_path, png=True)
+    assert names(page.parent) == {"index.html", "data.npz"} | TABLES | FIGURES
+    (page.parent / "confusion.png").write_bytes(b"old")
+    redraw_report(tmp_path)
+    assert (page.parent / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert 'href="confusion.png"' in page.read_text()
 
 
 def test_drawing_again_gives_the_same_page(tmp_path, report_data_of, epoch_of, without_png):

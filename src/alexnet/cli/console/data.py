@@ -203,5 +203,6 @@ def _next_steps(report: CheckReport) -> list[str]:
         lines += [
             f"excluded  {report.exclude_to}: {count}; read it, and remove what should stay",
             f"next      alexnet train {source} --exclude {listed}",
+            f"or        alexnet finetune {source} --exclude {listed}",
         ]
     return lines

@@ -16,11 +16,18 @@ from alexnet.records import (
     Predictions,
     Results,
 )
-from alexnet.text import format_count, format_duration, quote_names
+from alexnet.text import (
+    FEW_IMAGES,
+    describe_reliability,
+    format_count,
+    format_duration,
+    quote_names,
+)
 
 __all__ = [
     "format_accuracy",
     "format_balanced",
+    "format_doubt",
     "render_features",
     "render_predictions",
     "render_results",
@@ -34,6 +41,8 @@ _MAX_LISTED = 5  # files and classes
 def render_results(results: Results, console: Console) -> None:
     """Print metrics with intervals, the classes, and the confusions."""
     console.print(_metrics(results))
+    if doubt := format_doubt(results):
+        console.print(doubt, soft_wrap=True)
     console.print()
     _print_classes(results, console)
     console.print()
@@ -92,6 +101,14 @@ def format_accuracy(results: Results, split: str) -> Text:
     )
 
 
+def format_doubt(results: Results) -> Text | None:
+    """Return how little an accuracy says that was measured on few images; None: on enough."""
+    if results.images >= FEW_IMAGES:
+        return None
+    interval = results.top1_interval
+    return Text(describe_reliability(results.images, interval.low, interval.high), style="yellow")
+
+
 def format_balanced(results: Results) -> Text:
     """Return "75.00% balanced accuracy (...); always "cat" would be right on 92.00 %"."""
     measured = sum(score.images > 0 for score in results.per_class)
@@ -122,6 +139,9 @@ def _metrics(results: Results) -> Table:
     largest = quote_names([results.majority_class])
     table.add_row("majority rate", f"{results.majority_rate:.2%}", f"always {largest}, the largest")
     table.add_row("loss", f"{results.loss:.4f}", "nats")
+    if results.calibration_error is not None:
+        gap = "mean gap between the prediction's probability and the accuracy"
+        table.add_row("calibration error", f"{results.calibration_error:.2%}", gap)
     table.add_row("images", f"{results.images:,}", _crops(results.crops))
     return table
 
@@ -197,6 +217,14 @@ def _add_prediction(table: Table, prediction: Prediction, predictions: Predictio
         path = Text("")
 
 
+_MEASURED_BY = {
+    "split": "Measured on a split that the head was not fitted on:",
+    "held-out tenth": "Measured on a tenth of the images before the head learned from all of them:",
+    "cross-validation": "Measured by cross-validation, each image by a head fitted without it and "
+    "what belongs to it; the head itself learned from all of them:",
+}
+
+
 def _print_head(report: HeadReport, console: Console) -> None:
     _print_candidates(report, console)
     console.print(
@@ -209,8 +237,11 @@ def _print_head(report: HeadReport, console: Console) -> None:
     if report.results is None:
         console.print("No images were held out, so nothing was evaluated.")
     else:
-        console.print(format_accuracy(report.results, report.split or "held-out"))
+        console.print(Text(_MEASURED_BY[report.measured_by]), soft_wrap=True)
+        console.print(format_accuracy(report.results, report.split or "cross-validated"))
         console.print(format_balanced(report.results), soft_wrap=True)
+        if doubt := format_doubt(report.results):
+            console.print(doubt, soft_wrap=True)
     console.print(Text(f"weights  {report.out}"), soft_wrap=True)
     _print_unreadable(report.unreadable, console)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.cli.console.evaluation import format_accuracy, format_balanced
+from alexnet.cli.console.evaluation import format_accuracy, format_balanced, format_doubt
 from alexnet.records import Baseline, DemoReport, FinetuneReport, Prediction, TrainReport
 from alexnet.text import format_count, format_duration
 
@@ -28,15 +28,18 @@ def render_train(report: TrainReport, console: Console) -> None:
         if len(results.classes) > 5:
             console.print(f"{results.top5:.2%} top-5 accuracy")
         console.print(format_balanced(results), soft_wrap=True)
+        if doubt := format_doubt(results):
+            console.print(doubt, soft_wrap=True)
+    _print_ways(report, console)
     memory = report.peak_memory_mb
-    console.print(
-        Text(
-            f"{format_count(report.epochs, 'epoch')}, best {report.best_epoch}; ended because "
-            f"{report.stop_reason}. {report.images_per_s:,.0f} images/s, "
-            f"{format_duration(report.seconds)} in all"
-            f"{f', at most {memory:,.0f} MB' if memory else ''}."
-        )
+    trained = (
+        f"{format_count(report.epochs, 'epoch')}, best {_best(report)}; ended because "
+        f"{report.stop_reason}. {report.images_per_s:,.0f} images/s, "
+        f"{format_duration(report.seconds)} in all"
     )
+    if not report.epochs:
+        trained = report.stop_reason[:1].upper() + report.stop_reason[1:]
+    console.print(Text(f"{trained}{f', at most {memory:,.0f} MB' if memory else ''}."))
     if report.skipped:
         listed = f"see {report.run_dir}/skipped.csv"
         console.print(Text(f"{format_count(report.skipped, 'image')} could not be read: {listed}"))
@@ -45,6 +48,30 @@ def render_train(report: TrainReport, console: Console) -> None:
     console.print(Text(f"weights  {report.weights}"), soft_wrap=True)
     if report.report:
         console.print(Text(f"report   {report.report}"), soft_wrap=True)
+
+
+def _best(report: TrainReport) -> str:
+    if report.epochs and not report.best_epoch:
+        return "0, the fitted last layer alone"
+    return str(report.best_epoch)
+
+
+def _print_ways(report: TrainReport, console: Console) -> None:
+    """Print what was tried and which way was chosen; nothing where there was no choice."""
+    if not report.ways:
+        return
+    crossed = report.cross_validation
+    if crossed is not None and report.split != "cross-validation":
+        console.print(format_accuracy(crossed, "cross-validated"))
+    table = Table("way", box=None, pad_edge=False)
+    for name in ("accuracy", "mean loss", "tried in", ""):
+        table.add_column(name, justify="right")
+    for way in report.ways:
+        mark = "chosen" if way.chosen else ""
+        seconds = format_duration(way.seconds)
+        table.add_row(way.name, f"{way.top1:.1%}", f"{way.loss:.3f}", seconds, mark)
+    console.print(table)
+    console.print(Text(f"{report.why}. Another way: --from scratch, --from WEIGHTS.", style="dim"))
 
 
 def render_finetune(report: FinetuneReport, console: Console) -> None:
@@ -63,8 +90,9 @@ def render_finetune(report: FinetuneReport, console: Console) -> None:
     for baseline in report.baselines:
         if baseline.remark:
             console.print(Text(f"{baseline.name}: {baseline.remark}", style="yellow"))
-    crops = "center crop" if results[0].crops == 1 else f"mean of {results[0].crops} crops"
-    images = format_count(results[0].images, f"{report.split or 'held-out'} image")
+    tuned = results[-1]  # as the others that are networks
+    crops = "center crop" if tuned.crops == 1 else f"mean of {tuned.crops} crops"
+    images = format_count(tuned.images, f"{report.split or 'held-out'} image")
     console.print(Text(f"the same {images}, {crops}", style="dim"))
     if report.split == "val":
         bias = "The epochs of trained networks were chosen on these images, so that their accuracy "

@@ -230,8 +230,10 @@ def _notes(imbalance: float | None, sizes: ImageSizes | None) -> list[str]:
         )
     if sizes and sizes.center_crop_loss >= _MUCH_CROPPED:
         notes.append(
-            f"The center crop throws away {sizes.center_crop_loss:.0%} of the average image; "
-            "--resize-mode pad keeps all of it."
+            f"The center crop throws away {sizes.center_crop_loss:.0%} of the average image. Where "
+            "what counts lies near the edges, compare --resize-mode squash and --resize-mode pad, "
+            "which keep all of it; of photographs whose object is in the middle the crop shows it "
+            "the largest."
         )
     if sizes and sizes.exif_rotated:
         notes.append(

@@ -1,4 +1,4 @@
-"""What `train` would refuse or warn of in a source, said before the first training.
+"""What `train` and `finetune` would refuse or warn of in a source, said before the first training.
 
 Legend: N images of the source, n of them that can be read, K classes.
 """
@@ -37,7 +37,7 @@ def training_notes(source: Source, scan: Scan) -> list[str]:
         source: labeled images, opened `as_found`.
         scan: of its images.
     """
-    refused = [f"train refuses this source: {reason}" for reason in _refusals(source, scan)]
+    refused = [f"train and finetune refuse this source: {each}" for each in _refusals(source, scan)]
     return [*refused, *alike_warnings(source.where, source.classes)]
 
 

@@ -1,8 +1,9 @@
 """Which images are for training, validation and testing.
 
 Splits that the source brings are kept. What is missing for validation is drawn from the training
-images, by groups: the copies of an image, also under another name, class, format or size, fall on
-one side. What cannot be kept apart, and which classes are measured on few images or none, is said.
+images, by groups: the copies of an image, also under another name, class, format or size, and what
+was taken within seconds of it fall on one side. What cannot be kept apart, and which classes are
+measured on few images or none, is said.
 
 Legend: N images.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.loading.copies import Copies, find_copies
+from alexnet.data.loading.groups import bursts_in_time, merge_pairs
 from alexnet.data.loading.stratified import CopyGroups, draw_stratified
 from alexnet.data.packs.pack import Pack
 from alexnet.data.sources.names import SPLITS
@@ -105,9 +107,9 @@ def _hold_out(
     Raises:
         SourceError: none can be, even where equal files alone count as copies.
     """
-    for numbers in (copies.similar, copies.files):
-        files, labels = copies.files[train], pack.labels[train]
-        groups = CopyGroups.of(numbers[train], files, labels, len(pack.classes))
+    files, labels = copies.files[train], pack.labels[train]
+    for numbers in (_with_bursts(pack, copies, train, val_fraction), files):
+        groups = CopyGroups.of(numbers, files, labels, len(pack.classes))
         drawn = draw_stratified(groups, pack.digests[train], share=val_fraction, seed=seed)
         if drawn.any():
             warning = (
@@ -116,12 +118,24 @@ def _hold_out(
                 "in training. Images were drawn one by one, and the figures flatter. Add images "
                 "that were made another time, or bring a folder val."
             )
-            return drawn[groups.group_of], [warning] if numbers is copies.files else []
+            return drawn[groups.group_of], [warning] if numbers is files else []
     raise SourceError(
         f"{pack.where} has no image that could be held out for validation: each is the "
         "only one of its class (duplicates count once). Add images, bring a folder val, or "
         "train without validation: --val-fraction 0."
     )
+
+
+def _with_bursts(
+    pack: Pack, copies: Copies, train: NDArray[np.int64], val_fraction: float
+) -> NDArray[np.int64]:
+    """Return the groups of the training images: copies, and bursts where times are known."""
+    numbers = copies.similar[train]
+    if pack.times is None:
+        return numbers
+    labels = pack.labels[train]
+    bursts = bursts_in_time(pack.times[train], labels)
+    return merge_pairs(numbers, bursts, labels, val_fraction) if len(bursts) else numbers
 
 
 def _require_trainable(pack: Pack, train: NDArray[np.int64]) -> None:

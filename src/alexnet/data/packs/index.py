@@ -34,12 +34,14 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "checksums": ("<u4", ()),
     "lengths": ("<u4", ()),
     "coefficients": ("<f2", (HASH_BITS,)),
+    "times": ("<i8", ()),
 }
 """Each column's numbers on disk, and the shape of a row."""
 
 _LENGTHS = "lengths"  # a column of packs of JPEG files alone
 _COEFFICIENTS = "coefficients"  # a column that older packs lack
-_OPTIONAL = {_LENGTHS, _COEFFICIENTS}
+_TIMES = "times"  # likewise
+_OPTIONAL = {_LENGTHS, _COEFFICIENTS, _TIMES}
 
 
 def content_digest(data: bytes) -> bytes:
@@ -59,6 +61,7 @@ class PackIndex:
     checksums: NDArray[np.uint32]  # (N,) CRC-32 of the stored pixels, or of the JPEG file
     lengths: NDArray[np.uint32] | None = None  # (N,) bytes of the JPEG file; None: pixels
     coefficients: NDArray[np.float16] | None = None  # (N, 64), see `hashing`; None: an older pack
+    times: NDArray[np.int64] | None = None  # (N,) ms since 1970 when it was taken; 0: unknown
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -78,6 +81,7 @@ class PackIndex:
             self.digests[kept],
             self.checksums[kept],
             coefficients=None if self.coefficients is None else self.coefficients[kept],
+            times=None if self.times is None else self.times[kept],
         )
 
     def fingerprint(self, about: str) -> str:
@@ -108,6 +112,8 @@ def write_index(index: PackIndex) -> bytes:
         columns[_LENGTHS] = index.lengths
     if index.coefficients is not None:
         columns[_COEFFICIENTS] = index.coefficients
+    if index.times is not None:
+        columns[_TIMES] = index.times
     columns = {name: each.astype(_COLUMNS[name][0]) for name, each in columns.items()}
     file = io.BytesIO()
     np.savez(file, **columns)  # pyright: ignore[reportArgumentType]
@@ -133,6 +139,7 @@ def read_index(file: IO[bytes], classes: int) -> PackIndex:
     except (OSError, zipfile.BadZipFile) as cause:
         raise ValueError(f"its columns cannot be read ({cause})") from cause
     lengths, coefficients = columns.get(_LENGTHS), columns.get(_COEFFICIENTS)
+    times = columns.get(_TIMES)
     index = PackIndex(
         Paths(columns["letters"].tobytes(), columns["ends"].astype(np.int64, copy=False)),
         columns["labels"].astype(np.int64),
@@ -142,6 +149,7 @@ def read_index(file: IO[bytes], classes: int) -> PackIndex:
         columns["checksums"].astype(np.uint32, copy=False),
         None if lengths is None else lengths.astype(np.uint32, copy=False),
         None if coefficients is None else coefficients.astype(np.float16, copy=False),
+        None if times is None else times.astype(np.int64, copy=False),
     )
     _validate(index, classes)
     return index
@@ -184,6 +192,8 @@ def _validate(index: PackIndex, classes: int) -> None:
         columns[_LENGTHS] = index.lengths
     if index.coefficients is not None:
         columns[_COEFFICIENTS] = index.coefficients
+    if index.times is not None:
+        columns[_TIMES] = index.times
     for name, column in columns.items():
         if len(column) != n:
             raise ValueError(f"{name} has {len(column):,} rows, not {n:,}")

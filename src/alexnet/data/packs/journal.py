@@ -36,12 +36,14 @@ class FinishedShard:
     skipped: list[tuple[int, str]]  # index in the source and reason
     lengths: NDArray[np.uint32] | None = None  # (n,) bytes of each JPEG file; None: pixels
     coefficients: NDArray[np.float16] | None = None  # (n, 64); None: an older version began it
+    times: NDArray[np.int64] | None = None  # (n,) see `PackIndex`; None: likewise
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the columns as hex digits."""
         lengths = {} if self.lengths is None else {"lengths": self.lengths.tolist()}
         coefficients = self.coefficients
         words = {} if coefficients is None else {"coefficients": _hex(coefficients, "<f2")}
+        times = {} if self.times is None else {"times": self.times.tolist()}
         return {
             "shard": None if self.shard is None else self.shard.name,
             "first": self.first,
@@ -51,6 +53,7 @@ class FinishedShard:
             "skipped": self.skipped,
             **lengths,
             **words,
+            **times,
         }
 
     @classmethod
@@ -71,6 +74,7 @@ class FinishedShard:
             skipped,
             np.asarray(values["lengths"], dtype=np.uint32) if "lengths" in values else None,
             _coefficients(values["coefficients"]) if "coefficients" in values else None,
+            np.asarray(values["times"], dtype=np.int64) if "times" in values else None,
         )
 
 

@@ -5,7 +5,8 @@ A pack is a folder:
     pack.json          what it is: classes, size, resize mode, source, shards, fingerprint
                        (written last: a folder without it is no pack)
     index.npz          for each image path, label, split, file size, content digest, checksum,
-                       and the DCT coefficients by which near duplicates are found
+                       the DCT coefficients by which near duplicates are found, and the time at
+                       which it was taken
     shard-00000.u8 ... pixels, (n, S, S, 3) uint8, RGB, row after row, nothing else;
                        or shard-00000.tar ..., JPEG files and their classes
 
@@ -27,7 +28,7 @@ from alexnet.data.packs.jpeg_shards import JpegShards
 from alexnet.data.packs.shards import MappedShards, PixelStore, Shard, ShardSet, SubsetPixels
 from alexnet.data.sources.listing import Paths
 from alexnet.errors import SourceError
-from alexnet.files import read_json
+from alexnet.files import as_path, read_json, require_usable_path
 from alexnet.images import StoredImages
 from alexnet.recipe import LARGEST_PX, ResizeMode
 
@@ -269,6 +270,11 @@ class Pack:
         return self.index.coefficients
 
     @property
+    def times(self) -> NDArray[np.int64] | None:
+        """(N,) ms since 1970 when each image was taken; 0: unknown. None: an older pack."""
+        return self.index.times
+
+    @property
     def sizes(self) -> NDArray[np.int64]:
         """(N,) bytes of each image file."""
         return self.index.sizes
@@ -298,7 +304,7 @@ def read_header(folder: Path) -> PackHeader:
         raise _damaged(folder, f"{HEADER} lacks or mistakes something ({cause!r})") from cause
 
 
-def open_pack(folder: Path, *, verify: bool | None = None) -> Pack:
+def open_pack(folder: Path | str, *, verify: bool | None = None) -> Pack:
     """Open a pack that `write_pack` made.
 
     The lengths of all shards are always held against the header. The pixels are held against their
@@ -311,7 +317,8 @@ def open_pack(folder: Path, *, verify: bool | None = None) -> Pack:
     Raises:
         SourceError: not a pack, of another version, or damaged; a damaged shard is named.
     """
-    folder = Path(folder)
+    folder = as_path(folder, SourceError, "A pack")
+    require_usable_path(folder / HEADER, SourceError)
     if not (folder / HEADER).is_file():
         raise SourceError(
             f"{folder} is not a pack: it has no {HEADER}. Make one with: alexnet pack SOURCE "

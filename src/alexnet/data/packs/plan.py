@@ -71,6 +71,11 @@ class PackableSource(Protocol):
         ...
 
     @property
+    def times(self) -> NDArray[np.int64] | None:
+        """Milliseconds since 1970 when each file was last written, 0 unknown; None: not known."""
+        ...
+
+    @property
     def excluded(self) -> tuple[str, ...]:
         """Paths of the images that were left out on purpose."""
         ...

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data.checks.hashing import THUMBNAIL_PX, dct_coefficients, square_thumbnail
+from alexnet.data.packs.file_times import choose_times
 from alexnet.data.packs.index import DIGEST_BYTES, PackIndex, content_digest
 from alexnet.data.packs.journal import FinishedShard
 from alexnet.data.packs.pack import PackHeader
@@ -21,7 +22,7 @@ from alexnet.data.packs.plan import PackableSource, PackingPlan
 from alexnet.data.sources.listing import Paths
 from alexnet.data.sources.parallel_decoding import decode_files
 from alexnet.data.sources.validation import unreadable_source
-from alexnet.images import encode_jpeg, read_image
+from alexnet.images import capture_time, encode_jpeg, read_image
 
 __all__ = ["Portion", "build_header_and_index", "decode_portions"]
 
@@ -30,7 +31,9 @@ _MAX_IMAGES = 256
 
 # The decoding threads fill one row an image: its head, its thumbnail, then its content.
 _NUMBER_BYTES = 4
-_HEAD_BYTES = _NUMBER_BYTES + DIGEST_BYTES + _NUMBER_BYTES  # checksum, digest, length
+_TIME_BYTES = 8
+_HEAD_BYTES = _NUMBER_BYTES + DIGEST_BYTES + _TIME_BYTES + _NUMBER_BYTES
+"""Of checksum, digest, time and length."""
 _THUMBNAIL_BYTES = THUMBNAIL_PX * THUMBNAIL_PX * 3
 _MAX_JPEG_OVERHEAD = 4096  # by which the JPEG file of the smallest image exceeds its pixels
 
@@ -44,6 +47,7 @@ class Portion:
     digests: NDArray[np.uint8]  # (n, 16)
     checksums: NDArray[np.uint32]  # (n,)
     coefficients: NDArray[np.float16]  # (n, 64) of the square that is stored, see `hashing`
+    times: NDArray[np.int64]  # (n,) ms since 1970 when it was taken, as EXIF says; 0: unknown
     failures: list[tuple[int, str]]  # index and reason of what could not be read
     files: list[bytes] | None = None  # n JPEG files, where those are stored instead of `images`
     lengths: NDArray[np.uint32] | None = None  # (n,) their bytes
@@ -75,7 +79,8 @@ def decode_portions(
         content = np.frombuffer(encode_jpeg(image), np.uint8) if is_jpeg else image.ravel()
         checksum = zlib.crc32(content.data).to_bytes(_NUMBER_BYTES, "little")
         length = len(content).to_bytes(_NUMBER_BYTES, "little")
-        head = np.frombuffer(checksum + content_digest(data) + length, dtype=np.uint8)
+        time = capture_time(data).to_bytes(_TIME_BYTES, "little")
+        head = np.frombuffer(checksum + content_digest(data) + time + length, dtype=np.uint8)
         small = square_thumbnail(image).ravel()
         return head, small, content, np.zeros(content_bytes - len(content), dtype=np.uint8)
 
@@ -98,12 +103,14 @@ def _split_rows(
     checksums = rows[:, :_NUMBER_BYTES].copy().view("<u4")[:, 0].astype(np.uint32)
     lengths = rows[:, _HEAD_BYTES - _NUMBER_BYTES : _HEAD_BYTES].copy().view("<u4")[:, 0]
     digests = rows[:, _NUMBER_BYTES : _NUMBER_BYTES + DIGEST_BYTES].copy()
+    start = _NUMBER_BYTES + DIGEST_BYTES
+    times = rows[:, start : start + _TIME_BYTES].copy().view("<i8")[:, 0].astype(np.int64)
     side, start = plan.image_px, _HEAD_BYTES + _THUMBNAIL_BYTES
     small, content = rows[:, _HEAD_BYTES:start], rows[:, start:]
     coefficients = dct_coefficients(small.reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3))
     if plan.store == "pixels":
         images = content.reshape(-1, side, side, 3)
-        return Portion(indices, images, digests, checksums, coefficients, failures)
+        return Portion(indices, images, digests, checksums, coefficients, times, failures)
     files = [row[:n].tobytes() for row, n in zip(content, lengths.tolist(), strict=True)]
     none = np.empty((0, side, side, 3), dtype=np.uint8)
     return Portion(
@@ -112,6 +119,7 @@ def _split_rows(
         digests,
         checksums,
         coefficients,
+        times,
         failures,
         files,
         lengths.astype(np.uint32),
@@ -134,6 +142,7 @@ def build_header_and_index(
     numbers: list[int] = kept.tolist()
     lengths = [part.lengths for part in finished if part.lengths is not None]
     coefficients = [part.coefficients for part in finished if part.coefficients is not None]
+    times = [part.times for part in finished if part.times is not None]
     index = PackIndex(
         Paths.of(source.paths[i] for i in numbers),
         np.asarray(source.labels[kept], dtype=np.int64),
@@ -143,6 +152,7 @@ def build_header_and_index(
         np.concatenate([part.checksums for part in finished]),
         np.concatenate(lengths) if plan.store == "jpeg" else None,
         np.concatenate(coefficients) if len(coefficients) == len(finished) else None,
+        choose_times(source, kept, times) if len(times) == len(finished) else None,
     )
     header = PackHeader(
         classes=tuple(source.classes),

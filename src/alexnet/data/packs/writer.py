@@ -271,6 +271,7 @@ def _join_portions(parts: Iterable[Portion], name: str, first: int) -> FinishedS
         [failure for part in portions for failure in part.failures],
         np.concatenate(lengths) if lengths else None,
         np.concatenate([part.coefficients for part in portions]),
+        np.concatenate([part.times for part in portions]),
     )
 
 

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -157,7 +158,8 @@ def list_zip(
         else:
             _require_readable(where, member, path)
             size = min(member.file_size, _MAX_INT64)
-            builder.add(path, size, member.CRC, position=len(columns) // 4)
+            time = _time_ms(member)
+            builder.add(path, size, member.CRC, position=len(columns) // 4, time_ms=time)
             offset, packed = member.header_offset, member.compress_size
             columns.extend([min(offset, _MAX_INT64), min(packed, _MAX_INT64)])
             columns.extend([member.CRC, member.compress_type])
@@ -168,6 +170,14 @@ def list_zip(
             format_count(skipped, "member"),
         )
     return builder.build(where, ZipReader(file, np.array(columns, np.int64).reshape(-1, 4)))
+
+
+def _time_ms(member: zipfile.ZipInfo) -> int:
+    """Return when a member was last written, to two seconds; 0 where that is no date."""
+    try:
+        return int(datetime(*member.date_time, tzinfo=UTC).timestamp()) * 1000
+    except ValueError:
+        return 0
 
 
 def _open_zip(where: Path, file: FileBytes | None) -> tuple[FileBytes, list[zipfile.ZipInfo]]:

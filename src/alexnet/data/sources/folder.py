@@ -112,7 +112,12 @@ def _list_one(full: str, folder: str, builder: ListingBuilder) -> list[str]:
                     inner.append(path)
                 elif entry.is_file():
                     status = entry.stat()
-                    builder.add(path, status.st_size, status.st_mtime_ns)
+                    builder.add(
+                        path,
+                        status.st_size,
+                        status.st_mtime_ns,
+                        time_ms=status.st_mtime_ns // 1_000_000,
+                    )
                 elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
                     builder.add(path, 0, 0)
             except OSError:  # it vanished meanwhile, or links go round in a ring

@@ -111,6 +111,8 @@ class FileListing:
     folders: tuple[str, ...]  # every folder in order, also without files; "" is the top
     folder_of: NDArray[np.int32]  # (N,) position of each file's folder in `folders`
     reader: FileReader = field(repr=False)
+    times: NDArray[np.int64] | None = field(default=None, repr=False)
+    """(N,) milliseconds since 1970 when each was last written; 0: unknown."""
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -149,6 +151,7 @@ class FileListing:
             stamps=self.stamps[order],
             positions=self.positions[order],
             folder_of=self.folder_of[order],
+            times=None if self.times is None else self.times[order],
         )
 
 
@@ -160,14 +163,16 @@ class ListingBuilder:
         self.sizes = array("q")
         self.stamps = array("q")
         self.positions = array("q")
+        self.times = array("q")
         self.folders: set[str] = set()
 
-    def add(self, path: str, size: int, stamp: int, position: int = 0) -> None:
+    def add(self, path: str, size: int, stamp: int, position: int = 0, time_ms: int = 0) -> None:
         """Add one file; the arguments are those of a `FileListing`."""
         self.paths.append(path)
         self.sizes.append(size)
         self.stamps.append(stamp)
         self.positions.append(position)
+        self.times.append(time_ms)
 
     def build(self, where: Path, reader: FileReader) -> FileListing:
         """Return the files in the order of their paths; of two of one path the later counts."""
@@ -189,6 +194,7 @@ class ListingBuilder:
             tuple(folders),
             np.array([position[parent] for parent in parents], dtype=np.int32),
             reader,
+            np.array(self.times, dtype=np.int64)[last],
         )
 
 

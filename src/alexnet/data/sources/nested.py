@@ -115,10 +115,11 @@ def _join(files: FileListing, archives: Sequence[int], name_encoding: str | None
         start = f"{prefix}/" if prefix else ""
         builder.folders.update(start + folder for folder in listing.folders if folder)
         builder.folders.update([prefix] if prefix else [])
-        for path, size, stamp in zip(
-            listing.paths, listing.sizes.tolist(), listing.stamps.tolist(), strict=True
+        times = [0] * len(listing) if listing.times is None else listing.times.tolist()
+        for path, size, stamp, time in zip(
+            listing.paths, listing.sizes.tolist(), listing.stamps.tolist(), times, strict=True
         ):
-            builder.add(start + path, size, stamp or outer, position)
+            builder.add(start + path, size, stamp or outer, position, time)
             position += 1
     return builder.build(files.where, NestedReader(listings))
 

@@ -54,7 +54,7 @@ from alexnet.data.sources.validation import (
     validate_classes,
 )
 from alexnet.errors import SourceError
-from alexnet.files import require_usable_path
+from alexnet.files import as_path, require_usable_path
 from alexnet.text import quote_names
 
 __all__ = ["Source", "open_source"]
@@ -90,6 +90,11 @@ class Source:
         """(N,) bytes of each image file."""
         return self.files.sizes
 
+    @property
+    def times(self) -> NDArray[np.int64] | None:
+        """(N,) milliseconds since 1970 when each file was last written; 0 or None: unknown."""
+        return self.files.times
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -115,7 +120,7 @@ class Source:
 
 
 def open_source(
-    path: Path,
+    path: Path | str,
     *,
     fewest_classes: int = 2,
     as_found: bool = False,
@@ -144,7 +149,7 @@ def open_source(
     Raises:
         SourceError: nothing is there, or it cannot be used; the sentence says what was seen.
     """
-    path = Path(path)
+    path = as_path(path, SourceError, "A source of images")
     require_usable_path(path / HEADER, SourceError)
     require_class_depth(class_depth)
     require_name_encoding(name_encoding)

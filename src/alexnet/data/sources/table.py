@@ -132,6 +132,7 @@ def read_table(where: Path, *, parquet: bool) -> Table:
         ("",),
         zeros.astype(np.int32),
         FolderReader(where.parent),
+        np.maximum(np.array(times, dtype=np.int64), 0) // 1_000_000,
     )
     words = read_number_words_beside(where, rows.classes)
     return Table(files, rows.classes, rows.labels, rows.splits, words)

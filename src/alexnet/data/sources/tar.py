@@ -53,6 +53,7 @@ _CHUNK_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _PROGRESS_STEP = 1000  # members
 _MAX_OPEN = 32  # unpacked tars at once; some systems allow 256 files
+_LATEST_S = 253_402_300_800  # the year 10,000
 _MAX_LINK_STEPS = 40  # from link to link, as systems have it
 
 BROKEN_ARCHIVE = (
@@ -233,6 +234,12 @@ def list_tar(
     return builder.build(where, TarReader(unpack, listed.starts))
 
 
+def _time_ms(member: tarfile.TarInfo) -> int:
+    """Return when a member was last written; 0 for what no clock says."""
+    seconds = float(member.mtime)
+    return int(seconds * 1000) if 0 < seconds < _LATEST_S else 0
+
+
 class _Members:
     """The members of a tar that were met so far."""
 
@@ -260,7 +267,7 @@ class _Members:
         elif member.isdir():
             self.builder.folders.add(path)
         else:
-            self.builder.add(path, member.size, stamp, member.offset_data)
+            self.builder.add(path, member.size, stamp, member.offset_data, _time_ms(member))
             if self._is_compressed and member.size and needs_start(path):
                 self.starts[member.offset_data] = headers.peek(member.offset_data, START_BYTES)
 

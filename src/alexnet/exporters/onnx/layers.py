@@ -15,6 +15,7 @@ from alexnet.exporters.onnx.elementwise import ELEMENTWISE, write_softplus
 from alexnet.exporters.onnx.graph import OnnxGraph, Value
 from alexnet.models import GroupedLayers, SummedLayers
 from alexnet.nn import (
+    AdaptiveAvgPool,
     AvgPool,
     CaffePool,
     ChannelScale,
@@ -324,6 +325,9 @@ _LAYERS: Mapping[type[nn.Module], Write] = {
     ContrastNorm: _contrast_norm,
     MaxPool: _max_pool,
     AvgPool: _mean_pool,
+    AdaptiveAvgPool: lambda graph, name, layer, inputs: windows.adaptive_pool(
+        graph, name, layer, inputs[0]
+    ),
     CaffePool: lambda graph, name, layer, inputs: windows.caffe_pool(graph, name, layer, inputs[0]),
     OffsetPool: lambda graph, name, layer, inputs: windows.offset_pool(
         graph, name, layer, inputs[0]

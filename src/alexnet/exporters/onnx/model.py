@@ -15,7 +15,7 @@ from torch import nn
 from alexnet.errors import AlexNetError, WeightsError
 from alexnet.exporters.onnx.external import write_external
 from alexnet.exporters.onnx.graph import OnnxGraph, Value
-from alexnet.exporters.onnx.heads import write_head
+from alexnet.exporters.onnx.heads import head_layers, write_head
 from alexnet.exporters.onnx.layers import write_layer
 from alexnet.exporters.onnx.quantize import quantized
 from alexnet.exporters.onnx.windows import crop
@@ -187,9 +187,9 @@ def _write(graph: OnnxGraph, network: Network, x: Value) -> str:
             f"A head on {network.model} cannot be written as ONNX, since torch exports such a "
             "network as a whole. Choose --to torchscript."
         )
-    names = network.classifier.layer.split(",")
+    names = head_layers(network.classifier)
     values = _write_layers(graph, network.backbone, x, until=names)
-    return write_head(graph, network.classifier, [values[name] for name in names])
+    return write_head(graph, network.classifier, {name: values[name] for name in names})
 
 
 def _write_layers(
@@ -198,7 +198,7 @@ def _write_layers(
     """Write a network of ours layer by layer, perhaps only up to some; return their outputs."""
     layers = dict(network.named_children())
     inputs = _layer_inputs(network, layers)
-    readers = Counter(name for names in inputs.values() for name in names)
+    readers = Counter([*(name for names in inputs.values() for name in names), *until])
     with torch.inference_mode():
         stages = network.stages(torch.zeros(1, *x.shape))  # for the shapes alone
     values = {INPUT: x, IMAGES: x}

@@ -16,10 +16,11 @@ from typing import Any, cast
 from torch import Tensor
 
 from alexnet.exporters.onnx.graph import OnnxGraph, Value
-from alexnet.nn import CaffePool, LocallyConnected, OffsetPool
+from alexnet.nn import AdaptiveAvgPool, CaffePool, LocallyConnected, OffsetPool
 
 __all__ = [
     "Windows",
+    "adaptive_pool",
     "caffe_pool",
     "convolution",
     "locally_connected",
@@ -110,6 +111,49 @@ def mean_pool(
         pads=[*before, *windows.ends(sides, before)],
         count_include_pad=0,
     )
+
+
+def adaptive_pool(graph: OnnxGraph, name: str, layer: AdaptiveAvgPool, x: Value) -> str:
+    """Write the means of a grid's cells: one pooling where all cells are alike, else by axis.
+
+    The mean over a cell is the mean of its rows' means.
+    """
+    channels, *sides = x.shape
+    cells = [layer.cells(side) for side in sides]
+    steps = [_even_steps(each) for each in cells]
+    if all(steps):
+        windows = Windows(
+            kernel=[end - start for (start, end), *_ in cells],
+            stride=steps,
+            outputs=(layer.grid,) * 2,
+        )
+        return mean_pool(graph, name, x, windows)
+    rows = _cell_means(graph, f"{name}/rows", x, 0, cells[0])
+    return _cell_means(graph, name, Value(rows, (channels, layer.grid, sides[1])), 1, cells[1])
+
+
+def _even_steps(cells: Sequence[tuple[int, int]]) -> int:
+    """Return the step from cell to cell; 0 where sides or steps differ."""
+    (first, end), *_ = cells
+    step = cells[1][0] - first if len(cells) > 1 else 1
+    even = [(first + i * step, end + i * step) for i in range(len(cells))]
+    return step if list(cells) == even else 0
+
+
+def _cell_means(
+    graph: OnnxGraph, name: str, x: Value, axis: int, cells: Sequence[tuple[int, int]]
+) -> str:
+    """Write the means over the cells of one axis of the maps, side by side."""
+    means: list[str] = []
+    for i, (start, end) in enumerate(cells):
+        part = crop(graph, f"{name}/part{i}", x.name, (2 + axis,), (start,), (end,))
+        kernel = [end - start, 1] if axis == 0 else [1, end - start]
+        means.append(
+            graph.node(
+                "AveragePool", [part], f"{name}/mean{i}", kernel_shape=kernel, strides=[1, 1]
+            )
+        )
+    return graph.node("Concat", means, name, axis=2 + axis)
 
 
 def caffe_pool(graph: OnnxGraph, name: str, layer: CaffePool, x: Value) -> str:

@@ -18,6 +18,7 @@ _ROLES: dict[FileKind, str] = {
     "prototxt": "description",
     "caffemodel": "trained",
     "hdf5": "trained",
+    "compressed": "trained",
     "binaryproto": "mean",
     "npy": "mean",
 }

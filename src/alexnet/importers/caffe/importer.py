@@ -15,6 +15,7 @@ from alexnet.importers.caffe.channels import (
     channels_of_arrays,
     require_channels,
 )
+from alexnet.importers.caffe.deep_compression import read_deep_compression
 from alexnet.importers.caffe.fields import require_known_fields
 from alexnet.importers.caffe.files import CaffeFiles, sort_files
 from alexnet.importers.caffe.inputs import ImageInput
@@ -29,6 +30,7 @@ from alexnet.importers.caffe.tensors import (
     statistics_remarks,
     with_factors,
 )
+from alexnet.importers.file_kinds import file_kind
 from alexnet.importers.request import ImportedModel, ImportRequest, class_names
 from alexnet.weights.weights import Weights
 
@@ -53,7 +55,8 @@ def import_caffe(request: ImportRequest) -> ImportedModel:
     """
     files = sort_files(request)
     net = read_net(files.description)
-    trained = read_caffemodel(files.trained)
+    compressed = file_kind(files.trained) == "compressed"
+    trained = {} if compressed else read_caffemodel(files.trained)
     subgraph, said = with_factors(inference_subgraph(net), trained)
     known = subgraph.image.channels or channels_of_arrays(subgraph, trained)
     channels = require_channels(known, subgraph.image.blob)
@@ -62,6 +65,8 @@ def import_caffe(request: ImportRequest) -> ImportedModel:
     crop_px = _crop_px(request, subgraph.image, mean, net)
     require_known_fields(net, (layer for _, layer, _ in subgraph.layers))
     graph = build_graph(net, subgraph, channels=channels, side=crop_px, order=order)
+    if compressed:
+        trained = read_deep_compression(files.trained, graph)
     state = state_dict_from_blobs(graph, trained, str(files.trained))
     preprocessing = replace(
         _preprocessing(request, subgraph.image, crop_px, mean, order), gray=channels == 1

@@ -117,14 +117,19 @@ class GraphNetwork(BranchedNetwork):
         self.shapes = dict(shapes)
 
     @property
+    def head(self) -> str:
+        """Name of the last convolution or fully connected layer; "" where there is none."""
+        layers = dict(self.named_children())
+        return next((name for name in reversed(layers) if isinstance(layers[name], _HEADS)), "")
+
+    @property
     def features_layer(self) -> str:
         """Name of the layer that the last one with weights reads.
 
         As in a flat network, dropout and changes of shape are passed over.
         """
         layers = dict(self.named_children())
-        heads = [name for name, layer in layers.items() if isinstance(layer, _HEADS)]
-        name = heads[-1] if heads else next(reversed(layers))
+        name = self.head or next(reversed(layers))
         while self.inputs[name][0] != INPUT:
             name = self.inputs[name][0]
             if not isinstance(layers[name], Dropout | nn.Flatten | Reshape):

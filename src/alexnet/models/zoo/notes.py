@@ -24,6 +24,7 @@ MODEL_LINES: Mapping[str, str] = {
     "cifar_11pct": "CIFAR-10, 11 %: norm over 9 maps, wider local layers",
     "cifar_11pct_no_norm": "cifar_11pct without its norm (ours)",
     "alexnet_small": "5 convolutions for 64-pixel images, batch norm (ours)",
+    "alexnet_adaptive": "5 convolutions, any image size, batch norm (ours)",
     "mlp": "the traditional network: fully connected, sigmoid",
 }
 """What each model is, in a few words."""
@@ -168,6 +169,10 @@ MODEL_NOTES: Mapping[str, tuple[str, ...]] = {
 
         Batch normalization in place of response normalization, no towers, one hidden fully
         connected layer of 512, He's initial weights, dropout that scales in training.
+    """),
+    "alexnet_adaptive": _sentences("""
+        Ours: alexnet_small, wider, with adaptive average pooling to 3 x 3 before fc6, so that the
+        same weights take images of 64 to 224 pixels and more.
     """),
     "mlp": _sentences("""
         The traditional network that the paper's ideas are held against: no windows at all.

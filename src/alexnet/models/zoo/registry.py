@@ -34,6 +34,7 @@ _BUILDERS = (
     cifar.cifar_11pct,
     cifar.cifar_11pct_no_norm,
     small.alexnet_small,
+    small.alexnet_adaptive,
     small.mlp,
 )
 

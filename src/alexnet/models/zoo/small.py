@@ -5,7 +5,7 @@ from __future__ import annotations
 from alexnet.models.builder import NetworkBuilder, Options, normal_init
 from alexnet.models.network import Network
 
-__all__ = ["alexnet_small", "mlp"]
+__all__ = ["alexnet_adaptive", "alexnet_small", "mlp"]
 
 
 def alexnet_small(options: Options) -> Network:
@@ -22,6 +22,29 @@ def alexnet_small(options: Options) -> Network:
         net.activation(f"relu{n}")
         if n in (1, 2, 5):
             net.pool(f"pool{n}")
+    net.flatten()
+    net.linear("fc6", 512)
+    net.activation("relu6")
+    net.dropout("drop6", inverted=True)
+    net.linear("fc7", options.classes, init=normal_init(0.01))
+    return net.build()
+
+
+def alexnet_adaptive(options: Options) -> Network:
+    """Five convolutions for images from 32 pixels on, pooled to 3 x 3 before fc6.
+
+    The same weights fit every size, so that what was learned from small images is fine-tuned on
+    larger ones. Pooling begins behind conv2, since small images have no detail to lose.
+    """
+    net = NetworkBuilder("alexnet_adaptive", options, image_px=64, crop_px=56)
+    shapes = ((64, 5, 2, 2), (128, 3, 1, 1), (256, 3, 1, 1), (384, 3, 1, 1), (384, 3, 1, 1))
+    for n, (maps, kernel, stride, padding) in enumerate(shapes, 1):
+        net.conv(f"conv{n}", maps, kernel=kernel, stride=stride, padding=padding, bias=False)
+        net.batch_norm(f"bn{n}")
+        net.activation(f"relu{n}")
+        if n in (2, 3):
+            net.pool(f"pool{n}")
+    net.adaptive_avg_pool("pool5", 3)
     net.flatten()
     net.linear("fc6", 512)
     net.activation("relu6")

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
 from alexnet.files import replace_file
@@ -29,9 +29,12 @@ __all__ = [
     "CORRECT",
     "HAIR",
     "INK",
+    "NARROW_PX",
     "PAPER",
     "SOFT",
+    "WIDE_PX",
     "WRONG",
+    "Chart",
     "chart_style",
     "name_upright_axis",
     "new_chart",
@@ -43,6 +46,7 @@ __all__ = [
 
 INK, SOFT, HAIR, PAPER = "#1d1c1a", "#68645b", "#e3dfd5", "#fbfaf7"
 CORRECT, WRONG = "#226c64", "#ba441c"
+WIDE_PX, NARROW_PX = 840, 400  # of a chart; on a small screen the letters of the first are dust
 _VARIABLES = {
     INK: "var(--ink)",
     SOFT: "var(--soft)",
@@ -87,6 +91,14 @@ _STYLE: dict[Any, Any] = {
 _PX = 72  # to the inch: an SVG's unit is then a pixel
 _DPI = 144  # of a PNG
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
+
+
+class Chart(NamedTuple):
+    """A chart of a page, drawn for every screen or for wide and for small ones."""
+
+    title: str
+    svg: str
+    narrow: str = ""
 
 
 @contextmanager

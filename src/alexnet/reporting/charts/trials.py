@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from alexnet.records import SearchedField, SearchReport
+from alexnet.records import SearchedField, SearchReport, TrialRecord
 from alexnet.reporting.charts.painter import (
     CORRECT,
     INK,
+    NARROW_PX,
     SOFT,
+    WIDE_PX,
     WRONG,
+    Chart,
     chart_style,
     name_upright_axis,
     new_chart,
@@ -32,20 +35,12 @@ from alexnet.reporting.html.format import percent
 from alexnet.text import format_count, format_setting
 
 if TYPE_CHECKING:
-    pass
+    from matplotlib.axes import Axes
 
-__all__ = ["Chart", "StudyCharts"]
+__all__ = ["StudyCharts"]
 
-_WIDE = 840  # px; such a chart is scrolled on a small screen, where it would be unreadable
 _MOST_PAIRED = 4  # fields: six pairs
 _MOST_CURVES = 60  # above which the chart would be a thicket
-
-
-class Chart(NamedTuple):
-    """A chart of the page."""
-
-    title: str
-    svg: str
 
 
 class StudyCharts:
@@ -71,8 +66,11 @@ class StudyCharts:
         if not self.measured:
             return None
         title = "Each trial, and the lowest error so far"
-        with chart_style(seed=title):
-            axes = new_chart(_WIDE, 280)
+        return Chart(title, *(self._best_so_far(title, width) for width in (WIDE_PX, NARROW_PX)))
+
+    def _best_so_far(self, title: str, width: int) -> str:
+        with chart_style(seed=f"{title} {width}"):
+            axes = new_chart(width, 280)
             complete = [trial for trial in self.measured if trial.state == "complete"]
             lowest = list(itertools.accumulate(map(val_error, complete), min))
             numbers = [trial.number for trial in complete]
@@ -87,40 +85,42 @@ class StudyCharts:
             last = max(trial.number for trial in self.report.finished)
             tips = self.dots.draw(axes, dots) | {"lowest": ["lowest so far"]}
             axes.set_xlim(-0.5, last + 0.5)
-            number_ticks(axes.xaxis, most=10, whole=True)
+            number_ticks(axes.xaxis, most=_most_ticks(width), whole=True)
             error_axis(axes, "trial")
-            return Chart(title, to_svg(axes, f"{title}. {self._describe_best()}", tips))
+            return to_svg(axes, f"{title}. {self._describe_best()}", tips)
 
     def curves(self) -> Chart | None:
         """Draw the validation error of every trial over its epochs; the best one stands out."""
-        trials = [trial for trial in self.report.trials if trial.curve]
-        if not trials:
+        if not any(trial.curve for trial in self.report.trials):
             return None
         title = "A line for each trial"
+        return Chart(title, *(self._curves(title, width) for width in (WIDE_PX, NARROW_PX)))
+
+    def _curves(self, title: str, width: int) -> str:
+        trials = [trial for trial in self.report.trials if trial.curve]
         states = [trial.state for trial in self.report.trials]
         counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
         tips: dict[str, Sequence[str]] = {}
-        with chart_style(seed=title):
-            axes = new_chart(_WIDE, 300)
+        with chart_style(seed=f"{title} {width}"):
+            axes = new_chart(width, 300)
             for trial in sorted(trials, key=self.dots.is_best)[-_MOST_CURVES:]:
-                epochs, errors = zip(*trial.curve, strict=True)
-                style: dict[str, Any] = {"color": SOFT, "linewidth": 1, "alpha": 0.55}
-                if self.dots.is_best(trial):
-                    style = {"color": CORRECT}
-                elif trial.state != "complete":
-                    style |= {"color": WRONG} if trial.state == "failed" else {"alpha": 0.3}
-                gid = f"trial-{trial.number}"
-                marker: dict[str, Any] = (
-                    {"marker": "o", "markersize": 3, "linestyle": "none"}
-                    if len(epochs) == 1
-                    else {}
-                )
-                axes.plot(epochs, errors, gid=gid, **style, **marker)
-                tips[gid] = [describe_trial(trial)]
-            number_ticks(axes.xaxis, most=10, whole=True)
+                self._draw_curve(axes, trial)
+                tips[_gid(trial)] = [describe_trial(trial)]
+            number_ticks(axes.xaxis, most=_most_ticks(width), whole=True)
             error_axis(axes, "epoch")
             label = f"{title}. {format_count(len(trials), 'trial')}; {counts}."
-            return Chart(title, to_svg(axes, label, tips))
+            return to_svg(axes, label, tips)
+
+    def _draw_curve(self, axes: Axes, trial: TrialRecord) -> None:
+        epochs, errors = zip(*trial.curve, strict=True)
+        style: dict[str, Any] = {"color": SOFT, "linewidth": 1, "alpha": 0.55}
+        if self.dots.is_best(trial):
+            style = {"color": CORRECT}
+        elif trial.state != "complete":
+            style |= {"color": WRONG} if trial.state == "failed" else {"alpha": 0.3}
+        if len(epochs) == 1:
+            style |= {"marker": "o", "markersize": 3, "linestyle": "none"}
+        axes.plot(epochs, errors, gid=_gid(trial), **style)
 
     def error_over_fields(self) -> list[Chart]:
         """Draw the error over each of the fields that matter most."""
@@ -234,3 +234,11 @@ class StudyCharts:
         if best is None:
             return "No trial is complete."
         return f"The best is {percent(best.val_error)}, trial {best.number}."
+
+
+def _gid(trial: TrialRecord) -> str:
+    return f"trial-{trial.number}"
+
+
+def _most_ticks(width: int) -> int:
+    return 10 if width == WIDE_PX else 5

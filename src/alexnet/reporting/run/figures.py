@@ -19,7 +19,10 @@ from alexnet.reporting.thumbnails import Thumbnails
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_figures"]
+__all__ = ["FIGURES", "write_figures"]
+
+FIGURES = ("curves.png", "confusion.png", "filters.png", "mistakes.png", "correct.png")
+"""Names of all files that `write_figures` may write."""
 
 _LONGEST_NAME = 22
 

@@ -17,7 +17,7 @@ from alexnet.reporting.run.data import ReportData
 from alexnet.reporting.run.examples import Examples
 from alexnet.reporting.run.matrix import Card, card_of, matrix_of
 from alexnet.reporting.thumbnails import Thumbnails, data_uri, encode_png
-from alexnet.text import format_count, format_number, format_setting
+from alexnet.text import describe_reliability, format_count, format_number, format_setting
 
 __all__ = ["draw_page"]
 
@@ -78,6 +78,9 @@ def draw_page(
         data=data,
         results=results,
         interval=results.top1_interval,
+        reliability=describe_reliability(
+            results.images, results.top1_interval.low, results.top1_interval.high
+        ),
         split=_SPLITS.get(data.split, f"{data.split} "),
         most_frequent=float(counts.max() / max(counts.sum(), 1)),
         headline=_headline(data),
@@ -95,6 +98,7 @@ def draw_page(
         settings=_settings(data),
         recipe=_recipe(data.recipe),
         file_names=files,
+        has_figures=any(name.endswith(".png") for name in files),
     )
 
 
@@ -104,6 +108,8 @@ def _headline(data: ReportData) -> dict[str, str]:
     if len(data.classes) > 5:
         facts["top-5 accuracy"] = percent(results.top5)
     facts["mean loss"] = f"{format_number(results.loss)} nats"
+    if results.calibration_error is not None:
+        facts["calibration error"] = percent(results.calibration_error)
     facts["crops"] = str(results.crops)
     return facts | {name: data.facts[name] for name in _HEADLINE if name in data.facts}
 

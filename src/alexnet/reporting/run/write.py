@@ -1,4 +1,4 @@
-"""Write a report: the page, its figures as PNG, its data as CSV, and what it is drawn from."""
+"""Write a report: the page, its data as CSV, what it is drawn from, and its figures where asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alexnet.records import Epoch
 from alexnet.reporting.html.render import write_page
 from alexnet.reporting.run.data import ReportData
 from alexnet.reporting.run.examples import choose_examples
-from alexnet.reporting.run.figures import write_figures
+from alexnet.reporting.run.figures import FIGURES, write_figures
 from alexnet.reporting.run.page import draw_page
 from alexnet.reporting.run.saved import load_report_data, save_report_data
 from alexnet.reporting.thumbnails import Thumbnails, make_thumbnails
@@ -21,8 +21,8 @@ from alexnet.reporting.thumbnails import Thumbnails, make_thumbnails
 __all__ = ["add_baselines", "redraw_report", "write_report", "write_tables"]
 
 
-def write_report(run_folder: Path, data: ReportData) -> Path:
-    """Write `report/` in a run folder: index.html that opens from disk, PNG, CSV, data.npz.
+def write_report(run_folder: Path, data: ReportData, *, png: bool = False) -> Path:
+    """Write `report/` in a run folder: index.html that opens from disk, CSV, data.npz.
 
     The page carries at most some hundreds of images, in at most 3.2 MB, however many were
     evaluated.
@@ -30,6 +30,7 @@ def write_report(run_folder: Path, data: ReportData) -> Path:
     Args:
         run_folder: the run; its `report` folder is made, or its files replaced.
         data: settings, predictions and figures.
+        png: also write the figures as PNG files, for slides and papers.
 
     Returns:
         The page, `run_folder/report/index.html`.
@@ -39,11 +40,15 @@ def write_report(run_folder: Path, data: ReportData) -> Path:
     """
     thumbnails = make_thumbnails(data.image, choose_examples(data).items())
     save_report_data(run_folder / "report", data, thumbnails)
-    return _draw(run_folder / "report", data, thumbnails)
+    return _draw(run_folder / "report", data, thumbnails, png=png)
 
 
-def redraw_report(run_folder: Path) -> Path:
+def redraw_report(run_folder: Path, *, png: bool = False) -> Path:
     """Draw a run's report again from what was saved; needs neither the source nor the weights.
+
+    Args:
+        run_folder: a run with a report.
+        png: also write the figures as PNG files; those that lie there are always drawn again.
 
     Returns:
         The page.
@@ -54,7 +59,7 @@ def redraw_report(run_folder: Path) -> Path:
     if not run_folder.is_dir():
         raise RunError(f"There is no run folder {run_folder}. Name the folder that train made.")
     data, thumbnails = load_report_data(run_folder / "report")
-    return _draw(run_folder / "report", data, thumbnails)
+    return _draw(run_folder / "report", data, thumbnails, png=png)
 
 
 def add_baselines(run_folder: Path, baselines: Sequence[Mapping[str, Any]]) -> Path:
@@ -76,9 +81,11 @@ def add_baselines(run_folder: Path, baselines: Sequence[Mapping[str, Any]]) -> P
     return _draw(run_folder / "report", data, thumbnails)
 
 
-def _draw(folder: Path, data: ReportData, thumbnails: Thumbnails) -> Path:
+def _draw(folder: Path, data: ReportData, thumbnails: Thumbnails, *, png: bool = False) -> Path:
     examples = choose_examples(data)
-    files = [*write_figures(folder, data, examples, thumbnails), *write_tables(folder, data)]
+    png = png or any((folder / name).exists() for name in FIGURES)
+    figures = write_figures(folder, data, examples, thumbnails) if png else []
+    files = [*figures, *write_tables(folder, data)]
     return write_page(folder / "index.html", draw_page(data, examples, thumbnails, files))
 
 
