@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python benchmarks/predictor.py --weights runs/pets
 
 Prints the median and the least milliseconds of a call with one photograph of 500 x 375 pixels, for
-each form of it; On a machine that is busy with other programs
+each form of it. On a machine that is busy with other programs
 one thread is faster: several wait for each other at the end of every layer.
 """
 

@@ -68,7 +68,7 @@ def options(verb: str, page: Path) -> str:
             continue
         many = "..." if parameter.kind is parameter.VAR_POSITIONAL else ""
         placed = parameter.kind is not parameter.KEYWORD_ONLY
-        shown = f"`{name.upper()}{many}`" if placed else f"`--{name.replace('_', '-')}`"
+        shown = f"`{name.upper()}{many}`" if placed else f"`--{name.rstrip('_').replace('_', '-')}`"
         rows.append((shown, _value(parameter.default, hints[name]), _one_line(words[name])))
     return _table(("option", "value", "what it is"), rows)
 

@@ -11,6 +11,8 @@ import threading
 
 import pytest
 
+from alexnet import weights_
+from alexnet.errors import RecipeError
 from alexnet.records import PublishedWeights
 from alexnet.weights import PUBLISHED
 from alexnet.weights.download import MIRROR
@@ -27,8 +29,43 @@ def test_the_catalog_says_what_each_is(alexnet):
     assert re.fullmatch("7be5be79[0-9a-f]{56}", found["sha256"]), "whole, as the name begins"
     assert (found["top1"], found["top5"]) == (0.56522, 0.79066)
     text = alexnet("weights").out
-    for word in ("one_column", "56.5% top-1", "BSD-3-Clause", "7be5be79", "233 MB"):
-        assert word in text
+    (line,) = (line for line in text.splitlines() if line.startswith("torchvision-alexnet "))
+    words = "torchvision-alexnet 1,000 224 56.5% 79.1% 233 MB BSD-3-Clause (torchvision)"
+    assert " ".join(line.split()) == words
+    assert "places205-alexnet *" in text, "without a hash"
+    assert len(text.splitlines()) < len(listed) + 12
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "torchvision-alexnet",
+            ("one_column", "56.5% top-1", "BSD-3-Clause", "SHA-256 7be5be79", "233 MB"),
+        ),
+        ("small-200", ("in the package", "51.9% top-1")),
+        ("squeezenet_v1.1", ("size     4.8 MB\n", '"at least"')),
+        ("vgg16-caffe", ("about 528 MB (counted from its weights)", "--unverified")),
+    ],
+)
+def test_one_is_shown_in_full(alexnet, name, words):
+    said = alexnet("weights", "show", name)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"{name}\n")
+    for word in words:
+        assert word in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("shw", "small-200"), 'action must be "list", "show" or "get"; got "shw"'),
+        (("get", 3), "named by a text; got a value of type int"),
+    ],
+)
+def test_wrong_values_are_sentences(words, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        weights_(*words)
 
 
 @pytest.fixture
@@ -89,7 +126,11 @@ def test_offline_is_a_sentence(alexnet, mirror, monkeypatch):
     [
         (["get"], "Name the weights to get: torchvision-alexnet"),
         (["get", "torchvision-alexnt"], 'Did you mean "torchvision-alexnet"'),
-        (["list", "torchvision-alexnet"], "To download weights write: alexnet weights get NAME"),
+        (["list", "torchvision-alexnet"], "One of them: alexnet weights show torchvision-alexnet"),
+        (["show"], "Name the weights to show: torchvision-alexnet"),
+        (["show", "timm/resnet18.a1_in1k"], "The model hub has timm/resnet18.a1_in1k"),
+        (["show", "small-20"], 'There are no published weights "small-20"'),
+        (["show", "small-200", "--unverified"], "write: alexnet weights get NAME"),
     ],
 )
 def test_mistakes_are_sentences(alexnet, words, sentence):

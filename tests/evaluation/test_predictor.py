@@ -167,10 +167,23 @@ def test_weights_that_are_none_are_said_shortly(weights):
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("setting", [{"top": 0}, {"crops": 3}, {"batch_size": 0}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"top": top} for top in (0, "3", 2.5, None, True)),
+        *({"crops": crops} for crops in (3, True, None)),
+        *({"batch_size": size} for size in (0, "8", 1.5)),
+        *({"reject_below": share} for share in (-0.1, 2, "x", float("nan"))),
+    ],
+    ids=str,
+)
 def test_a_setting_that_cannot_work_is_an_error(trained, setting):
-    with pytest.raises(RecipeError):
+    with pytest.raises(RecipeError, match=f"^{next(iter(setting))} .*got "):
         Predictor(trained.run, **setting)
+
+
+def test_one_crop_is_one(trained):
+    assert repr(Predictor(trained.run)).endswith("1 crop)")
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="this system does not fork")

@@ -13,8 +13,10 @@ from alexnet.models import (
     PooledFeatures,
     build_model,
     default_blocks,
+    default_features,
     make_head,
 )
+from fixtures.layouts import layout_weights
 
 
 def naive(block: Block, output: np.ndarray) -> np.ndarray:
@@ -55,14 +57,24 @@ def test_blocks_together_have_unit_length_and_raw_ones_stay_as_they_are():
 
 
 @pytest.mark.parametrize(
-    "block", [Block("relu5", 2), Block("relu6"), Block("fc7", raw=True)], ids=str
+    "block",
+    [Block("relu5", 2), Block("relu6"), Block("fc7", raw=True), Block("fire/concat", 1, raw=True)],
+    ids=str,
 )
 def test_a_block_is_read_back_from_its_text(block):
     assert Block.parse(str(block)) == block
 
 
+def test_a_mean_is_that_of_each_map_and_wants_maps():
+    block, output = Block.parse("mean:fire9/concat"), torch.randn(2, 3, 5, 5)
+    assert (block.layer, str(block)) == ("fire9/concat", "mean:fire9/concat")
+    np.testing.assert_allclose(block(output), output.numpy().mean(axis=(2, 3)), atol=1e-6)
+    with pytest.raises(RecipeError, match='"fc7" has no maps that could be averaged'):
+        Block.parse("mean:fc7")(torch.zeros(2, 8))
+
+
 @pytest.mark.parametrize(
-    "text", ["", "/2", "relu5/", "relu5/0", "relu5/x", "relu5/99", "raw:", 7, None]
+    "text", ["", "/2", "relu5/", "relu5/0", "relu5/x", "relu5/99", "raw:", "mean:", 7, None]
 )
 def test_what_is_no_block_is_refused(text):
     with pytest.raises(RecipeError, match="blocks of features such as"):
@@ -81,6 +93,16 @@ def test_blocks_of_a_network_are_its_last_maps_and_what_follows(model, expected)
     blocks = default_blocks(build_model(model, classes=3))
     assert [str(block) for block in blocks if block.layer in expected] == list(map(str, blocks))
     assert str(blocks[-1]) == expected.split()[-1]
+
+
+@pytest.mark.parametrize(
+    ("layout", "averaged"), [("squeezenet", True), ("resnet", False), ("vgg", False)]
+)
+def test_a_classifier_that_is_a_convolution_is_read_averaged_over_its_map(layout, averaged):
+    network = layout_weights(layout).network()
+    name = default_features(network)
+    assert name == ("mean:" if averaged else "") + network.features_layer
+    assert default_features(headed()) == "relu6", "below a head on several layers"
 
 
 def headed() -> HeadedNetwork:

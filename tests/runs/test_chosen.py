@@ -13,7 +13,7 @@ from PIL import Image
 from alexnet.commands.train import train
 from alexnet.data import open_source
 from alexnet.devices import Device
-from alexnet.errors import Interrupted, RecipeError, SourceError
+from alexnet.errors import Diverged, Interrupted, RecipeError, SourceError
 from alexnet.models import HeadedNetwork
 from alexnet.records import WayScore
 from alexnet.runs import Packing, prepare_candidates
@@ -61,6 +61,7 @@ def test_few_images_are_each_held_out_once_and_all_learned_from(images, tmp_path
     report = chosen(images, tmp_path / "run")
     assert report.split == "cross-validation"
     assert report.results.images == 24
+    assert report.seconds >= report.ways[0].seconds + report.ways[1].seconds
     assert [way.chosen for way in report.ways].count(True) == 1
     assert report.way == next(way.name for way in report.ways if way.chosen)
     arrays = np.load(tmp_path / "run" / "choice.npz")
@@ -157,6 +158,18 @@ def test_each_way_ends_in_weights_that_predict_as_it_did(images, tmp_path, monke
     assert report.results.loss < 2
 
 
+@pytest.mark.usefixtures("bundled", "small_steps")
+def test_a_fine_tuning_that_diverges_leaves_the_features(images, tmp_path, monkeypatch, caplog):
+    def diverge(*args, **more):
+        raise Diverged("The loss is no longer finite.")
+
+    monkeypatch.setattr(choosing.Candidates, "tune", diverge)
+    report = chosen(images, tmp_path / "run")
+    assert [way.name for way in report.ways] == ["features"]
+    assert (report.way, report.results.images) == ("features", 24)
+    assert "are left out: The loss is no longer finite." in caplog.text
+
+
 def outcome(name: str, top1: float, loss: float) -> Outcome:
     """An outcome that was measured so."""
     return Outcome(WayScore(name=name, top1=top1, loss=loss, seconds=0), np.zeros((1, 2)), 1.0)
@@ -198,3 +211,72 @@ def test_a_chosen_run_is_something_to_begin_with_again(images, tmp_path):
     first = chosen(images, tmp_path / "first")
     second = chosen(images, tmp_path / "second", from_=first.run_dir)
     assert second.results.images == 24
+
+
+def test_a_class_of_few_images_among_many_is_drawn_more_often_and_not_weighed(tmp_path):
+    """Weights of the loss would be 12.7 times the mean for it: such steps diverge."""
+    write_images(tmp_path / "set", 2)
+    for i in range(36):
+        seed = np.random.default_rng(100 + i).integers(0, 255, (30, 34, 3)).astype(np.uint8)
+        Image.fromarray(seed).save(tmp_path / "set" / "red" / f"more{i}.png")
+    recipe = _recipe_of(tmp_path / "set")
+    assert (recipe.sampling, recipe.class_weights) == ("balanced", "none")
+
+
+def test_classes_of_similar_size_are_weighed_as_in_fine_tuning(images):
+    recipe = _recipe_of(images)
+    assert (recipe.sampling, recipe.class_weights) == ("shuffle", "auto")
+
+
+def _recipe_of(folder: Path):
+    return prepare_candidates(
+        open_source(folder),
+        load_weights(Path("small-200")),
+        {"seed": 0},
+        device=DEVICE,
+        packing=Packing(cache="none"),
+    ).job.recipe
+
+
+@pytest.mark.usefixtures("bundled", "small_steps")
+def test_folds_of_a_run_that_goes_on_are_computed_as_it_began(images, tmp_path, monkeypatch):
+    """In the precision of its first call, whatever a measurement prefers now."""
+
+    def stop(*args, **more):
+        raise Interrupted("Stopped by a test.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ways, "measure", stop)
+        with pytest.raises(Interrupted):
+            chosen(images, tmp_path / "run")
+    seen = []
+
+    def look(self, *args, **more):
+        seen.append(self.device.precision)
+        raise Interrupted("Stopped by a test.")
+
+    monkeypatch.setattr(Ways, "measure", look)
+    other = dataclasses.replace(DEVICE, precision="bf16")
+    monkeypatch.setattr("alexnet.devices.choose_device", lambda *args: other)
+    with pytest.raises(Interrupted):
+        train(images, run_dir=tmp_path / "run", threads=1)
+    assert seen == ["fp32"]
+
+
+@pytest.mark.usefixtures("bundled", "small_steps")
+def test_a_class_of_one_image_is_named_as_not_measured(tmp_path):
+    write_images(tmp_path / "set", 4)
+    for image in sorted((tmp_path / "set" / "red").iterdir())[1:]:
+        image.unlink()
+    report = chosen(tmp_path / "set", tmp_path / "run")
+    assert report.results.images == 8
+    assert any('Of "red" there is one training image' in each for each in report.warnings)
+
+
+@pytest.mark.usefixtures("bundled")
+def test_many_images_of_which_none_is_held_out_cannot_tell_the_ways_apart(
+    images, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(choosing, "FEW_IMAGES", 10)
+    with pytest.raises(RecipeError, match="Nothing is held out"):
+        chosen(images, tmp_path / "run", val_fraction=0)

@@ -7,6 +7,7 @@ import json
 import shutil
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from alexnet.evaluation import Member, probabilities
 from alexnet.models import HeadedNetwork, build_model, make_head
 from alexnet.transfer import fit_head, fit_head_on_source
 from alexnet.weights import load_weights, save_weights
+from fixtures.layouts import layout_weights
 
 pytest.importorskip("sklearn", reason="heads need scikit-learn")
 
@@ -198,6 +200,36 @@ def test_heads_on_maps_and_on_other_networks(saved, sound, tmp_path):
     device = choose_device("fp32", 1)
     found = fit_head(small, pack, np.arange(10), kind="tree", layer=None, device=device)
     assert found.weights.network().features_layer == "relu6"
+
+
+def test_a_head_behind_a_convolution_takes_the_mean_over_the_map(sound, tmp_path):
+    """As its classifier does; saved, read back and in scikit-learn's form alike."""
+    from alexnet.transfer.sklearn import AlexNetClassifier, AlexNetFeatures
+
+    base, out = tmp_path / "base.safetensors", tmp_path / "head.safetensors"
+    weights = layout_weights("squeezenet")
+    save_weights(base, weights)
+    report = fit_head_on_source(base, sound, kind="logistic", out=out, cache="none")
+    network = load_weights(out).network()
+    x = torch.randn(2, 3, network.crop_px, network.crop_px)
+    with torch.inference_mode():
+        maps = weights.network().eval().stage(x, weights.network().features_layer)
+        features = network.eval().features(x)
+    assert report.layer == f"mean:{weights.network().features_layer}"
+    assert report.feature_dim == maps.shape[1]
+    np.testing.assert_allclose(features, maps.mean(dim=(2, 3)), atol=1e-5)
+    again = fit_head_on_source(out, sound, kind="logistic", out=out, cache="none")
+    assert (again.layer, again.feature_dim) == (report.layer, report.feature_dim)
+    files = [str(path) for path in sorted((sound / "train").rglob("*.png"))]
+    rows = AlexNetFeatures(base).fit_transform(files)
+    assert rows.shape == (len(files), maps.shape[1])
+    labels = [Path(path).parent.name for path in files]
+    classifier = AlexNetClassifier(base).fit(files, labels)
+    np.testing.assert_allclose(
+        classifier.predict_proba(files),
+        AlexNetClassifier().fit(rows, labels).predict_proba(rows),
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize(

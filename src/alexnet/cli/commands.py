@@ -108,7 +108,7 @@ _VERBS = (
     Verb(
         "weights",
         "List published weights, or download some and make them ready for use by their name.",
-        "alexnet.cli.console.models:render_weights",
+        "alexnet.cli.console.weights:render_weights",
     ),
     Verb(
         "bench",

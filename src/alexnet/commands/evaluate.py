@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from alexnet.commands.arguments import optional_path, require_weights_first
 from alexnet.errors import RecipeError, SourceError, WeightsError
@@ -117,9 +117,9 @@ def evaluate(
     return results
 
 
-def require_batch_size(batch_size: int) -> None:
+def require_batch_size(batch_size: Any) -> None:
     """Raise RecipeError for a batch without an image."""
-    if batch_size < 1:
+    if not isinstance(batch_size, int) or batch_size < 1:
         raise RecipeError(f"batch_size must be at least 1 image; got {batch_size}.")
 
 

@@ -42,8 +42,8 @@ def features(
             with the package.
         source: folder, archive, table or pack of labeled images.
         out: file to write: .npz for NumPy, .parquet for tables; with --head .safetensors.
-        layer: name of the layer, such as fc7, or relu7 for fc7 after its activation; none: the
-            model's own choice.
+        layer: name of the layer, such as fc7, or relu7 for fc7 after its activation; mean:NAME: its
+            maps averaged; none: the model's own choice.
         head: classifier to fit on the features; svm is linear.
         class_weight: with --head: balanced - classes weigh the same however many images they have;
             none - every image weighs the same.

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from alexnet.commands.arguments import weights_and_images
-from alexnet.commands.evaluate import require_batch_size
 from alexnet.errors import RecipeError, RunError, SourceError, WeightsError
 from alexnet.files import as_path, write_csv, write_rows
 from alexnet.records import Prediction, Predictions
@@ -116,7 +115,6 @@ def predict(
         RecipeError: a setting cannot work.
         RunError: the CSV cannot be written.
     """
-    require_batch_size(batch_size)
     chosen, paths = weights_and_images(weights, images)
     if not paths:
         raise RecipeError(
@@ -132,7 +130,7 @@ def predict(
     )
     from alexnet.progress import track
 
-    check_prediction_options(top, reject_below)
+    check_prediction_options(top, reject_below, batch_size)
     ensemble = load_ensemble(
         [chosen, *(as_path(each, WeightsError, "A weights file") for each in also)],
         precision=precision,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from alexnet.commands.arguments import optional_path
 from alexnet.errors import RecipeError
-from alexnet.records import WeightsDownload, WeightsList
+from alexnet.records import PublishedWeights, WeightsDownload, WeightsList
+from alexnet.text import shorten
 
 __all__ = ["weights_"]
 
 
 def weights_(
-    action: Literal["list", "get"] = "list",
+    action: Literal["list", "show", "get"] = "list",
     name: str | None = None,
     *,
     folder: Path | str | None = None,
@@ -27,13 +28,13 @@ def weights_(
     names an address below which the files are looked for instead.
 
     Args:
-        action: list them all, or get one.
-        name: of the weights to get; timm/NAME: a model of timm's from the model hub.
+        action: list them all, show all that is known of one, or get one.
+        name: of the weights to show or get; timm/NAME: a model of timm's from the model hub.
         folder: where to put the files; none: weights in the cache folder, where names are known.
         unverified: take a file that its publisher gives no hash of.
 
     Returns:
-        The list, or where the files lie.
+        The list, of one where it is shown; or where the files lie.
 
     Raises:
         WeightsError: no such weights, no connection, or another file than the published one.
@@ -42,14 +43,43 @@ def weights_(
     """
     from alexnet.weights import PUBLISHED, bundled_list, get_weights
 
+    _check(action, name)
+    if action != "get" and (folder is not None or unverified):
+        raise RecipeError("To download weights write: alexnet weights get NAME")
     if action == "list":
-        if name is not None or folder is not None or unverified:
-            raise RecipeError("To download weights write: alexnet weights get NAME")
+        if name is not None:
+            raise RecipeError(
+                f"`list` lists them all. One of them: alexnet weights show {shorten(name)}; to "
+                f"download it: alexnet weights get {shorten(name)}"
+            )
         return WeightsList(weights=[*bundled_list(), *PUBLISHED.values()])
     if name is None:
-        raise RecipeError(f"Name the weights to get: {', '.join(PUBLISHED)}.")
+        raise RecipeError(f"Name the weights to {action}: {', '.join(PUBLISHED)}.")
+    if action == "show":
+        return WeightsList(weights=[_shown(name)])
     place = optional_path(folder)
     return _made(get_weights(name, place, unverified=unverified), place)
+
+
+def _check(action: Any, name: Any) -> None:
+    if action not in ("list", "show", "get"):
+        raise RecipeError(f'action must be "list", "show" or "get"; got "{shorten(action)}".')
+    if name is not None and not isinstance(name, str):
+        raise RecipeError(
+            f"Weights are named by a text; got a value of type {type(name).__name__}."
+        )
+
+
+def _shown(name: str) -> PublishedWeights:
+    from alexnet.weights import bundled_list, find_published
+
+    if name.startswith("timm/"):
+        raise RecipeError(
+            f"The model hub has {shorten(name)}, and its figures: they are not listed here. Get "
+            f"it: alexnet weights get {shorten(name)}"
+        )
+    bundled = next((each for each in bundled_list() if each.name == name), None)
+    return bundled or find_published(name)
 
 
 def _made(got: WeightsDownload, folder: Path | None) -> WeightsDownload:

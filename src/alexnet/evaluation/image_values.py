@@ -62,7 +62,7 @@ def _holds_objects(array: Any) -> bool:
 def image_name(image: Any, number: int) -> str:
     """Return the path of an image that has one, else "image 3", counted from 1."""
     if isinstance(image, str | os.PathLike):
-        return os.fsdecode(cast("str | os.PathLike[str]", image))
+        return str(os.fsdecode(cast("str | os.PathLike[str]", image)))  # NumPy has a str of its own
     named = getattr(image, "filename", None) or getattr(image, "name", None)
     return named if isinstance(named, str) else f"image {number}"
 
@@ -166,7 +166,7 @@ def pixels_of_array(array: Any, name: str) -> NDArray[np.uint8]:
             "(H, W, 3) or (H, W, 4). Several images are a list of such, or (N, H, W, 3)."
         )
     if not array.size:
-        raise SourceError(f"{shorten(name)} has the shape {_shape(array)}: it has no pixels.")
+        raise SourceError(f"{shorten(name)} is an array of {_shape(array)}: it has no pixels.")
     if channels == 4:
         return to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))
     planes = array if array.ndim == 3 else array[..., None]

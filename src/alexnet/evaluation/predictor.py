@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import count, islice
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
@@ -31,7 +32,7 @@ from alexnet.evaluation.predict import (
 from alexnet.files import as_path, require_usable_path
 from alexnet.images import Preprocessing, UnreadableImage
 from alexnet.records import Prediction
-from alexnet.text import shorten
+from alexnet.text import format_count, shorten
 from alexnet.weights import DEFAULT_WEIGHTS
 
 __all__ = ["NO_NUMBER", "OneImage", "Predictor", "check_prediction_options", "named_prediction"]
@@ -75,11 +76,9 @@ class Predictor:
         precision: InferencePrecision = "fp32",
         batch_size: int = 128,
     ) -> None:
-        check_prediction_options(top, reject_below)
-        if crops not in (1, 5, 10):
+        check_prediction_options(top, reject_below, batch_size)
+        if type(crops) is not int or crops not in (1, 5, 10):
             raise RecipeError(f"crops must be 1, 5 or 10; got {shorten(crops)}.")
-        if batch_size < 1:
-            raise RecipeError(f"batch_size must be at least 1 image; got {batch_size}.")
         self.top, self.reject_below, self.crops = top, reject_below, crops
         self.precision, self.batch_size = precision, batch_size
         self._weights = _weights_paths(weights)
@@ -135,7 +134,8 @@ class Predictor:
 
     def __repr__(self) -> str:
         named = ", ".join(repr(shorten(path)) for path in self._weights)
-        return f"Predictor({named}: {len(self.classes):,} classes, {self.crops} crops)"
+        crops = format_count(self.crops, "crop")
+        return f"Predictor({named}: {len(self.classes):,} classes, {crops})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make it again: its weights are loaded from their files."""
@@ -224,12 +224,21 @@ def _reading(rule: Preprocessing) -> tuple[object, ...]:
     return rule.image_px, rule.resize_mode, rule.gray
 
 
-def check_prediction_options(top: int, reject_below: float | None) -> None:
-    """Raise RecipeError for no class at all, and for what is no probability."""
-    if top < 1:
-        raise RecipeError(f"top must be at least 1 class; got {top}.")
-    if reject_below is not None and not 0 <= reject_below <= 1:
-        raise RecipeError(f"reject_below is a probability between 0 and 1; got {reject_below}.")
+def check_prediction_options(top: Any, reject_below: Any, batch_size: Any) -> None:
+    """Raise RecipeError for no class, no image at once, and for what is no probability."""
+    for name, value, unit in (("top", top, "class"), ("batch_size", batch_size, "image")):
+        if not _is_number(value, Integral) or value < 1:
+            raise RecipeError(f"{name} must be at least 1 {unit}; got {shorten(value)}.")
+    if reject_below is None:
+        return
+    if not _is_number(reject_below, Real) or not 0 <= reject_below <= 1:
+        raise RecipeError(
+            f"reject_below is a probability between 0 and 1; got {shorten(reject_below)}."
+        )
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def named_prediction(

@@ -142,8 +142,9 @@ def _require_exact(best: _Candidate, wanted: Collection[str], path: Path, what: 
         if missing and more:
             said += f", and holds {quote_names(more)} instead"
         raise WeightsError(
-            f"{path} is not a state dict of {what}: it {said}. Other networks come in as Caffe's "
-            "files alone."
+            f"{path} is not a state dict of {what}: it {said}. Known by their "
+            "tensors are torchvision's AlexNet, ResNet, VGG and SqueezeNet and timm's plain "
+            "ResNets; other networks come in with Caffe's description of them."
         )
 
 

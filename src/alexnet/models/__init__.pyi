@@ -17,7 +17,7 @@ from .graph.network import (
 )
 from .graph.new_classes import without_bent_scores
 from .graph.operations import Node, Shape
-from .headed_network import HeadedNetwork, backbone_of
+from .headed_network import HeadedNetwork, backbone_of, default_features
 from .heads import HEADS, Head, make_head
 from .inference import InferencePrecision, for_inference
 from .network import Network
@@ -57,6 +57,7 @@ __all__ = [
     "build_model",
     "default_blocks",
     "default_classes",
+    "default_features",
     "for_inference",
     "is_external",
     "is_layer_file",

@@ -6,13 +6,15 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from alexnet.errors import RecipeError
 from alexnet.models.heads import Head, make_head
 from alexnet.models.network import Network
+from alexnet.models.pooled_features import Block
 
-__all__ = ["HeadedNetwork", "backbone_of", "with_head"]
+__all__ = ["HeadedNetwork", "backbone_of", "default_features", "with_head"]
 
 
 class HeadedNetwork(Network):
@@ -89,6 +91,33 @@ class HeadedNetwork(Network):
 def backbone_of(network: Network) -> Network:
     """Return a network without the head that it may have."""
     return network.backbone if isinstance(network, HeadedNetwork) else network
+
+
+def default_features(network: Network) -> str:
+    """Return what is taken of an image where no layer is named: "relu7", or "mean:fire9/concat".
+
+    The input of the classifier; where that is a convolution, whose scores are averaged over the
+    map, the mean over the map. Of a network with a head what the head takes; if that is made of
+    several layers, the input of the classifier that was there before.
+
+    Args:
+        network: its layers; one image of zeros may be run through it.
+    """
+    if isinstance(network, HeadedNetwork):
+        head = network.classifier
+        if head.pooling is None or len(head.pooling.blocks) == 1:
+            return str(head.pooling.blocks[0]) if head.pooling else head.layer
+        network = network.backbone
+    name = network.features_layer
+    classifier = network.get_submodule(network.head) if network.head else None
+    if not isinstance(classifier, nn.Conv2d):
+        return name
+    device = next(network.parameters()).device
+    x = torch.zeros(1, 3, network.crop_px, network.crop_px, device=device)
+    with torch.inference_mode():
+        output = network.stage(x, name)
+    averaged = output[0, 0].numel() > 1  # a map of one position is its own mean
+    return str(Block(name, 1, raw=True)) if averaged else name
 
 
 def with_head(backbone: Network, settings: Mapping[str, Any]) -> HeadedNetwork:

@@ -53,6 +53,11 @@ class Head(nn.Module):
         self.add_buffer("shift", self.features)
         self.add_buffer("scale", self.features)
 
+    @property
+    def features_from(self) -> str:
+        """What it takes, in words: "relu7", or its blocks, such as "mean:fire9/concat"."""
+        return ", ".join(map(str, self.pooling.blocks)) if self.pooling else self.layer
+
     def add_buffer(self, name: str, *shape: int, dtype: torch.dtype = torch.float32) -> None:
         """Register a buffer of zeros."""
         self.register_buffer(name, torch.zeros(shape, dtype=dtype))

@@ -21,9 +21,11 @@ __all__ = ["Block", "PooledFeatures", "default_blocks"]
 
 _LARGEST_GRID = 16
 _RAW = "raw:"
+_MEAN = "mean:"
 _LAST_MAPS = 3  # layers of maps that a head takes
 _GRIDS = (1, 2)
 _SMALLEST_NORM = 1e-12
+_MAPS = 4  # axes of (N, C, H, W)
 _ACTIVATIONS = (nn.ReLU, nn.Tanh, nn.Sigmoid, ProgramActivation)
 
 
@@ -34,7 +36,8 @@ class Block:
     Args:
         layer: its name.
         grid: rows and columns of cells; 0: the layer has no maps.
-        raw: the layer's output as it is, for class scores that are averaged with a head's own.
+        raw: the layer's output as it is, for class scores that are averaged with a head's own; or,
+            with a grid of one cell, the plain averages of its maps.
     """
 
     layer: str
@@ -43,15 +46,17 @@ class Block:
 
     @classmethod
     def parse(cls, text: object) -> Block:
-        """Read "relu5/2", cells of 2 x 2, or "relu6", or "raw:fc8".
+        """Read "relu5/2", cells of 2 x 2, or "relu6", or "raw:fc8", or "mean:fire9/concat".
 
         Raises:
             RecipeError: neither of them.
         """
         if isinstance(text, str) and text.startswith(_RAW) and text != _RAW:
             return cls(text.removeprefix(_RAW), raw=True)
+        if isinstance(text, str) and text.startswith(_MEAN) and text != _MEAN:
+            return cls(text.removeprefix(_MEAN), 1, raw=True)
         layer, _, grid = text.rpartition("/") if isinstance(text, str) else ("", "", "")
-        if grid and not layer and "/" not in str(text) and text != _RAW:
+        if grid and not layer and "/" not in str(text) and text not in (_RAW, _MEAN):
             return cls(grid)
         if not layer or not grid.isdecimal() or not 1 <= int(grid) <= _LARGEST_GRID:
             raise RecipeError(
@@ -63,7 +68,7 @@ class Block:
     def __str__(self) -> str:
         """Return what `parse` reads."""
         if self.raw:
-            return f"{_RAW}{self.layer}"
+            return f"{_MEAN if self.grid else _RAW}{self.layer}"
         return f"{self.layer}/{self.grid}" if self.grid else self.layer
 
     def __call__(self, output: Tensor) -> Tensor:
@@ -71,7 +76,16 @@ class Block:
 
         The square root makes a few strong features weigh less; unit length makes images of high
         and of low contrast alike (Perronnin, Sanchez and Mensink 2010, sections 3.1 and 3.2).
+        What is raw is neither rooted nor scaled.
+
+        Raises:
+            RecipeError: a layer without maps is to be averaged over them.
         """
+        if self.grid and output.ndim != _MAPS:
+            raise RecipeError(
+                f'The layer "{self.layer}" has no maps that could be averaged: it makes '
+                f"{output[0].numel():,} numbers. Name a layer of maps, or this one as it is."
+            )
         if self.grid:
             output = functional.adaptive_avg_pool2d(output.float(), self.grid)
         flat = output.float().flatten(1)

@@ -18,7 +18,7 @@ from torch import nn
 
 from alexnet.data import Pack, Source, burst_groups, draw_splits, stratified_group_folds
 from alexnet.devices import Device
-from alexnet.errors import SourceError
+from alexnet.errors import RecipeError, SourceError
 from alexnet.models import HeadedNetwork, Network
 from alexnet.progress import track
 from alexnet.recipe import Recipe, RecipeChanges, changed
@@ -26,7 +26,8 @@ from alexnet.runs.finetune import finetuning_recipe, with_new_head
 from alexnet.runs.job import Job, Packing, Start, pack_images, prepare, snapshot
 from alexnet.runs.sizes import suitable_size
 from alexnet.runs.ways import Division, Fold, Ways
-from alexnet.training import SaveEvery, StepDone, StopRequest, train_epochs
+from alexnet.text import quote_names
+from alexnet.training import SaveEvery, StepDone, StopRequest, class_weights, train_epochs
 from alexnet.weights import Weights
 
 __all__ = ["CHOICE_FIELDS", "FEW_IMAGES", "Candidates", "prepare_candidates"]
@@ -38,11 +39,13 @@ FEW_IMAGES = 1000
 """Training images up to which folds are drawn: a tenth of them says little."""
 
 _FOLDS = 3
-_MOST_ROWS = 5000  # images that a head is fitted on: 0.5 GB of features
+_MOST_ROWS, _MOST_TRIED = 5000, 2000  # images of heads, where many are held out: 0.3 GB of features
 _HEAD_LR, _BACKBONE_LR = 0.03, 0.003
 _SMALLEST_BOX = 0.56  # of an image, as in the crops that the weights were made for
 _EPOCHS, _AT_IMAGES, _EXPONENT = 14, 300, 0.35
 _FEWEST_EPOCHS, _MOST_EPOCHS = 4, 20
+_MOST_NAMES = 5
+_HEAVIEST_CLASS = 4  # times the mean; a step that one image of more weight rules makes it diverge
 
 
 @dataclass(frozen=True)
@@ -133,10 +136,12 @@ def prepare_candidates(
         _require_two_images(pack.labels[drawn.indices["train"]])
     else:
         drawn = draw_splits(pack, val_fraction=changes.get("val_fraction", 0.1), seed=seed)
-    recipe = _tuning_recipe(start, len(drawn.indices["train"]), seed)
+        _require_held_out(drawn.indices.get("val"))
+    recipe = _tuning_recipe(start, pack.labels[drawn.indices["train"]], seed)
     job = prepare(pack, recipe, device=device, packing=packing, start=start, splits=drawn.indices)
-    job = replace(job, warnings=drawn.warnings)
+    job = replace(job, warnings=tuple(drawn.warnings))
     if few:
+        job = replace(job, warnings=(*job.warnings, *_about_single_images(pack, job.train)))
         job.training.validator = None  # what the user holds out chooses nothing
     ways = Ways(base, pack, job.train if few else _some_and_held_out(job, seed), device)
     return Candidates(base, trained, job, ways, few)
@@ -162,14 +167,20 @@ def _start(weights: Weights, classes: int, seed: int) -> Start:
     return replace(with_new_head(weights, classes, seed=seed), fits_last_layer=False)
 
 
-def _tuning_recipe(start: Start, images: int, seed: int) -> Recipe:
-    """Return the fine-tuning's recipe: the more images, the fewer passes over them."""
-    epochs = round(_EPOCHS * (_AT_IMAGES / images) ** _EXPONENT)
+def _tuning_recipe(start: Start, labels: NDArray[np.int64], seed: int) -> Recipe:
+    """Return the fine-tuning's recipe: the more images, the fewer passes over them.
+
+    Classes of very unequal size are drawn equally often, where weights of the loss would let one
+    image of the smallest rule a step.
+    """
+    epochs = round(_EPOCHS * (_AT_IMAGES / len(labels)) ** _EXPONENT)
     changes: RecipeChanges = {
         "epochs": min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS),
         "seed": seed,
         "early_stop": None,
     }
+    if class_weights(labels, int(labels.max()) + 1).max() > _HEAVIEST_CLASS:
+        changes |= {"class_weights": "none", "sampling": "balanced"}
     recipe = finetuning_recipe(
         start,
         head_lr=_HEAD_LR,
@@ -198,6 +209,28 @@ def _require_two_images(labels: NDArray[np.int64]) -> None:
         )
 
 
+def _require_held_out(val: NDArray[np.int64] | None) -> None:
+    if val is None or not len(val):
+        raise RecipeError(
+            f"Nothing is held out, and of more than {FEW_IMAGES:,} training images it is the "
+            "validation images that tell which way is best. Leave --val-fraction 0 out, or train "
+            "unmeasured: --from scratch --val-fraction 0."
+        )
+
+
+def _about_single_images(pack: Pack, train: NDArray[np.int64]) -> list[str]:
+    """Name the classes of one image: no fold holds it out."""
+    counts = np.bincount(pack.labels[train], minlength=len(pack.classes))
+    names = [name for name, count in zip(pack.classes, counts, strict=True) if count == 1]
+    if not names:
+        return []
+    sentence = (
+        f"Of {quote_names(names, _MOST_NAMES)} there is one training image, which is learned from "
+        "and never held out: the cross-validated accuracy says nothing of it. Add images."
+    )
+    return [sentence]
+
+
 def _fold_of(labels: NDArray[np.int64], groups: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Return the fold that holds out each image; -1 for the one image of a class."""
     rows = np.flatnonzero(np.bincount(labels)[labels] > 1)
@@ -207,9 +240,9 @@ def _fold_of(labels: NDArray[np.int64], groups: NDArray[np.int64], seed: int) ->
 
 
 def _some_and_held_out(job: Job, seed: int) -> NDArray[np.int64]:
-    """Return the images that heads are fitted on, not more than fit into memory, and tried on."""
-    train = job.train
-    if len(train) > _MOST_ROWS:
-        order = np.random.default_rng(seed).permutation(len(train))
-        train = np.sort(train[order[:_MOST_ROWS]])
-    return np.concatenate([train, job.splits["val"]])
+    """Return images that heads are fitted on, then some to try them on: what memory holds."""
+    draw = np.random.default_rng(seed)
+    parts = (job.train, _MOST_ROWS), (job.splits["val"], _MOST_TRIED)
+    return np.concatenate(
+        [np.sort(draw.choice(part, min(most, len(part)), replace=False)) for part, most in parts]
+    )

@@ -23,6 +23,7 @@ from alexnet.files import disk_errors, read_json, write_json
 from alexnet.models import HeadedNetwork, backbone_of
 from alexnet.records import Epoch, WayScore
 from alexnet.runs.choice import Candidates
+from alexnet.runs.config import device_as_begun
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job
 from alexnet.runs.measurement import CROSS_VALIDATION, Measurement, measure_held_out
@@ -54,6 +55,10 @@ def follow_best_way(
         Diverged: the loss is not finite.
     """
     job, tried = candidates.job, None
+    device = device_as_begun(
+        run.config, job.training.device, precision=options.precision, threads=options.threads
+    )
+    job.training.device = candidates.ways.device = device  # of the folds, too: it shapes last bits
     if candidates.crossed and not run.finished:
         tried = _tried(candidates, run, stop)
         if tried.warning:
@@ -70,6 +75,11 @@ class _Tried:
     outcomes: list[Outcome]
     division: Division
     warning: str | None = None  # where the folds look easier than new images will be
+
+    @property
+    def seconds(self) -> float:
+        """Of trying: all ways but the first share one fine-tuning for each fold."""
+        return sum(outcome.score.seconds for outcome in self.outcomes[:2])
 
     @property
     def chosen(self) -> Outcome:
@@ -152,6 +162,7 @@ def _finish(
         weights,
         measurement if measured else None,
         png=png,
+        seconds=job.training.state.all_seconds + tried.seconds,
         way=chosen.name,
         why=_reason(tried, crossed=candidates.crossed),
         ways=[replace(each.score, chosen=each is chosen).to_json() for each in tried.outcomes],

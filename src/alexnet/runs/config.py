@@ -24,6 +24,7 @@ __all__ = [
     "RUNS",
     "config_differences",
     "dated_name",
+    "device_as_begun",
     "machine_facts",
     "new_folder",
     "require_same_config",
@@ -146,15 +147,7 @@ def resume_device(
         threads: likewise.
     """
     then = {**config.get("device", {}), **config.get("versions", {})}
-    as_begun: dict[str, Any] = {}
-    if precision == "auto" and then.get("kind") == device.kind:
-        as_begun["precision"] = then["precision"]
-    if threads is None and then.get("threads", cores() + 1) <= cores():
-        as_begun["threads"] = then["threads"]
-    resumed = dataclasses.replace(device, **as_begun)
-    if resumed != device:
-        resumed = dataclasses.replace(resumed, reason="as the run began")
-    torch.set_num_threads(usable_threads(resumed.threads))
+    resumed = device_as_begun(config, device, precision=precision, threads=threads)
     facts = machine_facts(resumed)
     now = {**facts["device"], **facts["versions"]}
     changes = [
@@ -168,6 +161,23 @@ def resume_device(
             "for bit, those of the uninterrupted run.",
             "; ".join(changes),
         )
+    return resumed
+
+
+def device_as_begun(
+    config: Mapping[str, Any], device: Device, *, precision: Precision, threads: int | None
+) -> Device:
+    """Return the same as `resume_device`, and say nothing."""
+    then = config.get("device", {})
+    as_begun: dict[str, Any] = {}
+    if precision == "auto" and then.get("kind") == device.kind:
+        as_begun["precision"] = then["precision"]
+    if threads is None and then.get("threads", cores() + 1) <= cores():
+        as_begun["threads"] = then["threads"]
+    resumed = dataclasses.replace(device, **as_begun)
+    if resumed != device:
+        resumed = dataclasses.replace(resumed, reason="as the run began")
+    torch.set_num_threads(usable_threads(resumed.threads))
     return resumed
 
 

@@ -67,7 +67,9 @@ def report_data(
         preprocessing=describe_preprocessing(weights.preprocessing),
         split_sizes={name: len(each) for name, each in job.splits.items() if len(each)},
         skipped=pack.skipped,
-        notes=_notes(facts["split"], facts["warnings"]),
+        notes=_notes(facts),
+        ways=facts.get("ways", ()),
+        why=facts.get("why", ""),
     )
 
 
@@ -123,10 +125,16 @@ def _ending(facts: Mapping[str, Any]) -> str:
     return f"{facts['stop_reason']}; best after epoch {best}" if best else facts["stop_reason"]
 
 
-def _notes(split: str, warnings: Sequence[str]) -> list[str]:
+def _notes(facts: Mapping[str, Any]) -> list[str]:
     """Say what a reader should know before trusting the figures."""
-    notes = list(warnings)
-    if split == "val":
+    notes = list(facts["warnings"])
+    if facts["split"] == "val" and facts.get("ways"):
+        if not facts.get("cross_validation"):
+            notes.append(
+                "These validation images also chose the way, so the figure is a little flattering. "
+                "A test split that training never sees gives a fair one."
+            )
+    elif facts["split"] == "val":
         notes.append(
             "These validation images also chose the best epoch, so the figure is a little "
             "flattering. A test split that training never sees gives a fair one."

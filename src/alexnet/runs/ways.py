@@ -5,8 +5,9 @@ Legend: n images, K classes.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from alexnet.data import Pack
 from alexnet.devices import Device
+from alexnet.errors import Diverged
 from alexnet.evaluation import best_temperature
 from alexnet.models import Block, PooledFeatures, default_blocks
 from alexnet.progress import track
@@ -41,6 +43,7 @@ HALFWAY_FEATURES = "halfway + features"
 AVERAGE = "average"
 
 _SAME_ERRORS = 0.5  # standard errors
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,13 @@ class Ways:
 
     Attributes:
         labels: (n,) their classes.
+        device: where networks run; a run that goes on sets the one that it began with.
     """
 
     def __init__(
         self, base: Weights, pack: Pack, indices: NDArray[np.int64], device: Device
     ) -> None:
-        self._base, self._pack, self._device = base, pack, device
+        self._base, self._pack, self.device = base, pack, device
         self.indices = indices
         self.labels = pack.labels[indices]
         self._classes = len(pack.classes)
@@ -127,7 +131,9 @@ class Ways:
     def measure(
         self, folds: Sequence[Fold], tune: Callable[[Fold], Weights], stop: StopRequest
     ) -> list[Outcome]:
-        """Try every way on every fold.
+        """Try every way on every fold, the simplest first.
+
+        A fine-tuning whose loss is not finite leaves "features" alone, and that is logged.
 
         Args:
             folds: an image is held out of at most one.
@@ -137,15 +143,31 @@ class Ways:
         Raises:
             Interrupted: somebody asked to stop.
         """
-        images, labels = len(self.indices), self.labels
-        frozen, halfway, tuned = (RidgeTrials(images, self._classes) for _ in range(3))
-        scores = np.zeros((images, self._classes))
-        held_out = np.sort(np.concatenate([fold.held_out for fold in folds]))
+        outcomes = [self._measure_features(folds, stop)]
+        try:
+            outcomes += self._measure_tuned(folds, tune, stop)
+        except Diverged as error:
+            _log.warning("The ways that train layers are left out: %s", error)
+        return outcomes
+
+    def _measure_features(self, folds: Sequence[Fold], stop: StopRequest) -> Outcome:
         started = time.perf_counter()
+        trials = RidgeTrials(len(self.indices), self._classes)
         with stop.at_once():
             for fold in folds:
-                frozen.fit(self.base_views, labels, fold.train, fold.held_out)
-        features_s, started = time.perf_counter() - started, time.perf_counter()
+                trials.fit(self.base_views, self.labels, fold.train, fold.held_out)
+            choice, logits = trials.choose(self.labels, _held_out(folds))
+        return self._outcome(
+            FEATURES, logits, folds, started, ridge=choice, temperature=choice.temperature
+        )
+
+    def _measure_tuned(
+        self, folds: Sequence[Fold], tune: Callable[[Fold], Weights], stop: StopRequest
+    ) -> list[Outcome]:
+        """Try the ways that share a fine-tuned network."""
+        started, labels, held_out = time.perf_counter(), self.labels, _held_out(folds)
+        halfway, tuned = (RidgeTrials(len(self.indices), self._classes) for _ in range(2))
+        scores = np.zeros((len(self.indices), self._classes))
         for fold in folds:
             weights = tune(fold)
             with stop.at_once():
@@ -154,36 +176,36 @@ class Ways:
                 views, _ = self.views(weights)
                 tuned.fit(views, labels, fold.train, fold.held_out)
                 scores[fold.held_out] = views.plain.scores[fold.held_out]
-        tuning_s = time.perf_counter() - started
-        heads = {FEATURES: frozen, HALFWAY_FEATURES: halfway, TUNED_FEATURES: tuned}
-        return self._outcomes(heads, scores, held_out, features_s, tuning_s)
-
-    def _outcomes(
-        self,
-        heads: Mapping[str, RidgeTrials],
-        scores: NDArray[np.float64],
-        held_out: NDArray[np.int64],
-        features_s: float,
-        tuning_s: float,
-    ) -> list[Outcome]:
-        labels = self.labels
         temperature, _ = best_temperature(scores[held_out], labels[held_out])
         own = scores / temperature
-        chosen = {name: trials.choose(labels, held_out) for name, trials in heads.items()}
-
-        def outcome(name: str, logits: NDArray[np.float64], ridge: RidgeChoice | None) -> Outcome:
-            right = logits[held_out].argmax(axis=1) == labels[held_out]
-            _, loss = best_temperature(logits[held_out], labels[held_out])
-            seconds = features_s if name == FEATURES else tuning_s
-            score = WayScore(name=name, top1=float(right.mean()), loss=loss, seconds=seconds)
-            return Outcome(score, logits, temperature, ridge)
-
-        ridge, tuned_logits = chosen[TUNED_FEATURES]
-        return [
-            *(outcome(name, logits, choice) for name, (choice, logits) in chosen.items()),
-            outcome(FINETUNE, own, None),
-            outcome(AVERAGE, (own + tuned_logits) / 2, ridge),
+        before, halfway_logits = halfway.choose(labels, held_out)
+        after, tuned_logits = tuned.choose(labels, held_out)
+        ways: list[tuple[str, NDArray[np.float64], RidgeChoice | None]] = [
+            (HALFWAY_FEATURES, halfway_logits, before),
+            (TUNED_FEATURES, tuned_logits, after),
+            (FINETUNE, own, None),
+            (AVERAGE, (own + tuned_logits) / 2, after),
         ]
+        return [
+            self._outcome(name, logits, folds, started, ridge=ridge, temperature=temperature)
+            for name, logits, ridge in ways
+        ]
+
+    def _outcome(
+        self,
+        name: str,
+        logits: NDArray[np.float64],
+        folds: Sequence[Fold],
+        started: float,
+        *,
+        ridge: RidgeChoice | None,
+        temperature: float,
+    ) -> Outcome:
+        held_out, seconds = _held_out(folds), time.perf_counter() - started
+        right = logits[held_out].argmax(axis=1) == self.labels[held_out]
+        _, loss = best_temperature(logits[held_out], self.labels[held_out])
+        score = WayScore(name=name, top1=float(right.mean()), loss=loss, seconds=seconds)
+        return Outcome(score, logits, temperature, ridge)
 
     def halfway(self, tuned: Weights) -> Weights:
         """Return the mean of each tensor before and after the fine-tuning; the new layers as tuned.
@@ -211,7 +233,7 @@ class Ways:
         """
         indices = self.indices if rows is None else self.indices[rows]
         network = weights.network(copy=False)
-        self._device.place(network)
+        self.device.place(network)
         pooling = PooledFeatures(default_blocks(network))
         with track("extracting features", 2 * len(indices)) as advance:
             plain, mirrored = (
@@ -222,12 +244,17 @@ class Ways:
                     indices,
                     pooling,
                     mirror=mirror,
-                    device=self._device,
+                    device=self.device,
                     advance=advance,
                 )
                 for mirror in (False, True)
             )
         return Views(plain, mirrored), pooling.blocks
+
+
+def _held_out(folds: Sequence[Fold]) -> NDArray[np.int64]:
+    """Return the images that any fold holds out, rising."""
+    return np.sort(np.concatenate([fold.held_out for fold in folds]))
 
 
 def choose_outcome(outcomes: Sequence[Outcome], images: int) -> Outcome:

@@ -24,7 +24,7 @@ from alexnet.evaluation import (
     load_ensemble,
     stored_images,
 )
-from alexnet.models import Network, for_inference
+from alexnet.models import Block, Network, default_features, for_inference
 from alexnet.progress import track
 from alexnet.records import FeaturesReport
 from alexnet.transfer.files import FeatureRows, feature_writer
@@ -46,9 +46,18 @@ def make_layer_extractor(
 ) -> PredictFunction:
     """Return a function from (n, 3, c, c) to a layer's output, flattened: (n, D).
 
+    Args:
+        network: in evaluation mode when the function is called.
+        layer: its name; "mean:NAME" for the means of its maps, (n, C).
+        precision: of the arithmetic.
+
     Raises:
-        RecipeError: the network has no layer of this name.
+        RecipeError: the network has no layer of this name, or it has no maps.
     """
+    if layer.startswith("mean:"):
+        block = Block.parse(layer)
+        until_maps = for_inference(network, precision, until=block.layer)
+        return lambda x: block(until_maps(x))
     until_layer = for_inference(network, precision, until=layer)
     return lambda x: until_layer(x).float().flatten(1)
 
@@ -66,7 +75,8 @@ def layer_features(
     """Yield a layer's output for images, batch by batch, averaged over the crops.
 
     The output is exactly the layer's own: "fc7" before its activation, "relu7" after it. A layer
-    of maps is flattened channel by channel. Dropout is off, as in every evaluation.
+    of maps is flattened channel by channel, or averaged over each map where it is named as
+    "mean:NAME". Dropout is off, as in every evaluation.
 
     Raises:
         RecipeError: the network has no layer of this name.
@@ -103,7 +113,8 @@ def extract_features(
         weights: a weights file or run folder.
         source: folder, archive, table or pack.
         out: `.npz` or `.parquet`; replaced as a whole where it exists.
-        layer: name of a layer; None: the network's own choice, its last hidden one.
+        layer: name of a layer; None: the network's own choice, the input of its
+            classifier; "mean:NAME" where that is averaged over its maps.
         crops: 1, 5 or 10; the features of the crops are averaged.
         split: "train", "val", "test" or "all".
         class_depth: level of the class folders, 1 for the top ones; None: told by names and
@@ -121,7 +132,7 @@ def extract_features(
     """
     write = feature_writer(Path(out))
     member = load_ensemble([Path(weights)], precision=precision).members[0]
-    layer = layer or member.network.features_layer
+    layer = layer or default_features(member.network)
     images = open_source(
         Path(source),
         fewest_classes=1,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alexnet.models import Head, make_head
+from alexnet.models import Block, Head, make_head
 from alexnet.transfer.head_search import HeadSearch
 
 __all__ = ["head_from_sklearn"]
@@ -27,14 +27,14 @@ def head_from_sklearn(search: HeadSearch, *, layer: str, classes: int) -> Head:
 
     Args:
         search: the classifier, for labels 0..K-1.
-        layer: name of the layer whose output are its features.
+        layer: name of the layer whose output are its features; "mean:NAME": the means of its maps.
         classes: K.
     """
     sizes, arrays = _PARTS[search.kind](search.classifier)
     head = make_head(
         {
             "kind": search.kind,
-            "layer": layer,
+            **_taken(layer),
             "features": len(search.scaling.shift),
             "classes": classes,
             "chosen": search.best_parameters,
@@ -51,6 +51,12 @@ def head_from_sklearn(search: HeadSearch, *, layer: str, classes: int) -> Head:
     }
     head.load_state_dict(tensors, assign=True)
     return head.eval()
+
+
+def _taken(layer: str) -> dict[str, Any]:
+    """Return the settings that say what a head takes."""
+    averaged = layer.startswith("mean:")
+    return {"layer": Block.parse(layer).layer, "blocks": [layer]} if averaged else {"layer": layer}
 
 
 def _logistic(model: Any) -> _Parts:

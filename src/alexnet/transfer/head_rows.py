@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alexnet.data import Pack, burst_groups
 from alexnet.devices import Device
 from alexnet.evaluation import BATCH, InferencePrecision, Member
-from alexnet.models import backbone_of
+from alexnet.models import backbone_of, default_features
 from alexnet.progress import track
 from alexnet.transfer.extract import layer_features
 from alexnet.weights import Weights
@@ -55,7 +55,7 @@ def extract_rows(
     """
     body = backbone_of(base.network())
     device.place(body)
-    layer = layer or body.features_layer
+    layer = layer or default_features(body)
     parts: list[NDArray[np.float32]] = []
     with track("extracting features", len(indices)) as advance:
         batches = layer_features(

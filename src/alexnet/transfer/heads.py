@@ -11,6 +11,7 @@ from alexnet.data import CacheMode, Pack, load_pack, open_source
 from alexnet.devices import choose_device
 from alexnet.errors import RecipeError
 from alexnet.evaluation import BATCH, InferencePrecision
+from alexnet.models import make_head
 from alexnet.records import HeadReport
 from alexnet.transfer.head_measurement import HeadFitting
 from alexnet.weights import load_weights, save_weights
@@ -107,12 +108,12 @@ def fit_head_on_source(
         results=measured.results.to_json() if measured.results else None,
     )
     save_weights(out, saved)
-    search, settings = measured.fitted.search, saved.arguments["head"]
+    search, head = measured.fitted.search, make_head(saved.arguments["head"])
     return HeadReport(
         out=str(out),
         kind=kind,
-        layer=settings["layer"],
-        feature_dim=settings["features"],
+        layer=head.features_from,
+        feature_dim=head.features,
         images=measured.images,
         classes=list(saved.classes),
         best_parameters=search.best_parameters,

@@ -25,7 +25,7 @@ from alexnet.evaluation import (
     PredictFunction,
     average_crop_views,
 )
-from alexnet.models import backbone_of
+from alexnet.models import backbone_of, default_features
 from alexnet.progress import track
 from alexnet.transfer.extract import make_layer_extractor
 from alexnet.transfer.image_arrays import is_images, stored_batches
@@ -93,11 +93,11 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):
         """
         _require_images(X)
         member = _member(self.weights, self.precision)
-        layer = self.layer or member.network.features_layer
+        layer = self.layer or default_features(member.network)
         side = member.preprocessing.crop_px
         device = next(member.network.parameters()).device
-        with torch.inference_mode():
-            output = member.network.stage(torch.zeros(1, 3, side, side, device=device), layer)
+        extractor = make_layer_extractor(member.network, layer, self.precision)
+        output = extractor(torch.zeros(1, 3, side, side, device=device))
         self.layer_, self._n_features_out = layer, output[0].numel()
         return self
 
@@ -191,7 +191,8 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         layer = self.layer or ""
         if is_images(X):
             y = _validation.column_or_1d(y, warn=True)
-            layer = self.layer or _member(self.weights, self.precision).network.features_layer
+            member = _member(self.weights, self.precision)
+            layer = self.layer or default_features(member.network)
             features = _features(self, X, layer, 1)
             if len(features) != len(y):
                 raise ValueError(f"There are {len(features)} images and {len(y)} labels.")
@@ -227,7 +228,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
             with torch.inference_mode():
                 logits = self.head_(torch.from_numpy(np.array(rows, dtype=np.float32)))
             return logits.double().softmax(dim=1).numpy()
-        head, layer = self.head_, self.head_.layer
+        head, layer = self.head_, self.head_.features_from
         if not layer:
             raise ValueError("This classifier was fitted on features, not on images.")
         network = _member(self.weights, self.precision).network

@@ -1,7 +1,7 @@
-from .catalogue import COMPANIONS
+from .companions import COMPANIONS
 from .file import Storage, load_weights, save_weights
 from .location import DEFAULT_WEIGHTS, RUN_WEIGHTS, bundled_file, made_file, weights_file
-from .registry import PUBLISHED, bundled_list, get_weights, suggested_weights
+from .registry import PUBLISHED, bundled_list, find_published, get_weights, suggested_weights
 from .weights import Weights, current_versions
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "bundled_file",
     "bundled_list",
     "current_versions",
+    "find_published",
     "get_weights",
     "load_weights",
     "made_file",

@@ -1,48 +1,25 @@
 """What the originals publish: address, hash, license and figures of each, as they print them.
 
 Every entry was read in the publisher's own files; where those say nothing, None or "" stands here.
-Hashes of the small files beside a model (description, mean, classes) are of the bytes at the
-commit that the address names.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from alexnet.records import PublishedWeights
 
-__all__ = ["CATALOGUE", "COMPANIONS", "SUGGESTED", "Companion", "published_name"]
+__all__ = ["CATALOGUE", "COMPRESSED", "SQUEEZENET", "SUGGESTED", "published_name"]
 
 _TERMS = "trained on ImageNet, which has terms of its own"
-_CAFFE = "https://raw.githubusercontent.com/BVLC/caffe/9b891540183ddc834a02b2bd81b31afae71b2153"
-_PLACES = (
-    "https://raw.githubusercontent.com/CSAILVision/places365/"
-    "06218620d593de09ac4f9f39b72ea0d175990a24"
-)
-_SQUEEZENET = (
+SQUEEZENET = (
     "https://raw.githubusercontent.com/forresti/SqueezeNet/51147dc0681638c28aad593b9e923f3500117125"
 )
-_COMPRESSED = (
+COMPRESSED = (
     "https://raw.githubusercontent.com/songhan/SqueezeNet-Deep-Compression/"
     "fb13faa2cf121ced9999f8a9d538ec6c56084733"
 )
-_MEAN = "97eefba7e046ee097121ad18564329636d2f9c153b748c7313653cae8594a149"
-
-
-@dataclass(frozen=True)
-class Companion:
-    """Small files that a model needs beside its own, and what no file says.
-
-    Args:
-        files: address and SHA-256 of each.
-        classes: "imagenet": the list in this package; "places": a file among `files`; "": numbers.
-        mean: as `alexnet import` takes it; "": what the files say.
-    """
-
-    files: tuple[tuple[str, str], ...] = field(default=())
-    classes: str = "imagenet"
-    mean: str = ""
 
 
 _BASE = PublishedWeights(
@@ -160,27 +137,25 @@ _ENTRIES = (
     ),
     _squeezenet(
         "squeezenet_v1.0",
-        f"{_SQUEEZENET}/SqueezeNet_v1.0/squeezenet_v1.0.caffemodel",
+        f"{SQUEEZENET}/SqueezeNet_v1.0/squeezenet_v1.0.caffemodel",
         "git:a381d848b43d7048c3b362238ece2386c21d6ff0",
         size_mb=4.8,
-        size_known=False,
         top5=0.803,
         crops=None,
         figures_from='"at least", SqueezeNet_v1.1/README.md',
     ),
     _squeezenet(
         "squeezenet_v1.1",
-        f"{_SQUEEZENET}/SqueezeNet_v1.1/squeezenet_v1.1.caffemodel",
+        f"{SQUEEZENET}/SqueezeNet_v1.1/squeezenet_v1.1.caffemodel",
         "git:9d2fc33abf653a6e8b2ee6cc63ede0e72ec67f44",
         size_mb=4.8,
-        size_known=False,
         top5=0.803,
         crops=None,
         figures_from='"at least", SqueezeNet_v1.1/README.md',
     ),
     _squeezenet(
         "squeezenet_compressed",
-        f"{_COMPRESSED}/compressed_SqueezeNet.net",
+        f"{COMPRESSED}/compressed_SqueezeNet.net",
         "git:b28ec20a342c1f0dd7f0c148be60df1192ff8036",
         size_mb=675763 / 2**20,
     ),
@@ -248,87 +223,8 @@ CATALOGUE = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 """Each by its name."""
 
 
-def _of_caffe(name: str, description: str, classes: str = "imagenet") -> Companion:
-    files = (
-        (f"{_CAFFE}/models/{name}/deploy.prototxt", description),
-        (f"{_CAFFE}/python/caffe/imagenet/ilsvrc_2012_mean.npy", _MEAN),
-    )
-    return Companion(files, classes)
-
-
-_COLOR = "104,117,123"  # blue, green, red: of SqueezeNet's train_val.prototxt
-
-COMPANIONS = {
-    "bvlc_alexnet": _of_caffe(
-        "bvlc_alexnet", "b564ba76416b4ac1e062c6621cbd80d9c19304ba152d9d791c75870f3182c4fa"
-    ),
-    "bvlc_reference_caffenet": _of_caffe(
-        "bvlc_reference_caffenet",
-        "922248a4d2f6aac1cc8e7e5dbd996cc2ecd3356480d67c198f6cf96b12311a04",
-    ),
-    "bvlc_reference_rcnn_ilsvrc13": _of_caffe(
-        "bvlc_reference_rcnn_ilsvrc13",
-        "64beca73e61443ed475c27e9ddbd445ee193cba9ace01a96cfc2f30679d91a40",
-        "",
-    ),
-    "bvlc_googlenet": Companion(
-        (
-            (
-                f"{_CAFFE}/models/bvlc_googlenet/deploy.prototxt",
-                "fa36cd4112a3240a29600a5aa35333f31bec33daa1a6085b0af308a9f50f0c50",
-            ),
-        ),
-        mean=_COLOR,
-    ),
-    "squeezenet_v1.0": Companion(
-        (
-            (
-                f"{_SQUEEZENET}/SqueezeNet_v1.0/deploy.prototxt",
-                "6e4ecef2a27347e226a5ef8be31d6d1b9d19f5a40afa1986ec259fd5fa3bd91c",
-            ),
-        ),
-        mean=_COLOR,
-    ),
-    "squeezenet_v1.1": Companion(
-        (
-            (
-                f"{_SQUEEZENET}/SqueezeNet_v1.1/deploy.prototxt",
-                "d041bfb2ab4b32fda4ff6c6966684132f2924e329916aa5bfe9285c6b23e3d1c",
-            ),
-        ),
-        mean=_COLOR,
-    ),
-    "squeezenet_compressed": Companion(
-        (
-            (
-                f"{_COMPRESSED}/SqueezeNet_deploy.prototxt",
-                "3bcb0e792e2b50ddeb955b178ba6742e28d8950956915348eba355652040674c",
-            ),
-        ),
-        mean=_COLOR,
-    ),
-    "places365-alexnet": Companion(
-        (
-            (
-                f"{_PLACES}/deploy_alexnet_places365.prototxt",
-                "55e81deff3ec786e91e81e23001c18685ee919d392873670e501b484b88d0d04",
-            ),
-            (
-                f"{_PLACES}/places365CNN_mean.binaryproto",
-                "b14536a69d62eb63c11f175205060b1cbb601b64bc5c6730222554b2e28f6fd7",
-            ),
-            (
-                f"{_PLACES}/categories_places365.txt",
-                "2affba635eb657e7ca95f4e6cc69bd9fac29ef4c32aeb83cafdfcd06ec6a1ea6",
-            ),
-        ),
-        classes="places",
-    ),
-}
-"""What is fetched beside a model; names that are not here need nothing."""
-
 SUGGESTED = {
-    "squeezenet_compressed": "0.7 MB that learned 1,000 classes of photographs",
+    "squeezenet_compressed": "0.6 MB that learned 1,000 classes of photographs",
     "torchvision-resnet18": "45 MB that learned 1,000 classes of photographs",
 }
 """Weights for a folder of photographs, small first, and why."""

@@ -13,7 +13,8 @@ from alexnet.errors import WeightsError, did_you_mean
 from alexnet.files import cache_folder
 from alexnet.records import PublishedWeights, WeightsDownload
 from alexnet.weights import location
-from alexnet.weights.catalogue import CATALOGUE, COMPANIONS, SUGGESTED
+from alexnet.weights.catalogue import CATALOGUE, SUGGESTED
+from alexnet.weights.companions import COMPANIONS
 from alexnet.weights.download import RemoteFile, download
 from alexnet.weights.header import read_header
 from alexnet.weights.hub import find_hub_model, hub_file_name, is_hub_name
@@ -68,6 +69,7 @@ def _bundled(name: str, file: Path) -> PublishedWeights:
         source="in the package",
         sha256=hashlib.sha256(data).hexdigest(),
         format="alexnet",
+        input_px=header["arguments"].get("crop_px"),
     )
 
 

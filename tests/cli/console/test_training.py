@@ -78,3 +78,8 @@ def test_without_held_out_images(printed):
 
 def test_skipped_images(printed):
     assert "3 images could not be read: see runs/[cats]/skipped.csv" in printed(skipped=3)
+
+
+def test_figures_of_folds_are_of_cross_validated_images(printed):
+    first = printed(split="cross-validation").splitlines()[0]
+    assert first.startswith("100.00% accuracy on 80 cross-validated images (95 % interval")

@@ -210,6 +210,11 @@ def test_a_head_on_pooled_layers_goes_out(export_and_compare, weigh, pooled_head
     assert export_and_compare(weights, precision="fp16")[1].difference < 0.02
 
 
+def test_a_head_on_the_means_of_maps_goes_out(export_and_compare, weigh, make_pooled_head):
+    _, found = export_and_compare(weigh(make_pooled_head(["mean:relu5"])))
+    assert (found.images, found.difference < 1e-5) == (4, True)
+
+
 def test_a_layer_that_a_head_reads_is_not_folded_into_its_normalization(
     export_and_compare, weigh, make_pooled_head
 ):

@@ -265,3 +265,26 @@ def test_the_page_says_how_far_the_figure_can_be_trusted(page_of):
     text = page_of(n=400)
     assert "Measured on 400 images, so the true accuracy" in text
     assert "says little" not in text
+
+
+def test_the_ways_that_were_tried_stand_on_the_page_with_the_one_that_was_chosen(page_of):
+    ways = [
+        {"name": "features", "top1": 0.875, "loss": 0.4321, "seconds": 3.0, "chosen": False},
+        {"name": "<b>tuned", "top1": 0.9, "loss": 0.3, "seconds": 61.0, "chosen": True},
+    ]
+    page = page_of(ways=ways, why="tuned was best", split="cross-validation")
+    Outline(page)
+    table = re.search(r'id="ways".*?</section>', page, re.DOTALL).group()
+    rows = re.findall(r"<tr>\s*<th scope=\"row\">.*?</tr>", table, re.DOTALL)
+    assert [("chosen" in row) for row in rows] == [False, True]
+    assert "87.5" in rows[0]
+    assert "0.432" in rows[0]
+    assert "&lt;b&gt;tuned" in rows[1]
+    assert "tuned was best." in table
+    assert "out of fold" in page
+    assert "cross-validation images" not in page
+
+
+def test_a_page_without_a_choice_has_no_ways(page_of):
+    assert 'id="ways"' not in page_of()
+    assert "out of fold" not in page_of()

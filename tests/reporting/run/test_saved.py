@@ -82,3 +82,16 @@ def test_another_format_is_named(tmp_path):
         RunError, match=r"another version of alexnet \(format 9; this one reads 2\)"
     ):
         load_report_data(tmp_path)
+
+
+def test_a_file_from_before_ways_were_kept_is_read(tmp_path, report_data_of):
+    round_trip(tmp_path, report_data_of(ways=[{"name": "features"}], why="best"))
+    with np.load(tmp_path / FILE_NAME) as file:
+        arrays = {name: file[name] for name in file.files}
+    words = json.loads(arrays["words"].tobytes())
+    assert words.pop("ways") == [{"name": "features"}]
+    assert words.pop("why") == "best"
+    arrays["words"] = np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)
+    np.savez(tmp_path / FILE_NAME, **arrays)
+    again, _ = load_report_data(tmp_path)
+    assert (again.ways, again.why) == ((), "")

@@ -1,9 +1,8 @@
-"""Reports of `describe`, `import`, `export` and `weights` on a console of 100 columns."""
+"""Reports of `describe`, `import` and `export` on a console of 100 columns."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -13,13 +12,10 @@ from alexnet.records import (
     LayerSummary,
     ModelList,
     NetworkSummary,
-    PublishedWeights,
-    WeightsDownload,
-    WeightsList,
 )
 from alexnet.text import format_bytes, format_count
 
-__all__ = ["print_list", "render_describe", "render_export", "render_import", "render_weights"]
+__all__ = ["print_list", "render_describe", "render_export", "render_import"]
 
 
 def render_describe(summary: NetworkSummary | ModelList, console: Console) -> None:
@@ -170,88 +166,3 @@ def render_import(report: ImportReport, console: Console) -> None:
     )
     print_list(report.remarks, console)
     console.print(Text(f"Evaluate it: alexnet evaluate {report.out} SOURCE"))
-
-
-def render_weights(report: WeightsList | WeightsDownload, console: Console) -> None:
-    """Print the published weights, or what was downloaded."""
-    if isinstance(report, WeightsDownload):
-        _print_download(report, console)
-        return
-    for weights in report.weights:
-        _print_published(weights, console)
-    console.print(Text("Get one: alexnet weights get NAME. Then NAME stands for its weights:"))
-    console.print(Text("alexnet finetune NAME photos"))
-    console.print(
-        Text(
-            "From the model hub: alexnet weights get timm/NAME, where NAME is a ResNet of timm's "
-            "in its plain form (resnet18 to resnet152, such as timm/resnet18.a1_in1k).",
-            style="dim",
-        )
-    )
-
-
-def _print_published(weights: PublishedWeights, console: Console) -> None:
-    console.print(Text(weights.name, style="bold"))
-    for name, value in (
-        ("task", weights.task),
-        ("model", weights.model),
-        ("takes", f"{weights.input_px} x {weights.input_px} pixels" if weights.input_px else ""),
-        ("accuracy", _accuracy(weights)),
-        ("size", _published_size(weights)),
-        ("license", weights.license),
-        ("source", weights.source),
-        ("hash", _published_hash(weights.sha256)),
-    ):
-        if value:
-            # An address stays in one piece, however narrow the console is: it is to be copied.
-            whole = name in ("source", "hash")
-            console.print(Text(f"  {name:<8} {value}"), soft_wrap=whole)
-
-
-def _accuracy(weights: PublishedWeights) -> str:
-    shares = ((weights.top1, "top-1"), (weights.top5, "top-5"))
-    figures = ", ".join(f"{share:.1%} {kind}" for share, kind in shares if share is not None)
-    if not figures:
-        return "not published"
-    crops = f"{format_count(weights.crops, 'crop')}; " if weights.crops else ""
-    return f"{figures} ({crops}{weights.figures_from or 'the publisher'})"
-
-
-def _published_size(weights: PublishedWeights) -> str:
-    size = f"{weights.size_mb:,.0f} MB" if weights.size_mb >= 10 else f"{weights.size_mb:.1f} MB"
-    return size if weights.size_known else f"about {size} (counted from its weights)"
-
-
-def _published_hash(digest: str) -> str:
-    """Say what of a file's hash was published."""
-    from alexnet.weights.published_hash import PublishedHash
-
-    known = PublishedHash.parse(digest)
-    return known.words if known else "none is published: get it with --unverified"
-
-
-def _print_download(report: WeightsDownload, console: Console) -> None:
-    size = f"{decimal(report.downloaded)} downloaded" if report.downloaded else "it was there"
-    console.print(Text(f"{report.file} ({decimal(report.bytes)}, {size})"))
-    console.print(Text(f"SHA-256 {report.sha256}"))
-    if report.weights:
-        console.print(Text(f"Weights: {report.weights}"))
-        print_list(report.remarks, console)
-        console.print(Text(f"Use it: alexnet finetune {report.name} SOURCE"))
-    else:
-        console.print(Text(f"{_BY_HAND[report.format].format(report.file)}"))
-    console.print(Text(f"License: {report.license}"))
-
-
-_BY_HAND = {
-    "archive": (
-        "It is an archive: unpack it (tar xf {}), and name the .prototxt, .caffemodel and mean "
-        "that lie in it: alexnet import FILES --out weights.safetensors"
-    ),
-    "caffe alone": (
-        "Its description (deploy.prototxt) is published apart, without a hash. Fetch that too, "
-        "then: alexnet import {} deploy.prototxt --mean 103.939,116.779,123.68 "
-        "--out weights.safetensors"
-    ),
-}
-"""What to do with files that are not taken in by themselves, by their format."""

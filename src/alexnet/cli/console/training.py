@@ -15,6 +15,8 @@ from alexnet.text import format_count, format_duration
 
 __all__ = ["render_demo", "render_finetune", "render_train"]
 
+_NAMES = {"cross-validation": "cross-validated"}  # of what stands for a split, before "images"
+
 
 def render_train(report: TrainReport, console: Console) -> None:
     """Print the accuracy first, then how the training went, then where everything is."""
@@ -24,7 +26,8 @@ def render_train(report: TrainReport, console: Console) -> None:
     if results is None:
         console.print("No images were held out, so nothing was evaluated.")
     else:
-        console.print(format_accuracy(results, report.split or "held-out"))
+        split = report.split or "held-out"
+        console.print(format_accuracy(results, _NAMES.get(split, split)))
         if len(results.classes) > 5:
             console.print(f"{results.top5:.2%} top-5 accuracy")
         console.print(format_balanced(results), soft_wrap=True)

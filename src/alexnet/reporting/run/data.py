@@ -51,6 +51,8 @@ class ReportData:
         notes: sentences worth reading before the figures are trusted.
         baselines: this run and others on the same images, as plain values (`Baseline.to_json()`),
             in the order in which they are shown; may be empty.
+        ways: those that were tried, as plain values (`WayScore.to_json()`); may be empty.
+        why: the reason of the choice, as a sentence without its period.
 
     Raises:
         RunError: the lengths and shapes do not fit together.
@@ -76,6 +78,8 @@ class ReportData:
     skipped: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
     baselines: Sequence[Mapping[str, Any]] = ()
+    ways: Sequence[Mapping[str, Any]] = ()
+    why: str = ""
 
     def __post_init__(self) -> None:
         n, k = len(self.paths), len(self.classes)

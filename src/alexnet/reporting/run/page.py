@@ -22,8 +22,12 @@ from alexnet.text import describe_reliability, format_count, format_number, form
 __all__ = ["draw_page"]
 
 _HEADLINE = ("images", "training time", "images/s", "machine")  # of the facts
-_SPLITS = {"all": "", "train": "training ", "val": "validation "}
+_SPLITS = {"all": "", "train": "training ", "val": "validation ", "cross-validation": ""}
 _ROWS = 200  # most epochs in the page; curves.csv has them all
+_OUT_OF_FOLD = (
+    "The figures are out of fold: each image was predicted by a classifier that had not learned "
+    "from it. The classifier that was saved learned from all of them."
+)
 _NAMED = 10  # classes without an image
 
 
@@ -116,6 +120,8 @@ def _headline(data: ReportData) -> dict[str, str]:
 
 def _remarks(data: ReportData) -> list[str]:
     notes = list(data.notes)
+    if data.split == "cross-validation":
+        notes.insert(0, _OUT_OF_FOLD)
     if missing := data.results.missing_classes:
         named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
         notes.append(

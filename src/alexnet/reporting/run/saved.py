@@ -25,8 +25,9 @@ FILE_NAME = "data.npz"
 _FORMAT = 2
 _PLAIN = (
     *("title", "command", "split", "recipe", "classes", "class_words", "facts", "preprocessing"),
-    *("split_sizes", "skipped", "notes", "no_filters", "baselines"),
+    *("split_sizes", "skipped", "notes", "no_filters", "baselines", "ways", "why"),
 )
+_ADDED: dict[str, Any] = {"ways": (), "why": ""}  # that older files lack
 
 
 def save_report_data(folder: Path, data: ReportData, thumbnails: Thumbnails) -> None:
@@ -91,7 +92,7 @@ def _report_data(
     words: dict[str, Any], arrays: dict[str, NDArray[Any]]
 ) -> tuple[ReportData, Thumbnails]:
     thumbnails = _thumbnails(arrays["shown"].tolist(), arrays["sizes"], arrays["images"])
-    plain = {name: words[name] for name in _PLAIN}
+    plain = {name: words[name] for name in _PLAIN if name in words or name not in _ADDED}
     plain["skipped"] = [(name, reason) for name, reason in plain["skipped"]]
     data = ReportData(
         **plain,
