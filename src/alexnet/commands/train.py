@@ -134,6 +134,8 @@ def train(
         facts = AUTO if auto_lr else {"way": "chosen"} if candidates else {}
         config = run_config(job, Path(source), **facts)
         with open_run(folder, config, restart=restart) as run:
+            if from_scratch and from_ is None:
+                _log.info("From scratch, as its settings ask; without them: with trained weights.")
             epochs = (
                 follow_best_way(candidates, run, stop, options)
                 if candidates
