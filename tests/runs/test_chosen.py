@@ -14,7 +14,7 @@ from alexnet.commands.train import train
 from alexnet.data import open_source
 from alexnet.devices import Device
 from alexnet.errors import Diverged, Interrupted, RecipeError, SourceError
-from alexnet.models import HeadedNetwork
+from alexnet.models import HeadedNetwork, build_model
 from alexnet.records import WayScore
 from alexnet.runs import Packing, prepare_candidates
 from alexnet.runs import choice as choosing
@@ -280,3 +280,9 @@ def test_many_images_of_which_none_is_held_out_cannot_tell_the_ways_apart(
     monkeypatch.setattr(choosing, "FEW_IMAGES", 10)
     with pytest.raises(RecipeError, match="Nothing is held out"):
         chosen(images, tmp_path / "run", val_fraction=0)
+
+
+def test_what_lies_below_the_layers_that_heads_read_is_kept():
+    network = build_model("alexnet_adaptive", classes=3, image_px=32, crop_px=32)
+    kept = choosing._kept_layers(network)
+    assert kept == ["conv1", "conv2", "bn1", "bn2", "bn3", "bn4", "bn5"]
