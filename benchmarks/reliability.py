@@ -3,7 +3,7 @@
     python benchmarks/reliability.py ../shared/data
     python benchmarks/reliability.py ../shared/data --sets signs hymenoptera --head logistic
 
-The images of a set, whatever its own splits, are divided anew in each draw, so that both parts are
+The images of a set, whatever its own splits, are divided again in each draw, so that both parts are
 of one kind. A head on pooled features of the bundled weights is measured on the training part by
 folds, then fitted on all of it and measured on the test part. The table says by how much the
 two differ, and in how many draws the accuracy on the test part lay in the interval that comes of

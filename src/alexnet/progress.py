@@ -53,7 +53,7 @@ def _notebook_line(title: str, total: int | None) -> Generator[Advance]:
 
 
 class _NotebookLine:
-    """One line under a notebook's cell that is written anew as the work goes on."""
+    """One line under a notebook's cell that is written again as the work goes on."""
 
     def __init__(self, title: str, total: int | None) -> None:
         self._title, self._total = title, total

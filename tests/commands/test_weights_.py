@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import json
 import re
-import threading
 
 import pytest
 
@@ -16,6 +13,7 @@ from alexnet.errors import RecipeError
 from alexnet.records import PublishedWeights
 from alexnet.weights import PUBLISHED
 from alexnet.weights.download import MIRROR
+from fixtures.mirror import mirroring
 
 
 def test_the_catalog_says_what_each_is(alexnet):
@@ -83,21 +81,8 @@ def mirror(tmp_path, monkeypatch):
     url = f"https://no-such-host.invalid/net-{digest[:8]}.pth"
     entry = type(entry)(**{**entry.to_json(), "source": url, "sha256": digest, "format": "archive"})
     monkeypatch.setitem(PUBLISHED, "small", entry)
-    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        monkeypatch.setenv(MIRROR, f"http://127.0.0.1:{server.server_address[1]}")
+    with mirroring(folder, monkeypatch):
         yield content
-        server.shutdown()
-        thread.join()
 
 
 def test_weights_come_from_a_mirror_into_the_cache(alexnet, mirror, tmp_path):

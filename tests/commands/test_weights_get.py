@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import json
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +15,7 @@ from safetensors.torch import save_file
 from alexnet.importers.torchvision_graphs import ARCHITECTURES
 from alexnet.models import build_model
 from alexnet.weights import PUBLISHED, load_weights
-from alexnet.weights.download import MIRROR
+from fixtures.mirror import mirroring
 
 DESCRIPTION = """
 name: "Tiny" input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
@@ -35,21 +32,8 @@ def served(tmp_path, monkeypatch):
     """A folder whose files a server on this machine gives out."""
     folder = tmp_path / "served"
     folder.mkdir()
-    monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        monkeypatch.setenv(MIRROR, f"http://127.0.0.1:{server.server_address[1]}")
+    with mirroring(folder, monkeypatch):
         yield folder
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_cameras_times_are_read_to_the_millisecond(kind, subseconds, fraction):
     "text", [None, "", "0000:00:00 00:00:00", "2024-05-06", "yesterday", "9" * 400]
 )
 def test_what_is_no_time_is_unknown(text):
-    """The time of the last change is not that of the picture."""
+    """The time of the last change is not that of the image."""
     assert capture_time(photograph(text=text)) == 0
 
 

@@ -1,4 +1,4 @@
-"""The curve of a run as a small picture for notebooks, drawn from its journal."""
+"""The curve of a run as a small drawing for notebooks, drawn from its journal."""
 
 from __future__ import annotations
 

@@ -12,8 +12,10 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 from sklearn.utils import class_weight as sklearn_weights
+
+from alexnet.evaluation import best_temperature
 
 __all__ = ["ClassWeight", "HeldOut", "choose_candidate", "row_weights"]
 
@@ -22,7 +24,6 @@ ClassWeight = Literal["balanced"] | Mapping[int, float] | None
 
 _SAME_SCORE = 1e-9  # sums of weights in another order differ by less
 _SAME_LOSS = 0.02  # nats
-_LOG_SCALES = (-12.0, 12.0)  # of what logits are multiplied by
 
 
 def row_weights(labels: NDArray[np.int64], class_weight: ClassWeight) -> NDArray[np.float64] | None:
@@ -65,16 +66,7 @@ class HeldOut:
         """
         if not self.scaled:
             return 1.0
-        rows, classes = self.logits.shape
-        targets = np.full(self.logits.shape, 1 / (rows + 2) / (classes - 1))
-        targets[np.arange(rows), self.labels] = (rows + 1) / (rows + 2)
-
-        def loss(log_scale: float) -> float:
-            logs = special.log_softmax(self.logits * np.exp(log_scale), axis=1)
-            return float(np.average(-(targets * logs).sum(axis=1), weights=self.weights))
-
-        found: Any = optimize.minimize_scalar(loss, bounds=_LOG_SCALES, method="bounded")
-        return float(np.exp(-found.x))
+        return best_temperature(self.logits, self.labels, weights=self.weights)[0]
 
     @cached_property
     def losses(self) -> NDArray[np.float64]:

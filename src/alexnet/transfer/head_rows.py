@@ -75,7 +75,7 @@ def extract_rows(
 
 
 def join_rows(pack: Pack, one: HeadRows, other: HeadRows) -> HeadRows:
-    """Return the rows of both, in the order of the pack; what belongs together is found anew."""
+    """Return the rows of both, in the order of the pack; what belongs together is found again."""
     indices = np.concatenate([one.indices, other.indices])
     order = np.argsort(indices)
     features = np.concatenate([one.features, other.features])[order]

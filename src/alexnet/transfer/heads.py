@@ -44,7 +44,7 @@ def fit_head_on_source(
 
     It is never fitted on the source's own val or test. Where the source has neither, a tenth of the
     images is held out as `train` does, the head is searched and measured without it, and fitted
-    anew on all images with the parameters that were found. Where that tenth would be fewer than
+    again on all images with the parameters that were found. Where that tenth would be fewer than
     100 images, the head is measured by cross-validation over all of them instead, near duplicates
     and bursts held out together.
 

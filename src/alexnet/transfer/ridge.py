@@ -16,6 +16,7 @@ from torch import Tensor
 
 from alexnet.evaluation import best_temperature
 from alexnet.models import Block, Head, make_head
+from alexnet.training import class_weights
 
 __all__ = ["PENALTIES", "LinearFit", "choose_penalty", "fit_ridge", "ridge_head"]
 
@@ -55,9 +56,7 @@ def fit_ridge(
     Returns:
         P fits.
     """
-    counts = np.bincount(labels, minlength=classes)
-    row_weights = (len(labels) / np.maximum(counts, 1) / max((counts > 0).sum(), 1))[labels]
-    weights = torch.from_numpy(row_weights)[:, None]
+    weights = torch.from_numpy(class_weights(labels, classes)[labels]).double()[:, None]
     x = torch.from_numpy(features).double()
     y = 2.0 * torch.nn.functional.one_hot(torch.from_numpy(labels), classes).double() - 1
     shift, bias = (weights * x).mean(dim=0), (weights * y).mean(dim=0)

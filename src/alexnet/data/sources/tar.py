@@ -234,12 +234,6 @@ def list_tar(
     return builder.build(where, TarReader(unpack, listed.starts))
 
 
-def _time_ms(member: tarfile.TarInfo) -> int:
-    """Return when a member was last written; 0 for what no clock says."""
-    seconds = float(member.mtime)
-    return int(seconds * 1000) if 0 < seconds < _LATEST_S else 0
-
-
 class _Members:
     """The members of a tar that were met so far."""
 
@@ -267,7 +261,8 @@ class _Members:
         elif member.isdir():
             self.builder.folders.add(path)
         else:
-            self.builder.add(path, member.size, stamp, member.offset_data, _time_ms(member))
+            time_ms = int(member.mtime * 1000) if 0 < member.mtime < _LATEST_S else 0
+            self.builder.add(path, member.size, stamp, member.offset_data, time_ms)
             if self._is_compressed and member.size and needs_start(path):
                 self.starts[member.offset_data] = headers.peek(member.offset_data, START_BYTES)
 
