@@ -155,21 +155,26 @@ def opencv(data: bytes, image_px: int) -> object:
 
 def ours(data: bytes, image_px: int) -> object:
     from alexnet.images import read_image
+    from alexnet.kernels.late import load_at_once
 
+    load_at_once()
     return read_image(data, name="image", image_px=image_px, resize_mode="crop")
 
 
 def packing(asked: argparse.Namespace, workers: int | None = 1) -> None:
     """Serve portions as `pack` decodes them: with digests, checksums and threads."""
     from alexnet.data import UnreadablePolicy, open_source
-    from alexnet.data.packs.plan import PackingPlan, portions
+    from alexnet.data.packs.plan import PackingPlan
+    from alexnet.data.packs.portions import decode_portions
+    from alexnet.kernels.late import load_at_once
 
+    load_at_once()  # as from the two thousandth image on
     source = open_source(asked.source, fewest_classes=1)
     plan = PackingPlan(asked.image_px, "crop", UnreadablePolicy("skip"), workers)
 
     def endless():
         while True:
-            yield from portions(source, np.arange(len(source)), plan)
+            yield from decode_portions(source, np.arange(len(source)), plan)
 
     stream = endless()
     serve(lambda: next(stream).count, note="reading files, digests and checksums too")

@@ -1,66 +1,112 @@
-"""How long one image takes from the shell, beside what importing torch takes by itself.
+"""How long one image takes from the shell, from start to answer, beside what must be imported.
 
     python benchmarks/startup.py
+    python benchmarks/startup.py --before ../older/src
 
-Programs in turns, each a process of its own: `import torch` alone, and `alexnet predict` of one
-image with the paper's network, with the machine code of numba's kernels in its cache and without.
-Prints medians, spreads and what is above torch's import, and keeps them in benchmarks/results.
+Programs in turns, each a process of its own: the imports alone, and `alexnet predict` of one image
+with the network that comes with the package and with the paper's (240 MB of weights). Each by its
+cached graph, by torch, and for the first time, when torch predicts and the graph is made; and by
+the package in another folder, such as an older one. Prints medians, spreads and time of the
+processor, and keeps them in benchmarks/results.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from training import make_images
 from turns import keep
 
+_BY_TORCH = "import sys, torch; from alexnet.cli.main import main; sys.exit(main())"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--before", type=Path, help="src folder of another alexnet")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        image = make_images(Path(scratch, "images"), 1, (500, 375)) / "0" / "0.jpg"
-        weights = write_weights(Path(scratch, "weights.safetensors"))
-        predict = [sys.executable, "-m", "alexnet", "predict", str(weights), str(image)]
-        programs = {
-            "import torch": ([sys.executable, "-c", "import torch"], None),
-            "predict, warm cache": (predict, Path(scratch, "warm")),
-            "predict, cold cache": (predict, Path(scratch, "cold")),
-        }
-        found: dict[str, list[float]] = {name: [] for name in programs}
+        programs = make_programs(Path(scratch), arguments.before)
+        found: dict[str, list[tuple[float, float]]] = {program.name: [] for program in programs}
         for number in range(arguments.rounds + 1):
-            for name, (command, cache) in programs.items():
-                folder = cache / str(number) if cache and "cold" in name else cache
-                took = seconds(command, folder)
-                if number:  # the first round fills the file system's cache and the warm one
-                    found[name].append(took)
+            for program in programs:
+                took = program.run()
+                if number:  # the first round fills the file system's cache and makes the graphs
+                    found[program.name].append(took)
             print(f"round {number} of {arguments.rounds}", file=sys.stderr, flush=True)
-    base = found["import torch"]
-    print("| program | seconds, median (least to most) | above import torch |\n| --- | --- | --- |")
+    print("| program | seconds, median (least to most) | of the processor |\n| --- | --- | --- |")
     for name, each in found.items():
-        above = statistics.median(a - b for a, b in zip(each, base, strict=True))
-        spread = f"{min(each):.2f} to {max(each):.2f}"
-        print(f"| {name} | {statistics.median(each):.2f} ({spread}) | {above:.2f} |")
-    print(keep("startup", {name: {"seconds": each} for name, each in found.items()}))
+        walls, processor = zip(*each, strict=True)
+        spread = f"{min(walls):.2f} to {max(walls):.2f}"
+        middle = statistics.median(processor)
+        print(f"| {name} | {statistics.median(walls):.2f} ({spread}) | {middle:.2f} |")
+    results = {
+        name: {"seconds": [a for a, _ in each], "processor_seconds": [b for _, b in each]}
+        for name, each in found.items()
+    }
+    print(keep("startup", results))
 
 
-def seconds(command: list[str], cache: Path | None) -> float:
-    """Run a program to its end and return how long it took."""
-    environment = dict(os.environ)
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
-    if cache is not None:
-        environment |= {"ALEXNET_CACHE": str(cache), "NUMBA_CACHE_DIR": str(cache / "numba")}
-    start = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class Program:
+    """A command, and where it finds what an earlier one left."""
+
+    name: str
+    words: list[str]
+    cache: Path
+    source: Path | None = None  # folder of the package; None: the installed one
+    first: bool = False  # whether graphs are removed before
+
+    def run(self) -> tuple[float, float]:
+        """Run it to its end; return the seconds that it took, by the clock and of the processor."""
+        environment = dict(os.environ)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
+        folders = {"ALEXNET_CACHE": str(self.cache), "NUMBA_CACHE_DIR": str(self.cache / "numba")}
+        environment |= folders
+        if self.source is not None:
+            environment["PYTHONPATH"] = str(self.source)
+        if self.first:
+            shutil.rmtree(self.cache / "graphs", ignore_errors=True)
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(
+            [sys.executable, *self.words], env=environment, check=True, stdout=subprocess.DEVNULL
+        )
+        took = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def make_programs(scratch: Path, before: Path | None) -> list[Program]:
+    """Return what is run in turns."""
+    image = str(make_images(scratch / "images", 1, (500, 375)) / "0" / "0.jpg")
+    cache = scratch / "cache"
+    runtime = "import numpy, onnxruntime, PIL.Image"
+    programs = [
+        Program("import torch", ["-c", "import torch"], cache),
+        Program("import NumPy, ONNX Runtime, Pillow", ["-c", runtime], cache),
+    ]
+    paper = str(write_weights(scratch / "weights.safetensors"))
+    for network, words in (("small-200", [image]), ("the paper's network", [paper, image])):
+        module, by_torch = ["-m", "alexnet", "predict"], ["-c", _BY_TORCH, "predict"]
+        programs += [
+            Program(f"{network}, by its graph", [*module, *words], cache),
+            Program(f"{network}, by torch", [*by_torch, *words], cache),
+            Program(f"{network}, first use", [*module, *words], scratch / "first", first=True),
+        ]
+        if before is not None:
+            name = f"{network}, before"
+            programs.append(Program(name, [*module, *words], scratch / "before", before))
+    return programs
 
 
 def write_weights(place: Path) -> Path:

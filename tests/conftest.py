@@ -50,6 +50,18 @@ def _has_accelerator() -> bool:
     return torch.cuda.is_available()
 
 
+@pytest.fixture(autouse=True)
+def known_speeds(monkeypatch) -> None:
+    """Speeds of this machine's convolutions that are the same for every test: Winograd's wins.
+
+    Measured ones would choose the form by chance, and another one for each worker.
+    """
+    from alexnet.devices.speeds import Speeds
+
+    speeds = Speeds(fp32=10.0, winograd=20.0, bf16=5.0, processor_share=1.0, measured_at=0.0)
+    monkeypatch.setattr("alexnet.devices.machine.remembered_speeds", lambda cached, kind: speeds)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real images, where there is one."""

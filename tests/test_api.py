@@ -11,7 +11,7 @@ from rich.console import Console
 
 import alexnet
 from alexnet.cli.commands import VERBS
-from alexnet.cli.main import build_app
+from alexnet.cli.parser import build_app
 from alexnet.recipe import Recipe, RecipeChanges
 from alexnet.records import Record
 

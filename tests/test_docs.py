@@ -16,7 +16,7 @@ from PIL import Image
 
 import alexnet
 from alexnet.cli.commands import VERBS
-from alexnet.cli.main import build_app
+from alexnet.cli.parser import build_app
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(alexnet.__file__).parent

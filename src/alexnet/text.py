@@ -11,6 +11,7 @@ __all__ = [
     "FEW_IMAGES",
     "describe_reliability",
     "escape_unprintable",
+    "format_arithmetic",
     "format_bytes",
     "format_count",
     "format_duration",
@@ -86,6 +87,17 @@ def describe_reliability(images: int, low: float, high: float) -> str:
         f"{format_count(images, 'image')}: the true accuracy on images like these may be anything "
         f"from {100 * low:.0f} to {100 * high:.0f} % (95 % confidence), so {doubt} little."
     )
+
+
+def format_arithmetic(precision: str, convolutions: str) -> str:
+    """Return "fp32 by Winograd" where convolutions are computed in that form, else the precision.
+
+    Args:
+        precision: "fp32" or "bf16".
+        convolutions: their form in fp32, "torch" or "winograd".
+    """
+    by_winograd = (precision, convolutions) == ("fp32", "winograd")
+    return f"{precision} by Winograd" if by_winograd else precision
 
 
 def format_bytes(count: int) -> str:

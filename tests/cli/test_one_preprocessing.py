@@ -117,7 +117,7 @@ def small_batches(monkeypatch):
     for function in (evaluate_pack, evaluate_weights):
         monkeypatch.setitem(function.__kwdefaults__, "batch_size", BATCH)
     # As many images as need the compiled kernels, whose last bits are others.
-    monkeypatch.setattr("alexnet.commands.predict._FEW_CROPS", 0)
+    monkeypatch.setattr("alexnet.commands.without_torch._FEW_CROPS", 0)
 
 
 CIFAR = {"model": "cifar_11pct", "mean": "central", "initialization": "he", "lr": 0.002}

@@ -12,7 +12,7 @@ import pytest
 
 import alexnet
 from alexnet.cli.commands import VERBS
-from alexnet.cli.main import build_app
+from alexnet.cli.parser import build_app
 from alexnet.cli.signature import as_command, command_of
 from alexnet.errors import RecipeError
 from alexnet.recipe import WITH_WEIGHTS, RecipeChanges, recipe_help

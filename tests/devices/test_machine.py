@@ -2,45 +2,151 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from alexnet.devices import choose_device, cores, machine, peak_memory_mb, processor
+from alexnet.devices import (
+    Device,
+    choose_device,
+    convolution_form,
+    convolving,
+    cores,
+    machine,
+    peak_memory_mb,
+    processor,
+)
 from alexnet.devices.speeds import Speeds
 from alexnet.errors import RecipeError
+
+
+@pytest.fixture(autouse=True)
+def known_speeds():
+    """Nothing is known before: the machine measures."""
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ALEXNET_CACHE", str(tmp_path))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("alexnet.devices.speeds._MEASURING_S", 0.02)
+    monkeypatch.setattr("alexnet.devices.speeds._IMAGES", 1)
     before = torch.get_num_threads()
     yield tmp_path
     torch.set_num_threads(before)
 
 
-def speeds(fp32, bf16, *, share=1.0, age_s=0.0):
-    return Speeds(fp32=fp32, bf16=bf16, processor_share=share, measured_at=time.time() - age_s)
+def speeds(fp32, bf16, *, winograd=0.0):
+    return Speeds(
+        fp32=fp32,
+        winograd=winograd,
+        bf16=bf16,
+        processor_share=1.0,
+        measured_at=time.time(),
+    )
 
 
-def test_faster_precision_is_chosen_with_both_speeds_as_reason(monkeypatch):
+@pytest.fixture
+def measured(monkeypatch):
+    """Let the measurement come to given speeds."""
+
+    def come_to(*args, **kwargs):
+        found = speeds(*args, **kwargs)
+        monkeypatch.setattr("alexnet.devices.speeds.measure_speeds", lambda kind: found)
+        monkeypatch.setattr(machine, "processor", lambda: str(found))
+
+    return come_to
+
+
+def test_faster_precision_is_chosen_with_both_speeds_as_reason(measured):
     for fp32, bf16, chosen in (
         (100.0, 300.0, "bf16"),
         (100.0, 110.0, "fp32"),  # too little to pay for the rounding
         (213.0, 143.0, "fp32"),  # a processor's flag is no proof
     ):
-        monkeypatch.setattr(
-            "alexnet.devices.speeds.measure_speeds", lambda kind, pair=(fp32, bf16): speeds(*pair)
-        )
-        monkeypatch.setattr(machine, "processor", lambda chosen=f"{fp32} {bf16}": chosen)
+        measured(fp32, bf16)
         found = choose_device(threads=1)
         assert found.precision == chosen
         assert f"{fp32:.0f} GFLOP/s in fp32, {bf16:.0f} in bf16" in found.reason
         assert "beside other programs" not in found.reason
+
+
+@pytest.mark.parametrize(
+    ("fp32", "winograd", "bf16", "precision", "form"),
+    [
+        (100.0, 180.0, 300.0, "bf16", "winograd"),  # validation computes in fp32
+        (100.0, 180.0, 200.0, "fp32", "winograd"),  # bf16 is too little faster than Winograd
+        (100.0, 90.0, 110.0, "fp32", "torch"),
+        (100.0, 90.0, 120.0, "bf16", "torch"),
+        (100.0, 0.0, 0.0, "fp32", "torch"),  # neither numba nor instructions for bf16
+    ],
+)
+def test_fastest_of_three_forms_is_chosen(measured, fp32, winograd, bf16, precision, form):
+    measured(fp32, bf16, winograd=winograd)
+    found = choose_device(threads=1)
+    assert (found.precision, found.convolutions) == (precision, form)
+    for speed, words in ((fp32, "in fp32"), (winograd, "by Winograd"), (bf16, "in bf16")):
+        said = f"{speed:.0f} GFLOP/s {words}" if words == "in fp32" else f"{speed:.0f} {words}"
+        assert (said in found.reason) is (speed > 0)
+
+
+def test_form_of_convolutions_is_measured_for_any_precision_unless_exact_ones_are_asked_for(
+    measured,
+):
+    measured(100.0, 150.0, winograd=200.0)
+    for precision in ("fp32", "bf16"):
+        found = choose_device(precision, threads=1)
+        assert (found.precision, found.convolutions) == (precision, "winograd")
+        assert "as requested; " in found.reason
+        assert "200 by Winograd" in found.reason
+        exact = choose_device(precision, threads=1, exact_convolutions=True)
+        assert (exact.precision, exact.convolutions) == (precision, "torch")
+        assert exact.reason.startswith("precision and exact convolutions as requested")
+    exact = choose_device(threads=1, exact_convolutions=True)
+    assert (exact.precision, exact.convolutions) == ("bf16", "torch")  # against torch's fp32
+    assert exact.reason.startswith("exact convolutions as requested; measured: ")
+
+
+def test_a_gpu_has_no_winograd(measured, monkeypatch):
+    measured(100.0, 50.0, winograd=0.0)
+    monkeypatch.setattr(machine, "accelerator_name", lambda: "a card")
+    monkeypatch.setattr(machine, "_use_exact_deterministic_kernels", lambda: None)
+    found = choose_device("fp32", threads=1)
+    assert (found.kind, found.convolutions, found.reason) == ("cuda", "torch", "as requested")
+
+
+def test_arithmetic_is_that_of_the_device_inside_the_block_alone():
+    device = choose_device("fp32", threads=1, exact_convolutions=True)
+    by_winograd = dataclasses.replace(device, convolutions="winograd")
+    assert convolution_form() == "torch"
+    with by_winograd.arithmetic():
+        assert convolution_form() == "winograd"
+        assert in_thread(convolution_form) == "torch"
+        with convolving(None):
+            assert convolution_form() == "winograd"
+        with device.arithmetic():
+            assert convolution_form() == "torch"
+        assert convolution_form() == "winograd"
+    with pytest.raises(ZeroDivisionError), by_winograd.arithmetic():
+        _ = 1 / 0
+    assert convolution_form() == "torch"
+
+
+def in_thread(call):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+def test_a_device_of_an_older_journal_convolved_as_torch():
+    device = choose_device("fp32", threads=1, exact_convolutions=True)
+    values = device.to_json()
+    del values["convolutions"]
+    assert Device(**values) == device
 
 
 def test_measurement_is_cached_and_a_damaged_cache_is_replaced(own_cache, monkeypatch):
@@ -91,9 +197,9 @@ def test_invalid_threads_and_precision_raise():
 
 def test_bf16_is_for_products_and_parameters_stay_fp32():
     layer = torch.nn.Linear(4, 4)
-    with choose_device("bf16", threads=1).autocast():
+    with choose_device("bf16", threads=1).arithmetic():
         assert layer(torch.ones(1, 4)).dtype == torch.bfloat16
-    with choose_device("fp32", threads=1).autocast():
+    with choose_device("fp32", threads=1).arithmetic():
         assert layer(torch.ones(1, 4)).dtype == torch.float32
     assert layer.weight.dtype == torch.float32
 

@@ -15,8 +15,19 @@ from alexnet.devices.speeds import Speeds, measure_speeds, remembered_speeds
 MINUTE, DAY = 60.0, 24 * 3600.0
 
 
-def made(fp32=1.0, bf16=2.0, *, share=1.0, age_s=0.0):
-    return Speeds(fp32=fp32, bf16=bf16, processor_share=share, measured_at=time.time() - age_s)
+@pytest.fixture(autouse=True)
+def known_speeds():
+    """Nothing is known before: the machine measures."""
+
+
+def made(fp32=1.0, bf16=2.0, *, winograd=0.5, share=1.0, age_s=0.0):
+    return Speeds(
+        fp32=fp32,
+        winograd=winograd,
+        bf16=bf16,
+        processor_share=share,
+        measured_at=time.time() - age_s,
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,14 +56,59 @@ def test_of_two_busy_moments_the_higher_speeds_count_and_a_quiet_one_replaces_bo
     tmp_path, monkeypatch
 ):
     file = tmp_path / "speeds.json"
-    file.write_text(json.dumps(made(100.0, 90.0, share=0.4, age_s=DAY).to_json()))
-    monkeypatch.setattr(module, "measure_speeds", lambda kind: made(60.0, 250.0, share=0.5))
+    before = made(100.0, 90.0, winograd=70.0, share=0.4, age_s=DAY)
+    file.write_text(json.dumps(before.to_json()))
+    now = made(60.0, 250.0, winograd=180.0, share=0.5)
+    monkeypatch.setattr(module, "measure_speeds", lambda kind: now)
     busy = remembered_speeds(file, "cpu")
-    assert (busy.fp32, busy.bf16, busy.quiet) == (100.0, 250.0, False)
+    assert (busy.fp32, busy.winograd, busy.bf16, busy.quiet) == (100.0, 180.0, 250.0, False)
     file.write_text(json.dumps({**busy.to_json(), "measured_at": time.time() - DAY}))
     monkeypatch.setattr(module, "measure_speeds", lambda kind: made(80.0, 240.0))
     quiet = remembered_speeds(file, "cpu")
     assert (quiet.fp32, quiet.bf16, quiet.quiet) == (80.0, 240.0, True)
+
+
+def test_a_file_that_knows_no_winograd_is_measured_again(tmp_path, monkeypatch):
+    file = tmp_path / "speeds.json"
+    values = made(100.0, 90.0).to_json()
+    del values["winograd"]
+    file.write_text(json.dumps(values))
+    monkeypatch.setattr(module, "measure_speeds", lambda kind: made(60.0, 70.0, winograd=80.0))
+    assert remembered_speeds(file, "cpu").winograd == 80.0
+    assert json.loads(file.read_text())["winograd"] == 80.0
+
+
+def test_forms_that_are_measured_convolve_alike(monkeypatch):
+    """Outputs and gradients are equal within rounding, so the speeds are of the same work."""
+    plan = module._winograd_plan()
+    if plan is None:
+        pytest.skip("there is no Winograd form on this processor")
+    from alexnet.kernels.winograd.function import convolution
+
+    monkeypatch.setattr(module, "_IMAGES", 2)
+    results = []
+    for form in (
+        lambda *tensors: convolution(plan, *tensors),
+        lambda *tensors: torch.nn.functional.conv2d(*tensors, padding=1),
+    ):
+        tensors = module._tensors("cpu")
+        y = form(*tensors)
+        y.backward(torch.linspace(-1, 1, y.numel()).view_as(y))
+        results.append([y.detach(), *(each.grad for each in tensors)])
+    for found, wanted in zip(*results, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4 * float(wanted.abs().max()))
+
+
+def test_a_form_that_is_missing_is_not_measured(monkeypatch):
+    monkeypatch.setattr(module, "_IMAGES", 1)
+    monkeypatch.setattr(module, "_winograd_plan", lambda: None)
+    monkeypatch.setattr(module, "supports_bf16", lambda: False)
+    monkeypatch.setattr(module, "_MEASURING_S", 0.02)
+    found = measure_speeds("cpu")
+    assert (found.winograd, found.bf16) == (0.0, 0.0)
+    assert found.fp32 > 0
+    assert "GFLOP/s in fp32, no instructions for bf16" in found.sentence
+    assert "Winograd" not in found.sentence
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
@@ -77,6 +133,6 @@ def test_processor_time_tells_a_busy_moment(monkeypatch):
     real, start = time.thread_time, time.thread_time()
     monkeypatch.setattr(module.time, "thread_time", lambda: start + (real() - start) / 4)
     found = measure_speeds("cpu")
-    assert found.fp32 > 0 and found.bf16 > 0
+    assert found.fp32 > 0
     assert found.processor_share <= 0.26
     assert not found.quiet

@@ -45,9 +45,10 @@ def places(top, left, mirror):
     scaled=st.booleans(),
     noisy=st.booleans(),
     boxed=st.booleans(),
+    threads=st.integers(1, 3),
 )
-def test_crop_and_normalize_gives_the_bits_of_normalize_of_crop(
-    compiled, seed, side, room, count, mean, order, scaled, noisy, boxed
+def test_kernels_normalize_to_the_same_bits_on_any_number_of_threads(
+    compiled, seed, side, room, count, mean, order, scaled, noisy, boxed, threads
 ):
     """Whether or not kernels are there; crop and normalize are held against loops below."""
     rng = np.random.default_rng(seed)
@@ -76,7 +77,8 @@ def test_crop_and_normalize_gives_the_bits_of_normalize_of_crop(
             pytest.importorskip("numba", reason="the compiled kernels need numba")
             patch.undo()
         assert (rule.crop(images, top, left, mirror, boxes) == crops).all()
-        found = rule.crop_and_normalize(images, top, left, mirror, boxes=boxes, **color)
+        patch.setattr(crops_module, "_NUMBERS_PER_THREAD", 1)
+        found = rule.normalize(crops, top, left, mirror, **color, threads=threads)
     assert torch.equal(found, expected)
     assert found.shape == expected.shape == (count, 3, side, side)
     assert found.is_contiguous(memory_format=torch.channels_last)
@@ -107,9 +109,6 @@ def test_stored_images_are_cropped_where_they_lie(count, boxed):
     rule = Preprocessing(image_px=S, crop_px=C, mean=MEAN)
     crops = [rule.crop(form, top, left, mirror, boxes) for form in (stored, images)]
     assert np.array_equal(*crops)
-    corners = top, left, mirror
-    batches = [rule.crop_and_normalize(form, *corners, boxes=boxes) for form in (stored, images)]
-    assert torch.equal(*batches)
 
 
 def test_positions_outside_of_the_images_raise():

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet.images import read_image, resize_to_square
+from alexnet.images import read_image, resize, resize_to_square
 from alexnet.images.decoding import decode_unoriented
+from alexnet.kernels.late import LateKernels
 
 RNG = np.random.default_rng(0)
 
@@ -136,3 +137,31 @@ def test_a_photograph_of_twelve_megapixels_differs_little_too():
     Image.fromarray(np.tile(tile, (8, 8, 1))).save(file, "JPEG", quality=90)
     assert decode_unoriented(file.getvalue(), "large", least_px=256).reduction == 4
     assert difference(file.getvalue(), 256) <= 1.0
+
+
+class TestKernel:
+    """What is resized from the two thousandth image on, against what is before."""
+
+    @pytest.fixture(autouse=True)
+    def kernel(self):
+        pytest.importorskip("alexnet.kernels.resample", exc_type=ImportError)
+
+    @pytest.mark.parametrize("resize_mode", ["crop", "squash", "pad"])
+    @pytest.mark.parametrize("reduction", [1, 2, 4])
+    @pytest.mark.parametrize("side", [20, 64, 227])
+    def test_the_bits_are_the_same(self, monkeypatch, resize_mode, reduction, side):
+        for height, width in [(180, 132), (131, 210), (64, 64), (20, 190), (190, 12)]:
+            image = smooth(height, width)
+            asked = {"full_size": (height * reduction, width * reduction), "reduction": reduction}
+            monkeypatch.setattr(resize, "_kernels", LateKernels("resample", calls=10**9))
+            before = resize_to_square(image, side, resize_mode, **asked)
+            monkeypatch.setattr(resize, "_kernels", LateKernels("resample", calls=0))
+            np.testing.assert_array_equal(
+                resize_to_square(image, side, resize_mode, **asked), before
+            )
+
+    def test_images_that_are_views_are_resized_too(self, monkeypatch):
+        monkeypatch.setattr(resize, "_kernels", LateKernels("resample", calls=0))
+        image = smooth(90, 120)
+        wanted = resize_to_square(np.ascontiguousarray(image[:, ::-1]), 32, "crop")
+        np.testing.assert_array_equal(resize_to_square(image[:, ::-1], 32, "crop"), wanted)

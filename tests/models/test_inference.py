@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from alexnet.devices import convolving
 from alexnet.errors import RecipeError
 from alexnet.models import build_model, for_inference, inference, summarize_network
 
@@ -47,6 +48,19 @@ def test_fp32_has_the_bits_of_the_network_whatever_the_batch(net):
     for count in (3, 2, 3):
         x = images(net, count)
         assert torch.equal(answer(x), net(x))
+
+
+@torch.inference_mode()
+def test_by_winograd_it_has_the_bits_of_the_network_by_winograd(net):
+    pytest.importorskip("numba")
+    with convolving("winograd"):
+        answer = for_inference(net)
+    for count in (3, 2, 3):
+        x = images(net, count)
+        with convolving("winograd"):
+            wanted = net(x)
+        assert torch.equal(answer(x), wanted)
+        torch.testing.assert_close(wanted, net(x), rtol=1e-4, atol=1e-5 * wanted.abs().max())
 
 
 @torch.inference_mode()

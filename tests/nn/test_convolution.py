@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from alexnet.devices import convolving
 from alexnet.errors import RecipeError
 from alexnet.nn import Convolution, convolution, gaussian
 
@@ -131,3 +132,68 @@ def test_the_gradient_over_images_is_torchs(
     assert torch.equal(found, wanted)
     for mine, parameter in zip(gradients, layer.parameters(), strict=True):
         torch.testing.assert_close(mine, parameter.grad, rtol=1e-4, atol=1e-4)
+
+
+def float32_layer(*channels: int, **windows: int) -> tuple[Convolution, torch.Tensor]:
+    layer = Convolution(*channels, **windows)
+    gaussian(layer, 0.1, 0.5, generator=torch.Generator().manual_seed(0))
+    layer.to(memory_format=torch.channels_last)
+    return layer, images(3, channels[0], 12, 12).float()
+
+
+@pytest.mark.skipif(convolution.winograd_planner() is None, reason="needs numba")
+class TestWinograd:
+    """The other form is used where it is asked for, and only there."""
+
+    def test_a_layer_by_itself_convolves_as_torch_does(self):
+        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        plain = functional.conv2d(
+            x.contiguous(memory_format=torch.channels_last), layer.weight, layer.bias, padding=1
+        )
+        assert torch.equal(layer(x.contiguous(memory_format=torch.channels_last)), plain)
+        with convolving("winograd"):
+            fast = layer(x)
+        assert not torch.equal(fast, plain)
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("channels", "windows"),
+        [
+            ((30, 64), {"kernel": 3, "padding": 1}),
+            ((32, 64), {"kernel": 3, "stride": 2}),
+            ((32, 64), {"kernel": 2}),
+            ((3, 32), {"kernel": 5, "padding": 2}),
+        ],
+    )
+    def test_shapes_outside_of_it_are_torchs(self, channels, windows):
+        layer, x = float32_layer(*channels, **windows)
+        plain = layer(x)
+        with convolving("winograd"):
+            assert torch.equal(layer(x), plain)
+
+    def test_double_autocast_no_images_and_gradients_of_images_are_torchs(self):
+        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        with convolving("winograd"):
+            assert layer.winograd_plan(x) is not None
+            assert layer.winograd_plan(x.double()) is None
+            assert layer.winograd_plan(x[:0]) is None
+            assert layer(x[:0]).shape == (0, 64, 12, 12)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                assert layer.winograd_plan(x) is None
+            first, x = float32_layer(3, 32, kernel=11, stride=4)
+            x = functional.pad(x, (0, 40, 0, 40))
+            assert first.winograd_plan(x) is not None
+            assert first.winograd_plan(x.requires_grad_()) is None  # a saliency map wants it
+
+    def test_without_numba_it_is_torchs(self, monkeypatch):
+        monkeypatch.setattr(convolution, "winograd_planner", lambda: None)
+        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        plain = layer(x)
+        with convolving("winograd"):
+            assert torch.equal(layer(x), plain)
+
+    @pytest.mark.parametrize("form", ["torch", "winograd"])
+    def test_a_relu_within_is_one_after_it(self, form):
+        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        with convolving(form):
+            assert torch.equal(layer(x, relu=True), layer(x).relu())

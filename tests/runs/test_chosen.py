@@ -257,7 +257,7 @@ def test_folds_of_a_run_that_goes_on_are_computed_as_it_began(images, tmp_path, 
 
     monkeypatch.setattr(Ways, "measure", look)
     other = dataclasses.replace(DEVICE, precision="bf16")
-    monkeypatch.setattr("alexnet.devices.choose_device", lambda *args: other)
+    monkeypatch.setattr("alexnet.devices.choose_device", lambda *args, **options: other)
     with pytest.raises(Interrupted):
         train(images, run_dir=tmp_path / "run", threads=1)
     assert seen == ["fp32"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import pytest
 import torch
 
 from alexnet.devices import Device, cores
+from alexnet.runs import config
 from alexnet.runs.config import machine_facts, resume_device
 
 DEVICE = Device(kind="cpu", processor="a", precision="fp32", threads=1, reason="measured")
@@ -25,8 +27,45 @@ def begun(**changes):
     return {**facts, "device": {**facts["device"], **changes}}
 
 
-def resume(config, *, precision="auto", threads=None):
-    return resume_device(config, DEVICE, precision=precision, threads=threads)
+def resume(run_config, device=DEVICE, *, precision="auto", threads=None, exact=False):
+    return resume_device(
+        run_config, device, precision=precision, threads=threads, exact_convolutions=exact
+    )
+
+
+BY_WINOGRAD = dataclasses.replace(DEVICE, convolutions="winograd")
+
+
+@pytest.fixture(params=[True, False], ids=["Winograd here", "no Winograd here"])
+def has_winograd(request, monkeypatch):
+    monkeypatch.setattr(config, "has_winograd", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("device", [DEVICE, BY_WINOGRAD])
+def test_form_of_convolutions_is_that_of_the_beginning(caplog, has_winograd, device):
+    with caplog.at_level(logging.WARNING):
+        resumed = resume(begun(convolutions="winograd"), device)
+    assert resumed.convolutions == ("winograd" if has_winograd else "torch")
+    assert ("convolutions: winograd then, torch now" in caplog.text) is not has_winograd
+    assert resume(begun(convolutions="torch"), device).convolutions == "torch"
+    assert resume(begun(convolutions="of a later version"), device).convolutions == "torch"
+
+
+@pytest.mark.usefixtures("has_winograd")
+def test_a_run_from_before_there_were_two_forms_goes_on_with_torchs(caplog):
+    old = begun()
+    del old["device"]["convolutions"]
+    with caplog.at_level(logging.WARNING):
+        resumed = resume(old, BY_WINOGRAD)
+    assert (resumed.convolutions, resumed.reason) == ("torch", "as the run began")
+    assert caplog.text == ""
+
+
+def test_exact_convolutions_are_followed_and_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        assert resume(begun(convolutions="winograd"), exact=True) == DEVICE
+    assert "(convolutions: winograd then, torch now)" in caplog.text
 
 
 def test_precision_and_threads_are_those_of_the_beginning(caplog):

@@ -1,6 +1,7 @@
 """The loop: it trains, stops, continues bit for bit, and names a loss that is not finite."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from alexnet.records import Epoch
 from alexnet.training import (
     Checkpoint,
     PaperMomentum,
+    Rates,
     SaveDue,
     SaveEvery,
     Schedule,
@@ -191,3 +193,35 @@ def test_checkpoint_holds_network_velocity_and_plan():
     assert {name.split(".")[0] for name in checkpoint.tensors} == {"network", "velocity"}
     assert checkpoint.state["schedule"]["stop_reason"]
     assert checkpoint.state["seed"] == 1
+
+
+def test_steps_within_the_backward_pass_give_the_same_bits_and_keep_no_gradient():
+    """Rates of zero, frozen layers, biases with rates of their own: as by steps after the pass."""
+    recipe = Recipe(lr=0.1, momentum=0.9, weight_decay=0.01)
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(6, 5, generator=generator), torch.arange(6) % 3
+    results, most = [], []
+    for in_backward in (False, True):
+        torch.manual_seed(1)
+        network = torch.nn.Sequential(
+            torch.nn.Linear(5, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.Linear(8, 3)
+        )
+        network[2].weight.requires_grad_(False)
+        optimizer = PaperMomentum(network, recipe)
+        counts = []
+        network[0].weight.register_post_accumulate_grad_hook(
+            lambda _, own=network, seen=counts: seen.append(
+                sum(each.grad is not None for each in own.parameters())
+            )
+        )
+        stepper = Stepper(network, make_loss("softmax"), optimizer, in_backward=in_backward)
+        device = Device(kind="cpu", processor="", precision="fp32", threads=1, reason="")
+        batch = SimpleNamespace(images=images, labels=labels)
+        losses = [
+            stepper(batch, Rates(rate, 2 * rate, epoch=0), 0, device)[0] for rate in (0.1, 0.0, 0.2)
+        ]
+        results.append([*losses, *network.parameters(), *optimizer.state().values()])
+        most.append(max(counts))
+        assert all(each.grad is None for each in network.parameters())
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+    assert most[1] <= 2 < most[0]

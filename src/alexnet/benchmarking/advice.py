@@ -29,6 +29,7 @@ def advice(report: BenchReport, load: float) -> list[str]:
         *_on_packages(report),
         *_on_threads(report),
         *_on_precision(report),
+        *_on_convolutions(report),
         *_on_loading(report, load),
         *_on_batch_size(report),
         *_on_photographs(report),
@@ -69,8 +70,9 @@ def _on_packages(report: BenchReport) -> Iterator[str]:
     missing = {name: importlib.util.find_spec(name) is None for name in ("numba", "simplejpeg")}
     if missing["numba"] and report.device == "cpu":
         yield (
-            'numba is not installed: pip install "alexnet[fast]" fuses normalization, pooling and '
-            "ReLU, the optimizer's step, and the cropping of images."
+            'numba is not installed: pip install "alexnet[fast]" convolves with fewer '
+            "multiplications, and fuses normalization, pooling and ReLU, the optimizer's step, and "
+            "the cropping of images."
         )
     if missing["simplejpeg"]:
         yield (
@@ -100,10 +102,26 @@ def _on_precision(report: BenchReport) -> Iterator[str]:
             "chooses fp32."
         )
     elif bf16 > _CLEARLY_FASTER * fp32:
-        used = "training uses it" if report.precision == "bf16" else "--precision auto chooses it"
+        used = "training uses it"
+        if report.precision != "bf16":
+            used = (
+                "in fp32 Winograd's convolutions make up for it"
+                if report.convolutions == "winograd"
+                else "--precision auto chooses it"
+            )
         yield (
             f"bf16 multiplies {bf16 / fp32:.1f} times as fast as fp32 here: {used}; predict, "
             "evaluate and features compute in fp32 unless --precision bf16 is given."
+        )
+
+
+def _on_convolutions(report: BenchReport) -> Iterator[str]:
+    products = {*limits.MATMUL.values()}
+    past = [each for each in report.throughputs if each.limited_by in products]
+    if report.convolutions == "winograd" and any((each.utilization or 0) > 1 for each in past):
+        yield (
+            "Convolutions in Winograd's form take fewer multiplications than their limit counts: "
+            "more than 100 % is no mistake."
         )
 
 

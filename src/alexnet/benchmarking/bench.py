@@ -39,6 +39,7 @@ def measure_speed(
     *,
     batch_size: int = 128,
     precision: Precision = "auto",
+    exact_convolutions: bool = False,
     threads: int | None = None,
     rounds: int = 5,
     seconds: float = 1.0,
@@ -49,6 +50,7 @@ def measure_speed(
         model: as for `build_model`, with its default sizes.
         batch_size: images of a training step.
         precision: of training; see `choose_device`.
+        exact_convolutions: see `choose_device`.
         threads: of arithmetic; see `choose_device`.
         rounds: how often each is measured.
         seconds: of each round; a step that takes longer is done once.
@@ -60,7 +62,7 @@ def measure_speed(
         raise RecipeError(f"batch_size must be at least 1; got {batch_size}.")
     start = time.perf_counter()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    device = choose_device(precision, threads)
+    device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
     _log.info("Measuring %s on %s, some seconds for each figure.", model, device.processor)
     files = workloads.make_photographs(_PHOTOGRAPHS)
     with ExitStack() as stack:
@@ -95,6 +97,7 @@ def measure_speed(
         processor=device.processor,
         device=device.kind,
         precision=device.precision,
+        convolutions=device.convolutions,
         precision_reason=device.reason,
         threads=device.threads,
         cores=cores(),

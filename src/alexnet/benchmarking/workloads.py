@@ -14,7 +14,7 @@ from PIL import Image
 
 from alexnet.benchmarking.measurement import Measurement
 from alexnet.data import Source, decode_files
-from alexnet.devices import synchronize
+from alexnet.devices import convolving, synchronize
 from alexnet.images import read_image
 from alexnet.models import for_inference
 from alexnet.runs.job import Job
@@ -108,7 +108,8 @@ def _endless_batches(job: Job) -> Generator[BatchLike]:
 def _predicting(job: Job, name: str, count: int) -> Measurement:
     """Predict some images in the default precision of `predict`."""
     network, kind = job.network, job.training.device.kind
-    predict = for_inference(network)
+    with convolving(job.training.device.convolutions):
+        predict = for_inference(network)
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(count, 3, network.crop_px, network.crop_px, generator=generator)
     x = values.to(kind).contiguous(memory_format=torch.channels_last)

@@ -87,7 +87,7 @@ _VERBS = (
     ),
     Verb(
         "cache",
-        "List the packs that trainings left in the cache folder, or remove some.",
+        "List the packs and graphs in the cache folder, or remove some.",
         "alexnet.cli.console.data:render_cache",
     ),
     Verb(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import io
 import json
 import os
@@ -11,17 +10,12 @@ import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
-
-import alexnet
-from alexnet.cli.commands import VERBS
-from alexnet.cli.errors import format_parse_error
-from alexnet.cli.signature import command_of
-from alexnet.cli.system_errors import describe_system_error
+from alexnet.cli.call import DASH, Call
+from alexnet.cli.commands import VERBS, Verb
+from alexnet.cli.plain import plain_call
 from alexnet.errors import AlexNetError, Interrupted, RecipeError, RunError
 from alexnet.text import escape_unprintable, shorten
 from alexnet.trust import trusting
@@ -29,44 +23,12 @@ from alexnet.trust import trusting
 if TYPE_CHECKING:
     from alexnet.records import Record
 
-__all__ = ["build_app", "main"]
+__all__ = ["main"]
 
-# cyclopts 5 takes a lone "-" for an option; here it is standard input or output.
-_DASH = "\0-"
 _CSV = "csv"  # the parameter of verbs for which "-" is standard output
 _FAILED = 1
 _MOST_LETTERS = 10_000  # of an error: a library's words may be of any length
 _CTRL_C = 130  # the shells' code for it
-_GLOBAL = Group("Global", sort_key=2)
-_SWITCH = Parameter(negative=(), show_default=False, group=_GLOBAL)
-_TRUST = Parameter(
-    metavar="NAME", consume_multiple=False, show_default=False, negative=(), group=_GLOBAL
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GlobalOptions:
-    """The options of every verb."""
-
-    json: bool = False
-    quiet: bool = False
-    debug: bool = False
-    trust: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Call:
-    """A parsed command line."""
-
-    function: Callable[..., Record | None]
-    arguments: inspect.BoundArguments
-    options: GlobalOptions
-
-    def run(self) -> Record | None:
-        """Call the function."""
-        args = [_restore_dash(value) for value in self.arguments.args]
-        kwargs = {name: _restore_dash(value) for name, value in self.arguments.kwargs.items()}
-        return self.function(*args, **kwargs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         arguments = sys.argv[1:]
-    words = [_DASH if word == "-" else word for word in arguments]
+    words = [DASH if word == "-" else word for word in arguments]
     _open_closed_streams()
     _accept_any_file_name()
     try:
@@ -92,56 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
     finally:
         _settle_stdout()
-
-
-def build_app(words: Sequence[str] = ()) -> App:
-    """Build the command line; calling its `meta` returns a `Call`, or None after help or version.
-
-    Args:
-        words: the command line; only a verb in it is imported.
-    """
-    app = App(
-        name="alexnet",
-        help=alexnet.__doc__,
-        version=f"alexnet {alexnet.__version__}",
-        help_format="plaintext",
-        default_parameter=Parameter(consume_multiple=True, negative_iterable=()),
-        result_action="return_value",
-        exit_on_error=False,
-        print_error=False,
-    )
-    for position, verb in enumerate(VERBS.values()):
-        chosen = command_of(verb.name) if verb.name in words else None
-        text = _description(chosen) if chosen else verb.help
-        command = chosen or f"alexnet.cli.signature:{verb.python}"
-        usage = f"Usage: alexnet {verb.name} [OPTIONS] {verb.usage}\n" if verb.usage else None
-        app.command(command, name=verb.name, help=text, usage=usage, sort_key=position)
-    app.register_install_completion_command()
-    app.meta.help_flags = ()  # so that a mistyped verb is an error before its help
-
-    @app.meta.default
-    def parse(  # pyright: ignore[reportUnusedFunction]
-        *rest: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-        json: Annotated[bool, _SWITCH] = False,
-        quiet: Annotated[bool, _SWITCH] = False,
-        debug: Annotated[bool, _SWITCH] = False,
-        trust: Annotated[tuple[str, ...], _TRUST] = (),
-    ) -> Call:
-        """Parse a command line.
-
-        Args:
-            rest: the verb and what belongs to it.
-            json: write the result as one JSON object.
-            quiet: no progress and no info: results, warnings and errors alone.
-            debug: show the traceback of an error.
-            trust: a network that weights may import and run, package.module:function; see
-                docs/verbs/train.md.
-        """
-        function, bound, _ = app.parse_args(rest)
-        options = GlobalOptions(json=json, quiet=quiet, debug=debug, trust=trust)
-        return Call(function, bound, options)
-
-    return app
 
 
 def _run(words: list[str]) -> int:
@@ -157,6 +69,8 @@ def _run(words: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        from alexnet.cli.system_errors import describe_system_error
+
         reason = describe_system_error(error, call.function if call else None)
         if reason is not None:
             return _print_error(RunError(reason), debug=debug, cause=error)
@@ -169,11 +83,12 @@ def _parse(words: list[str]) -> Call | None:
     Raises:
         RecipeError: the command line is invalid.
     """
-    try:
-        return build_app(words).meta(words)
-    except CycloptsError as error:
-        options = tuple(f"--{field.name}" for field in fields(GlobalOptions))
-        raise RecipeError(format_parse_error(error, options).replace(_DASH, "-")) from error
+    call = plain_call(words)
+    if call is not None:
+        return call
+    from alexnet.cli.parser import parse_words  # takes a fifth of the time of a prediction
+
+    return parse_words(words)
 
 
 def _call(call: Call) -> int:
@@ -186,24 +101,31 @@ def _call(call: Call) -> int:
         with _writing_stdout():
             call.run()
         return 0
-    if call.options.json and call.arguments.kwargs.get(_CSV) in (_DASH, Path(_DASH)):
+    if call.options.json and call.arguments.kwargs.get(_CSV) in (DASH, Path(DASH)):
         raise RecipeError(
             f"--json and --{_CSV} - both write to standard output. Leave one of them out, "
             f"or name a file after --{_CSV}."
         )
-    from alexnet.cli.screen import escape_record, show_work, stderr_console, stdout_console
+    from alexnet.cli.screen import show_work, stderr_console
+    from alexnet.commands.without_torch import making_graphs_later
 
-    shown = show_work(stderr_console(), quiet=call.options.quiet)
-    with shown, trusting(*call.options.trust):
-        record = call.run()
-    if record is None:
-        return 0
+    with making_graphs_later():
+        shown = show_work(stderr_console(), quiet=call.options.quiet)
+        with shown, trusting(*call.options.trust):
+            record = call.run()
+        if record is not None:
+            _print_record(record, verb, as_json=call.options.json)
+    return 0
+
+
+def _print_record(record: Record, verb: Verb, *, as_json: bool) -> None:
+    from alexnet.cli.screen import escape_record, stdout_console
+
     with _writing_stdout():
-        if call.options.json:
+        if as_json:
             print(json.dumps(record.to_json(), allow_nan=False))
         else:
             _import(verb.render)(escape_record(record), stdout_console())
-    return 0
 
 
 @contextmanager
@@ -226,21 +148,10 @@ def _writing_stdout() -> Generator[None]:
         ) from error
 
 
-def _restore_dash(argument: Any) -> Any:
-    return type(argument)("-") if argument in (_DASH, Path(_DASH)) else argument
-
-
 def _import(path: str) -> Callable[..., Any]:
     """Import "module:function"."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _description(function: Callable[..., Any]) -> str:
-    """Return the docstring before its sections, a paragraph a line."""
-    text = inspect.getdoc(function) or ""
-    paragraphs = text.partition("\n\nArgs:")[0].split("\n\n")
-    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def _print_error(error: AlexNetError, *, debug: bool, cause: Exception | None = None) -> int:

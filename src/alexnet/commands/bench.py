@@ -21,6 +21,7 @@ def bench(
     *,
     batch_size: int | None = None,
     precision: Precision = "auto",
+    exact_convolutions: bool = False,
     threads: int | None = None,
     quick: bool = False,
     out: Path | str | None = None,
@@ -34,6 +35,8 @@ def bench(
         model: as for train, with its default sizes.
         batch_size: images of a training step; none: 128, with --quick 16.
         precision: of training; auto measures which is faster here.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         threads: threads of arithmetic; none: every core.
         quick: some seconds instead of a minute or two; the rates vary more.
         out: JSON file to write the report to.
@@ -54,6 +57,7 @@ def bench(
             model,
             batch_size=(_QUICK_BATCH if quick else _BATCH) if batch_size is None else batch_size,
             precision=precision,
+            exact_convolutions=exact_convolutions,
             threads=threads,
             rounds=_QUICK_ROUNDS if quick else _ROUNDS,
             seconds=_QUICK_SECONDS if quick else _SECONDS,

@@ -34,6 +34,7 @@ def evaluate(
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    exact_convolutions: bool = False,
     batch_size: int = 128,
 ) -> Results:
     """Measure weights on labeled images: top-1, top-5, loss, each class, the confusion matrix.
@@ -57,6 +58,8 @@ def evaluate(
             the weights, too.
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; fp32 gives the same accuracy as training did.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         batch_size: images of a batch.
 
     Returns:
@@ -77,7 +80,7 @@ def evaluate(
     from alexnet.evaluation.held_out import held_out_images
     from alexnet.progress import track
 
-    ensemble = load_ensemble(paths, precision=precision)
+    ensemble = load_ensemble(paths, precision=precision, exact_convolutions=exact_convolutions)
     opened = open_source(
         source,
         fewest_classes=1,

@@ -29,6 +29,7 @@ def features(
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    exact_convolutions: bool = False,
     batch_size: int = 128,
 ) -> FeaturesReport | HeadReport:
     """Write the output of a layer for each image, with its path, class and split.
@@ -57,6 +58,8 @@ def features(
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         batch_size: images of a batch.
 
     Returns:
@@ -93,10 +96,14 @@ def features(
             name_encoding=name_encoding,
             batch_size=batch_size,
             precision=precision,
+            exact_convolutions=exact_convolutions,
         )
+    from alexnet.commands.without_torch import keep_features_graph
+    from alexnet.evaluation.graph_predictions import map_for_graph
     from alexnet.transfer import extract_features
 
-    return extract_features(
+    mapped = map_for_graph(chosen, precision=precision, exact_convolutions=exact_convolutions)
+    report = extract_features(
         chosen,
         place,
         out=Path(out),
@@ -108,4 +115,9 @@ def features(
         name_encoding=name_encoding,
         batch_size=batch_size,
         precision=precision,
+        exact_convolutions=exact_convolutions,
+        mapped=mapped,
     )
+    if mapped is not None:
+        keep_features_graph(mapped, layer, crops * report.images)
+    return report

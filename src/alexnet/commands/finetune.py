@@ -35,6 +35,7 @@ def finetune(
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Precision = "auto",
+    exact_convolutions: bool = False,
     threads: int | None = None,
     save_every: float | str = 10.0,
     png: bool = False,
@@ -70,6 +71,8 @@ def finetune(
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
             began with.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
@@ -123,7 +126,13 @@ def finetune(
         )
     base, place = weights_and_source(weights, source, verb="finetune")
     every = SaveEvery.parse(save_every)
-    options = FitOptions(save_every=every, precision=precision, threads=threads, png=png)
+    options = FitOptions(
+        save_every=every,
+        precision=precision,
+        threads=threads,
+        exact_convolutions=exact_convolutions,
+        png=png,
+    )
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     with stop_on_signals() as stop:
         with preparing(stop):
@@ -145,7 +154,7 @@ def finetune(
                 freeze=freeze,
                 head_epochs=head_epochs,
             )
-            device = choose_device(precision, threads)
+            device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
             job = prepare(images, recipe, device=device, packing=packing, start=start)
             if compare:
                 require_held_out(job)

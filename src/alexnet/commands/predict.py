@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from alexnet.commands.arguments import weights_and_images
+from alexnet.commands.without_torch import PredictionRequest, predict_some
 from alexnet.errors import RecipeError, RunError, SourceError, WeightsError
 from alexnet.files import as_path, write_csv, write_rows
 from alexnet.records import Prediction, Predictions
@@ -75,9 +76,6 @@ def _predicted(row: Prediction) -> str:
     return "none of these" if row.rejected else row.classes[0]
 
 
-_FEW_CROPS = 32  # that are predicted sooner than the compiled kernels are loaded
-
-
 def predict(
     weights: Path | str | None = None,
     *images: Path | str,
@@ -87,6 +85,7 @@ def predict(
     csv: Path | str | None = None,
     also: tuple[Path | str, ...] = (),
     precision: Literal["fp32", "bf16"] = "fp32",
+    exact_convolutions: bool = False,
     batch_size: int = 128,
 ) -> Predictions:
     """Predict images: the most probable classes of each, in the order given.
@@ -104,6 +103,8 @@ def predict(
         csv: file to write the same rows to; - writes them to standard output, and nothing else.
         also: further weights, whose predictions are averaged with the first's.
         precision: of convolutions and products.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         batch_size: images of a batch.
 
     Returns:
@@ -121,46 +122,26 @@ def predict(
             "predict needs images: name files, folders or archives after the weights, or - for "
             "standard input."
         )
-    from alexnet.evaluation import load_ensemble, predict_batches
-    from alexnet.evaluation.inputs import NamedImages
-    from alexnet.evaluation.predictor import (
-        NO_NUMBER,
-        check_prediction_options,
-        named_prediction,
-    )
-    from alexnet.progress import track
+    from alexnet.evaluation.prediction_rows import NO_NUMBER, check_prediction_options
 
     check_prediction_options(top, reject_below, batch_size)
-    ensemble = load_ensemble(
-        [chosen, *(as_path(each, WeightsError, "A weights file") for each in also)],
+    request = PredictionRequest(
+        weights=chosen,
+        also=[as_path(each, WeightsError, "A weights file") for each in also],
+        images=paths,
+        top=top,
+        reject_below=reject_below,
+        crops=crops,
         precision=precision,
+        exact_convolutions=exact_convolutions,
+        batch_size=batch_size,
     )
-    inputs = NamedImages(paths)
-    rows: dict[int, Prediction] = {}
-    with track("predicting", len(inputs.paths)) as advance:
-        batches = predict_batches(
-            ensemble.members,
-            inputs,
-            inputs.indices,
-            crops=crops,
-            batch_size=batch_size,
-            precision=precision,
-            compiled=crops * len(inputs.paths) > _FEW_CROPS,
-        )
-        for batch in batches:
-            for index, reason in batch.failures:
-                rows[index] = Prediction(path=inputs.paths[index], error=reason)
-            indices: list[int] = batch.indices.tolist()
-            for index, row in zip(indices, batch.probabilities, strict=True):
-                path = inputs.paths[index]
-                rows[index] = named_prediction(path, row, ensemble.classes, top, reject_below)
-            advance(len(batch.indices) + len(batch.failures))
-    ordered = [rows[index] for index in range(len(rows))]
+    ordered, class_words = predict_some(request)
     predictions = Predictions(
         predictions=ordered,
         crops=crops,
         reject_below=reject_below,
-        class_words=_words(ordered, ensemble.class_words),
+        class_words=_words(ordered, class_words),
         csv=None if csv is None else str(csv),
     )
     if csv is not None:

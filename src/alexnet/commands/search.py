@@ -35,6 +35,7 @@ def search(
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Precision = "auto",
+    exact_convolutions: bool = False,
     threads: int | None = None,
     save_every: float | str = 10.0,
     **changes: Unpack[RecipeChanges],
@@ -69,6 +70,8 @@ def search(
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         threads: threads of arithmetic, of all workers together; none: every core.
         save_every: minutes between two checkpoints of a trial (10, 0.5), or steps ("500 steps");
             one is always saved after an epoch.
@@ -115,6 +118,7 @@ def search(
         cache=cache,
         unreadable=unreadable,
         precision=precision,
+        exact_convolutions=exact_convolutions,
         threads=threads,
         save_every=save_every,
         class_depth=class_depth,

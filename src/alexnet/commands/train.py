@@ -30,6 +30,7 @@ def train(
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Precision = "auto",
+    exact_convolutions: bool = False,
     threads: int | None = None,
     save_every: float | str = 10.0,
     png: bool = False,
@@ -61,6 +62,8 @@ def train(
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
             began with.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
@@ -101,7 +104,13 @@ def train(
     from alexnet.weights import DEFAULT_WEIGHTS, load_weights, suggested_weights
 
     every = SaveEvery.parse(save_every)
-    options = FitOptions(save_every=every, precision=precision, threads=threads, png=png)
+    options = FitOptions(
+        save_every=every,
+        precision=precision,
+        threads=threads,
+        exact_convolutions=exact_convolutions,
+        png=png,
+    )
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     folder, auto_lr = optional_path(run_dir), changes.get("lr") == "auto"
     from_scratch = _is_from_scratch(from_, recipe, changes)
@@ -111,7 +120,7 @@ def train(
     with trusting(changes.get("model")), stop_on_signals() as stop:
         chosen = choose_recipe(recipe, changes)
         with preparing(stop):
-            device = choose_device(precision, threads)
+            device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
             opened = open_source(
                 source,
                 class_depth=class_depth,

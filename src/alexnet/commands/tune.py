@@ -40,6 +40,7 @@ def tune(
     join_classes: bool = False,
     name_encoding: str | None = None,
     precision: Precision = "auto",
+    exact_convolutions: bool = False,
     threads: int | None = None,
     **changes: Unpack[RecipeChanges],
 ) -> TuneReport:
@@ -61,6 +62,8 @@ def tune(
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
         precision: of convolutions and products; auto measures which is faster here.
+        exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
+            other last digits, is faster here.
         threads: threads of arithmetic; none: every core.
         **changes: any field of the recipe.
 
@@ -84,7 +87,7 @@ def tune(
     started, path = time.monotonic(), Path(source)
     with trusting(changes.get("model")):
         chosen = choose_recipe(recipe, changes)
-        device = choose_device(precision, threads)
+        device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
         packing = Packing(cache=cache, unreadable=unreadable)
         images = open_source(
             path,

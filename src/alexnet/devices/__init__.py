@@ -1,4 +1,4 @@
-"""What this machine is and does best: precision, threads, memory layout; streams of a GPU."""
+"""What this machine is and does best: precision, convolutions, threads, memory; GPU streams."""
 
 import lazy_loader
 

@@ -1,3 +1,4 @@
+from .convolution_form import ConvolutionForm, convolution_form, convolving
 from .cuda import (
     SideStream,
     accelerator_name,
@@ -16,18 +17,22 @@ from .machine import (
     peak_memory_mb,
     processor,
     share_cores,
-    supports_bf16,
 )
+from .speeds import has_winograd, supports_bf16
 
 __all__ = [
+    "ConvolutionForm",
     "Device",
     "Precision",
     "SideStream",
     "accelerator_name",
     "choose_device",
+    "convolution_form",
+    "convolving",
     "cores",
     "empty_pinned",
     "free_bytes",
+    "has_winograd",
     "is_forked",
     "peak_memory_mb",
     "processor",

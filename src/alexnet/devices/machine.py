@@ -1,8 +1,9 @@
-"""What this machine is and does best: precision, threads, memory layout, allocator.
+"""What this machine is and does best: precision, convolutions, threads, memory layout, allocator.
 
 The choice is made once, by a measurement and not by a processor's flags: some processors with bf16
-units multiply slower in bf16 than in fp32. The measurement takes a fraction of a second and is kept
-in the cache folder for each processor and torch version, for some weeks (see `speeds`).
+units multiply slower in bf16 than in fp32, and by Winograd's form fp32 may be as fast as bf16. The
+measurement takes a fraction of a second and is kept in the cache folder for each processor, torch
+and numba, for some weeks (see `speeds`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import os
 import platform
 import re
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from alexnet.devices.convolution_form import ConvolutionForm, convolving
 from alexnet.devices.cuda import accelerator_name
 from alexnet.devices.forking import usable_threads
-from alexnet.devices.speeds import remembered_speeds
+from alexnet.devices.speeds import Speeds, remembered_speeds, supports_bf16
 from alexnet.errors import RecipeError
 from alexnet.files import cache_folder
 from alexnet.records import Record
@@ -37,7 +39,6 @@ __all__ = [
     "peak_memory_mb",
     "processor",
     "share_cores",
-    "supports_bf16",
 ]
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -53,15 +54,20 @@ class Device(Record):
     processor: str
     precision: str  # "fp32" or "bf16": of convolutions and matrix products; sums stay fp32
     threads: int
-    reason: str  # why this precision, for people
+    reason: str  # why this form, for people
+    convolutions: ConvolutionForm = "torch"  # their form where they compute in fp32
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """Return the context in which forward passes run in this precision."""
+    @contextlib.contextmanager
+    def arithmetic(self) -> Generator[None]:
+        """Compute forward passes in this precision, and convolutions in this form."""
         import torch
 
-        if self.precision == "fp32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.kind, dtype=torch.bfloat16)
+        with convolving(self.convolutions):
+            if self.precision == "fp32":
+                yield
+            else:
+                with torch.autocast(self.kind, dtype=torch.bfloat16):
+                    yield
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
         """Move a network here, in the memory layout that is fastest (channels last)."""
@@ -70,13 +76,21 @@ class Device(Record):
         return network.to(self.kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def choose_device(precision: Precision = "auto", threads: int | None = None) -> Device:
-    """Choose device and precision, set torch's threads and the allocator, and say why.
+def choose_device(
+    precision: Precision = "auto",
+    threads: int | None = None,
+    *,
+    exact_convolutions: bool = False,
+) -> Device:
+    """Choose device, precision and the form of convolutions, and say why.
+
+    Torch's threads and the allocator are set.
 
     Args:
         precision: "auto" measures; "fp32" and "bf16" are taken as they are.
         threads: threads of arithmetic; None: what OMP_NUM_THREADS says, else every core that this
             process may use.
+        exact_convolutions: in fp32 convolve as torch does, whatever is faster.
 
     Raises:
         RecipeError: `threads` is under 1, or `precision` is unknown.
@@ -94,15 +108,42 @@ def choose_device(precision: Precision = "auto", threads: int | None = None) -> 
     kind, name = ("cpu", processor()) if accelerator is None else ("cuda", accelerator)
     if kind == "cuda":
         _use_exact_deterministic_kernels()
-    if precision != "auto":
-        reason = "as requested"
-        if kind == "cpu" and precision == "bf16" and not supports_bf16():
-            reason += "; this processor has no instructions for bf16 and takes many times as long"
-        return Device(
-            kind=kind, processor=name, precision=precision, threads=threads, reason=reason
-        )
-    chosen, reason = _measured_precision(kind, name, threads)
-    return Device(kind=kind, processor=name, precision=chosen, threads=threads, reason=reason)
+    chosen, form, reason = _fastest(kind, name, threads, precision, exact=exact_convolutions)
+    return Device(
+        kind=kind,
+        processor=name,
+        precision=chosen,
+        threads=threads,
+        reason=reason,
+        convolutions=form,
+    )
+
+
+def _fastest(
+    kind: str, name: str, threads: int, precision: Precision, *, exact: bool
+) -> tuple[str, ConvolutionForm, str]:
+    """Return the fastest precision and form of convolutions that may be taken, and why."""
+    whys = _requests(precision, exact=exact)
+    if kind == "cpu" and precision == "bf16" and not supports_bf16():
+        whys += ["this processor has no instructions for bf16 and takes many times as long"]
+    if precision != "auto" and (exact or kind != "cpu"):  # nothing is left to choose
+        return precision, "torch", "; ".join(whys)
+    speeds = _speeds(kind, name, threads)
+    by_winograd = not exact and speeds.winograd > speeds.fp32
+    fp32 = speeds.winograd if by_winograd else speeds.fp32
+    chosen = "bf16" if speeds.bf16 > _BF16_GAIN * fp32 else "fp32"
+    return (
+        chosen if precision == "auto" else precision,
+        "winograd" if by_winograd else "torch",
+        "; ".join([*whys, speeds.sentence]),
+    )
+
+
+def _requests(precision: Precision, *, exact: bool) -> list[str]:
+    if exact:
+        what = "exact convolutions" if precision == "auto" else "precision and exact convolutions"
+        return [f"{what} as requested"]
+    return [] if precision == "auto" else ["as requested"]
 
 
 def share_cores() -> None:
@@ -152,31 +193,21 @@ def peak_memory_mb() -> float | None:
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def supports_bf16() -> bool:
-    """Whether oneDNN computes in bf16 on this processor, fast or not."""
+def _speeds(kind: str, name: str, threads: int) -> Speeds:
+    """Return the speeds of this machine's convolutions, measured or cached."""
+    from importlib.metadata import PackageNotFoundError, version  # takes long to import
+
     import torch
 
-    operators: Any = torch.ops.mkldnn
-    return torch.backends.mkldnn.is_available() and bool(operators._is_mkldnn_bf16_supported())
-
-
-def _measured_precision(kind: str, name: str, threads: int) -> tuple[str, str]:
-    """Return the faster precision and a sentence with both speeds, measured or cached."""
-    import torch
-
+    try:
+        numba = version("numba")  # compiles Winograd's form, which is missing without it
+    except PackageNotFoundError:
+        numba = "none"
     # A virtual machine may hide some of a processor's instructions, and another one not.
     capability = torch.backends.cpu.get_cpu_capability()
-    slug = re.sub(
-        r"[^A-Za-z0-9.]+", "-", f"{name}-{capability}-{threads}-torch-{torch.__version__}"
-    )
-    cached = cache_folder() / "measured" / f"{slug}.json"
-    speeds = remembered_speeds(cached, kind)
-    chosen = "bf16" if speeds.bf16 > _BF16_GAIN * speeds.fp32 else "fp32"
-    beside = "" if speeds.quiet else ", beside other programs, so that it is not kept for long"
-    return chosen, (
-        f"measured: convolution forward and backward {speeds.fp32:.0f} GFLOP/s in fp32, "
-        f"{speeds.bf16:.0f} in bf16{beside}"
-    )
+    facts = f"{name}-{capability}-{threads}-torch-{torch.__version__}-numba-{numba}"
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", facts)
+    return remembered_speeds(cache_folder() / "measured" / f"{slug}.json", kind)
 
 
 def _use_exact_deterministic_kernels() -> None:

@@ -1,5 +1,6 @@
-"""How fast a convolution is in each precision: measured, and remembered while it can be trusted.
+"""How fast a convolution is in each form: measured, and remembered while it can be trusted.
 
+There are three: float32 as torch computes it, float32 by Winograd's minimal filtering, bfloat16.
 What is measured beside busy programs says little, and a machine changes (another kernel, another
 limit of a container): a measurement is forgotten after some weeks, one of a busy moment after some
 minutes.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,20 +23,26 @@ from alexnet.records import Record
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Speeds", "measure_speeds", "remembered_speeds"]
+__all__ = ["Speeds", "has_winograd", "measure_speeds", "remembered_speeds", "supports_bf16"]
 
 _MEASURING_S = 0.4
 _QUIET = 0.8  # processor time over the clock's; the thread waits for others that have its core
 _KEPT_S = 30 * 24 * 3600.0
 _BUSY_KEPT_S = 600.0  # no second measurement in each of the many calls of a script
 
+_IMAGES, _CHANNELS, _SIDE_PX, _KERNEL = 16, 192, 13, 3  # conv4 of the paper, one of its two towers
+
 
 @dataclass(frozen=True, kw_only=True)
 class Speeds(Record):
-    """GFLOP/s of a convolution forward and backward, and how far they can be trusted."""
+    """GFLOP/s of a convolution forward and backward, and how far they can be trusted.
 
-    fp32: float
-    bf16: float
+    Every form's are counted as those of the direct one: what Winograd saves is a gain in speed.
+    """
+
+    fp32: float  # as torch computes it
+    winograd: float  # in float32, too; 0: there is no such form here
+    bf16: float  # 0: the processor has no instructions for it
     processor_share: float  # of the measurement's time in which this thread had a processor, 0..1
     measured_at: float  # seconds since 1970
 
@@ -42,6 +50,17 @@ class Speeds(Record):
     def quiet(self) -> bool:
         """Whether hardly anything else ran meanwhile."""
         return self.processor_share >= _QUIET
+
+    @property
+    def sentence(self) -> str:
+        """What was measured, for people."""
+        by_winograd = f"{self.winograd:.0f} by Winograd, " if self.winograd else ""
+        in_bf16 = f"{self.bf16:.0f} in bf16" if self.bf16 else "no instructions for bf16"
+        beside = "" if self.quiet else ", beside other programs, so that it is not kept for long"
+        return (
+            f"measured: convolution forward and backward {self.fp32:.0f} GFLOP/s in fp32, "
+            f"{by_winograd}{in_bf16}{beside}"
+        )
 
     def is_current(self, now: float) -> bool:
         """Whether this is young enough at a time (seconds since 1970) to be taken as it is."""
@@ -51,8 +70,8 @@ class Speeds(Record):
 def remembered_speeds(cached: Path, kind: str) -> Speeds:
     """Return the speeds of a file, or measure them and write them there.
 
-    Of two measurements in busy moments the higher speed of each precision counts: other programs
-    only ever slow it down.
+    Of two measurements in busy moments the higher speed of each form counts: other programs only
+    ever slow it down.
 
     Args:
         cached: JSON file; what it holds is replaced where it is old, damaged or of a busy moment.
@@ -65,6 +84,7 @@ def remembered_speeds(cached: Path, kind: str) -> Speeds:
     if before is not None and not speeds.quiet and 0 <= now - before.measured_at < _KEPT_S:
         speeds = Speeds(
             fp32=max(before.fp32, speeds.fp32),
+            winograd=max(before.winograd, speeds.winograd),
             bf16=max(before.bf16, speeds.bf16),
             processor_share=speeds.processor_share,
             measured_at=speeds.measured_at,
@@ -75,66 +95,113 @@ def remembered_speeds(cached: Path, kind: str) -> Speeds:
 
 
 def _read(cached: Path) -> Speeds | None:
-    """Return what a file holds; None: nothing that can be used, such as one without a date."""
+    """Return what a file holds; None: nothing that can be used, such as one of two forms alone."""
     with contextlib.suppress(AlexNetError, TypeError, ValueError, KeyError):
         values = read_json(cached)
-        names = ("fp32", "bf16", "processor_share", "measured_at")
+        names = ("fp32", "winograd", "bf16", "processor_share", "measured_at")
         return Speeds(**{name: float(values[name]) for name in names})
     return None
 
 
-def measure_speeds(kind: str) -> Speeds:
-    """Measure a convolution forward and backward in both precisions, in a fraction of a second.
+def has_winograd() -> bool:
+    """Whether Winograd's form runs here; not without numba (extra: fast)."""
+    return _winograd_plan() is not None
 
-    They alternate and the best run of each counts, so that another program that is busy for a
-    moment slows both or neither.
-    """
+
+def _winograd_plan() -> Any | None:
+    """Return how Winograd's form computes the convolution that is measured; None: not at all."""
+    try:
+        from alexnet.kernels.winograd.plan import make_plan
+    except ImportError:
+        return None
+    sides, padding = (_SIDE_PX, _SIDE_PX), _KERNEL // 2
+    filters = (_CHANNELS, _CHANNELS, _KERNEL, _KERNEL)
+    return make_plan((_CHANNELS, *sides), filters, stride=1, padding=padding, groups=1)
+
+
+def supports_bf16() -> bool:
+    """Whether oneDNN computes in bf16 on this processor, fast or not."""
     import torch
 
-    step, flops = _convolution(kind)
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    for dtype in dtypes.values():
-        step(dtype)  # the first call chooses kernels
-    best = dict.fromkeys(dtypes, float("inf"))
+    operators: Any = torch.ops.mkldnn
+    return torch.backends.mkldnn.is_available() and bool(operators._is_mkldnn_bf16_supported())
+
+
+def measure_speeds(kind: str) -> Speeds:
+    """Measure a convolution forward and backward in each form, in a fraction of a second.
+
+    They alternate and the best run of each counts, so that another program that is busy for a
+    moment slows all or none.
+    """
+    steps = _steps(kind)
+    for step in steps.values():
+        step()  # the first call chooses kernels, or compiles them
+    best = dict.fromkeys(steps, float("inf"))
     start, had = time.perf_counter(), time.thread_time()
     while time.perf_counter() < start + _MEASURING_S:
-        for name, dtype in dtypes.items():
-            best[name] = min(best[name], _seconds(step, dtype))
+        for name, step in steps.items():
+            best[name] = min(best[name], _seconds(step))
     # A GPU computes by itself, and this thread may sleep meanwhile: its share says nothing.
     on_cpu = kind == "cpu"
     share = (time.thread_time() - had) / (time.perf_counter() - start) if on_cpu else 1.0
+    flops = 3 * 2 * _IMAGES * _SIDE_PX**2 * _CHANNELS**2 * _KERNEL**2
+    speeds = {name: flops / seconds / 1e9 for name, seconds in best.items()}
     return Speeds(
-        fp32=flops / best["fp32"] / 1e9,
-        bf16=flops / best["bf16"] / 1e9,
+        **{"winograd": 0.0, "bf16": 0.0, **speeds},
         processor_share=min(share, 1.0),
         measured_at=time.time(),
     )
 
 
-def _seconds(step: Any, dtype: torch.dtype) -> float:
+def _seconds(step: Callable[[], None]) -> float:
     start = time.perf_counter()
-    step(dtype)
+    step()
     return time.perf_counter() - start
 
 
-def _convolution(kind: str) -> tuple[Any, int]:
-    """Return a function of the dtype that goes forward and backward once, and its FLOPs."""
+def _steps(kind: str) -> dict[str, Callable[[], None]]:
+    """Return for each form that there is here a function that goes forward and backward once."""
+    import torch
+
+    x, weight, bias = _tensors(kind)
+    gradient = torch.ones_like(x)
+    padding = _KERNEL // 2
+
+    def direct(dtype: torch.dtype) -> None:
+        with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
+            y = torch.nn.functional.conv2d(x, weight, bias, padding=padding)
+        y.backward(gradient.to(y.dtype))
+        synchronize(kind)
+
+    steps = {"fp32": lambda: direct(torch.float32)}
+    plan = _winograd_plan() if kind == "cpu" else None
+    if plan is not None:
+        from alexnet.kernels.winograd.function import convolution
+
+        def minimal() -> None:
+            y: torch.Tensor = convolution(plan, x, weight, bias)
+            y.backward(gradient)
+
+        steps["winograd"] = minimal
+    if kind != "cpu" or supports_bf16():  # without instructions it takes many times as long
+        steps["bf16"] = lambda: direct(torch.bfloat16)
+    return steps
+
+
+def _tensors(kind: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return images, weights and biases of the convolution that is measured."""
     import torch
 
     # The caller's random stream must not depend on whether the measurement was cached.
     generator = torch.Generator().manual_seed(0)
-    layer: Any = torch.nn.utils.skip_init(torch.nn.Conv2d, 64, 128, 3, padding=1)
-    with torch.no_grad():
-        layer.weight.normal_(generator=generator)
-        layer.bias.zero_()
-    layer = layer.to(kind).to(memory_format=torch.channels_last)
-    x = torch.randn(16, 64, 16, 16, generator=generator).to(kind)
-    x = x.to(memory_format=torch.channels_last).requires_grad_()
-
-    def step(dtype: torch.dtype) -> None:
-        with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
-            y = layer(x)
-        y.backward(torch.ones_like(y))
-        synchronize(kind)
-
-    return step, 3 * 2 * x.shape[0] * 16 * 16 * 64 * 128 * 9
+    shapes = (
+        (_IMAGES, _CHANNELS, _SIDE_PX, _SIDE_PX),
+        (_CHANNELS, _CHANNELS, _KERNEL, _KERNEL),
+    )
+    x, weight = (
+        torch.randn(shape, generator=generator)
+        .to(kind, memory_format=torch.channels_last)
+        .requires_grad_()
+        for shape in shapes
+    )
+    return x, weight, torch.zeros(_CHANNELS, device=kind, requires_grad=True)

@@ -6,16 +6,18 @@ Legend: S side of the stored image, c side of the crop, both in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from alexnet.errors import RecipeError
 from alexnet.images import Preprocessing
 
-__all__ = ["CropView", "Crops", "crop_view_tensor", "crop_views"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["CropView", "Crops", "crop_view_array", "crop_view_tensor", "crop_views"]
 
 Crops = Literal[1, 5, 10]
 """1: the center; 5: the corners and the center; 10: these and their mirror images."""
@@ -72,9 +74,29 @@ def crop_view_tensor(
     Returns:
         (N, 3, c, c) float32, channels last in memory.
     """
+    cut, top, left, mirror = _cut(images, preprocessing, view)
+    return preprocessing.normalize(cut, top, left, mirror)
+
+
+def crop_view_array(
+    images: NDArray[np.uint8], preprocessing: Preprocessing, view: CropView
+) -> NDArray[np.float32]:
+    """Do what `crop_view_tensor` does, without torch.
+
+    Returns:
+        (N, 3, c, c) float32, the same bits, channel by channel in memory.
+    """
+    cut, top, left, mirror = _cut(images, preprocessing, view)
+    normalized = preprocessing.normalize_array(cut, top, left, mirror)
+    return np.ascontiguousarray(normalized.transpose(0, 3, 1, 2))
+
+
+def _cut(
+    images: NDArray[np.uint8], preprocessing: Preprocessing, view: CropView
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the crops, and of each its first row, its first column and whether it is mirrored."""
     count = len(images)
     top = np.full(count, view.top, dtype=np.int64)
     left = np.full(count, view.left, dtype=np.int64)
     mirror = np.full(count, view.mirror, dtype=np.bool_)
-    cut = preprocessing.crop(images, top, left, mirror)
-    return preprocessing.normalize(cut, top, left, mirror)
+    return preprocessing.crop(images, top, left, mirror), top, left, mirror

@@ -24,17 +24,23 @@ class Ensemble:
     class_words: dict[str, str]
 
 
-def load_ensemble(paths: Sequence[Path], *, precision: InferencePrecision = "fp32") -> Ensemble:
+def load_ensemble(
+    paths: Sequence[Path],
+    *,
+    precision: InferencePrecision = "fp32",
+    exact_convolutions: bool = False,
+) -> Ensemble:
     """Load weights files or run folders and place their networks on the device.
 
     Args:
         paths: at least one; each a weights file or a run folder.
         precision: of the arithmetic.
+        exact_convolutions: see `choose_device`.
 
     Raises:
         WeightsError: a file cannot be used, or the files know different classes.
     """
-    device = choose_device(precision)
+    device = choose_device(precision, exact_convolutions=exact_convolutions)
     loaded = [load_weights(path) for path in paths]
     first = loaded[0]
     members: list[Member] = []
@@ -42,7 +48,11 @@ def load_ensemble(paths: Sequence[Path], *, precision: InferencePrecision = "fp3
         columns = _columns(weights, first, path, paths[0])
         network = weights.network(copy=False)  # the weights are dropped at once
         device.place(network)
-        members.append(Member(network, weights.preprocessing, columns=columns))
+        members.append(
+            Member(
+                network, weights.preprocessing, columns=columns, convolutions=device.convolutions
+            )
+        )
     words: dict[str, str] = {}
     for weights in reversed(loaded):
         words |= weights.class_words

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.data import Pack, prefetch
-from alexnet.devices import Device
+from alexnet.devices import Device, convolving
 from alexnet.evaluation.metrics import compute_metrics
 from alexnet.evaluation.predict import InferencePrecision, Member, make_predictor, probabilities
 from alexnet.evaluation.stored_images import BATCH
@@ -84,7 +84,8 @@ def evaluate_weights(
     """Measure weights on images of a pack, whose classes are theirs; return (N, K) as well."""
     network = weights.network()
     device.place(network)
-    predicted, labels = evaluate_pack(
-        network, weights.preprocessing, pack, indices, crops=crops, batch_size=batch_size
-    )
+    with convolving(device.convolutions):
+        predicted, labels = evaluate_pack(
+            network, weights.preprocessing, pack, indices, crops=crops, batch_size=batch_size
+        )
     return compute_metrics(predicted, labels, pack.classes, crops=crops), predicted

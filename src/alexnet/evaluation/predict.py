@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alexnet.data import ImageFiles, Pack
+from alexnet.devices import ConvolutionForm, convolving
 from alexnet.errors import RecipeError
 from alexnet.evaluation.crops import crop_view_tensor, crop_views
 from alexnet.evaluation.stored_images import BATCH, stored_images
@@ -45,6 +46,7 @@ class Member:
     preprocessing: Preprocessing
     coefficient: float = 1.0  # its weight in the average; the weights are divided by their sum
     columns: tuple[int, ...] | None = None  # its classes in the ensemble's order; None: the same
+    convolutions: ConvolutionForm | None = None  # None: the form of whoever prepares to predict
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def make_predictor(
     Raises:
         RecipeError: an unknown precision.
     """
-    logits = for_inference(member.network, precision, compiled=compiled)
+    with convolving(member.convolutions if compiled else "torch"):
+        logits = for_inference(member.network, precision, compiled=compiled)
     return lambda x: torch.softmax(logits(x).float(), dim=1)
 
 

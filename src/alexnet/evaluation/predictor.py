@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import count, islice
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
@@ -29,15 +28,18 @@ from alexnet.evaluation.predict import (
     average_members,
     make_predictor,
 )
+from alexnet.evaluation.prediction_rows import (
+    NO_NUMBER,
+    check_prediction_options,
+    named_prediction,
+)
 from alexnet.files import as_path, require_usable_path
 from alexnet.images import Preprocessing, UnreadableImage
 from alexnet.records import Prediction
 from alexnet.text import format_count, shorten
 from alexnet.weights import DEFAULT_WEIGHTS
 
-__all__ = ["NO_NUMBER", "OneImage", "Predictor", "check_prediction_options", "named_prediction"]
-
-NO_NUMBER = "the network's output is not a number: its weights are damaged"
+__all__ = ["OneImage", "Predictor"]
 
 OneImage = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image
 """One image by its type; arrays, tensors and open files are told by what they can do."""
@@ -59,6 +61,7 @@ class Predictor:
         reject_below: under this probability of the best class a prediction is `rejected`.
         crops: crops of each image whose predictions are averaged: 1, 5 or 10.
         precision: of convolutions and products: "fp32", or "bf16", faster and coarser.
+        exact_convolutions: convolve as torch does, also where Winograd's form is faster here.
         batch_size: images of a list that go through the network at once; memory grows with it.
 
     Raises:
@@ -74,6 +77,7 @@ class Predictor:
         reject_below: float | None = None,
         crops: Literal[1, 5, 10] = 1,
         precision: InferencePrecision = "fp32",
+        exact_convolutions: bool = False,
         batch_size: int = 128,
     ) -> None:
         check_prediction_options(top, reject_below, batch_size)
@@ -81,8 +85,11 @@ class Predictor:
             raise RecipeError(f"crops must be 1, 5 or 10; got {shorten(crops)}.")
         self.top, self.reject_below, self.crops = top, reject_below, crops
         self.precision, self.batch_size = precision, batch_size
+        self.exact_convolutions = exact_convolutions
         self._weights = _weights_paths(weights)
-        self._ensemble: Ensemble = load_ensemble(self._weights, precision=precision)
+        self._ensemble: Ensemble = load_ensemble(
+            self._weights, precision=precision, exact_convolutions=exact_convolutions
+        )
         self._functions: list[PredictFunction] = []
         for member in self._ensemble.members:
             member.network.eval()
@@ -144,6 +151,7 @@ class Predictor:
             "reject_below": self.reject_below,
             "crops": self.crops,
             "precision": self.precision,
+            "exact_convolutions": self.exact_convolutions,
             "batch_size": self.batch_size,
         }
         return partial(Predictor, self._weights, **settings), ()
@@ -222,40 +230,3 @@ def _weights_path(weights: Any) -> Path:
 def _reading(rule: Preprocessing) -> tuple[object, ...]:
     """Return what decides how an image is read."""
     return rule.image_px, rule.resize_mode, rule.gray
-
-
-def check_prediction_options(top: Any, reject_below: Any, batch_size: Any) -> None:
-    """Raise RecipeError for no class, no image at once, and for what is no probability."""
-    for name, value, unit in (("top", top, "class"), ("batch_size", batch_size, "image")):
-        if not _is_number(value, Integral) or value < 1:
-            raise RecipeError(f"{name} must be at least 1 {unit}; got {shorten(value)}.")
-    if reject_below is None:
-        return
-    if not _is_number(reject_below, Real) or not 0 <= reject_below <= 1:
-        raise RecipeError(
-            f"reject_below is a probability between 0 and 1; got {shorten(reject_below)}."
-        )
-
-
-def _is_number(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def named_prediction(
-    path: str,
-    row: NDArray[np.float32],
-    classes: tuple[str, ...],
-    top: int,
-    reject_below: float | None,
-) -> Prediction:
-    """Name the most probable classes of (K,) probabilities; among equals the first stands first."""
-    if not bool(np.isfinite(row).all()):
-        return Prediction(path=path, error=NO_NUMBER)
-    best: list[int] = np.argsort(-row, kind="stable")[:top].tolist()
-    probabilities = [float(row[i]) for i in best]
-    return Prediction(
-        path=path,
-        classes=[classes[i] for i in best],
-        probabilities=probabilities,
-        rejected=reject_below is not None and probabilities[0] < reject_below,
-    )

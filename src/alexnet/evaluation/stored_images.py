@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import ImageFiles, Pack, decode_files, prefetch
+from alexnet.data import ImageFiles, Pack, decode_files
 from alexnet.errors import SourceError
 from alexnet.images import Preprocessing
 
@@ -55,6 +55,8 @@ def stored_images(
         SourceError: the pack's images are of another size or resize mode than a rule's.
     """
     if isinstance(images, Pack):
+        from alexnet.data import prefetch  # its room loads torch
+
         yield from prefetch(_packed_images(rules, images, indices, batch_size), _AHEAD)
         return
     distinct = list({_reading(rule): rule for rule in rules}.values())

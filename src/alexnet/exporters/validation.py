@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from alexnet.errors import WeightsError
-from alexnet.models import ExternalNetwork, HeadedNetwork
+from alexnet.models import ExternalNetwork, HeadedNetwork, Network
 from alexnet.text import format_count
 from alexnet.weights import Weights
 
-__all__ = ["require_finite_weights"]
+__all__ = ["require_finite_network", "require_finite_weights"]
 
 
 def require_finite_weights(weights: Weights) -> None:
@@ -24,7 +24,15 @@ def require_finite_weights(weights: Weights) -> None:
         WeightsError: a NaN or an infinite number, with the layer that holds it. Buffers of a torch
             module that is not of this package may be infinite, as the masks of attention are.
     """
-    network = weights.network()
+    require_finite_network(weights.network())
+
+
+def require_finite_network(network: Network) -> None:
+    """Do what `require_finite_weights` does, for a network that was made of weights.
+
+    Raises:
+        WeightsError: as there.
+    """
     body = network.backbone if isinstance(network, HeadedNetwork) else network
     masks = set[str]()
     if isinstance(body, ExternalNetwork):

@@ -6,6 +6,7 @@ Legend: n images, S side of a stored image, c side of a crop.
 from __future__ import annotations
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from alexnet.images.stored import StoredImages
 
-__all__ = ["crop_and_normalize", "crop_and_resize", "crop_images"]
+__all__ = ["crop_and_resize", "crop_images", "normalize_crops"]
 
 _FEWEST_COMPILED = 16
 """Images from which on kernels are used: importing numba takes as long as a thousand crops."""
+
+_NUMBERS_PER_THREAD = 1 << 20
+"""Of a batch, from which on another thread is worth its start."""
 
 
 def crop_images(
@@ -47,84 +51,92 @@ def crop_images(
             crops[i] = window[:, ::-1] if mirror[i] else window
 
 
-def crop_and_normalize(
-    stored: StoredImages,
+def normalize_crops(
+    crops: NDArray[np.uint8],
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
-    crop_px: int,
     *,
     mean: NDArray[np.float32] | None,
     mean_at_crop: bool,
     shift: NDArray[np.float32] | None,
     divisor: NDArray[np.float32] | None,
+    threads: int = 1,
 ) -> NDArray[np.float32] | None:
     """Return (crop - mean + shift) / divisor in one pass; None where numpy must do it.
 
     Args:
-        stored: n images of S x S pixels.
-        top: (n,) first row of each crop.
-        left: (n,) first column of each crop.
-        mirror: (n,) whether left and right change places.
-        crop_px: c.
+        crops: (n, c, c, 3) uint8, mirrored where they should be.
+        top: (n,) first row of each crop in its image.
+        left: (n,) first column likewise.
+        mirror: (n,) whether it is mirrored.
         mean: (S, S, 3), (3,) or nothing.
         mean_at_crop: whether a mean image is cropped and mirrored as the image is; else its center.
         shift: (n, 3) or nothing.
         divisor: (3,) or nothing.
+        threads: that share the work; fewer where there is little.
 
     Returns:
         (n, c, c, 3) float32.
     """
-    n, c = len(stored), crop_px
+    n, c = crops.shape[:2]
     if n < _FEWEST_COMPILED or (compiled := _kernels()) is None:
         return None
-    mean_rows, mean_top, mean_left = _mean_rows(stored, top, left, mirror, c, mean, mean_at_crop)
+    rows, number, mean_top, mean_left = _mean_rows(top, left, mirror, c, mean, mean_at_crop)
+    shift = np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift)
     normalized = np.empty((n, c, c, 3), dtype=np.float32)
-    for part in stored.parts:
-        compiled.crop_and_normalize(
-            _as_rows(part.images),
-            part.positions,
-            part.rows,
-            top,
-            left,
-            mirror,
-            mean_rows,
+
+    def part(first: int, last: int) -> None:
+        compiled.normalize_crops(
+            np.ascontiguousarray(crops).reshape(n, c, 3 * c),
+            rows,
+            number,
             mean_top,
             mean_left,
-            int(mean_rows.shape[1] > 1),
-            np.zeros((n, 3), dtype=np.float32) if shift is None else np.ascontiguousarray(shift),
+            int(rows.shape[1] > 1),
+            shift,
             np.ones(3, dtype=np.float32) if divisor is None else divisor,
             divisor is not None,
+            first,
+            last,
             normalized.reshape(n, c, 3 * c),
         )
+
+    parts = min(threads, n, 1 + crops.size // _NUMBERS_PER_THREAD)
+    if parts == 1:
+        part(0, n)
+        return normalized
+    ends = [n * part // parts for part in range(parts + 1)]
+    with ThreadPoolExecutor(parts, thread_name_prefix="normalize") as pool:
+        list(pool.map(part, ends[:-1], ends[1:]))
     return normalized
 
 
 def _mean_rows(
-    stored: StoredImages,
     top: NDArray[np.int64],
     left: NDArray[np.int64],
     mirror: NDArray[np.bool_],
     crop_px: int,
     mean: NDArray[np.float32] | None,
     mean_at_crop: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the mean as rows of numbers, and where in it each crop lies.
 
     Returns:
         (1, rows, numbers a row): one row for all, or the mean image; or (2, ...), the second one
-        mirrored, for mirrored crops; and (n,) first row and first pixel of it for each crop.
+        mirrored, for mirrored crops; and (n,) which of them, first row and first pixel for each.
     """
-    n, side, c = len(stored), stored.side, crop_px
+    n, c = len(top), crop_px
+    zeros = np.zeros(n, dtype=np.int64)
     if mean is None or mean.ndim == 1:
         color = np.zeros(3, dtype=np.float32) if mean is None else mean
-        zeros = np.zeros(n, dtype=np.int64)
-        return np.tile(color, (1, 1, c)), zeros, zeros
+        return np.tile(color, (1, 1, c)), zeros, zeros, zeros
+    side = len(mean)
     if not mean_at_crop:
         center = np.full(n, (side - c) // 2, dtype=np.int64)
-        return np.ascontiguousarray(mean).reshape(1, side, 3 * side), center, center
+        return np.ascontiguousarray(mean).reshape(1, side, 3 * side), zeros, center, center
     both = np.stack([mean, mean[:, ::-1]]).reshape(2, side, 3 * side)
-    return both, top, np.where(mirror, side - c - left, left)
+    return both, mirror.astype(np.int64), top, np.where(mirror, side - c - left, left)
 
 
 def _as_rows(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

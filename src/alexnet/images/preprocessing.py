@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, from_numpy  # pyright: ignore[reportUnknownVariableType]
 
 from alexnet.errors import RecipeError
 from alexnet.images.conversion import to_gray
-from alexnet.images.crops import crop_and_normalize, crop_and_resize, crop_images
+from alexnet.images.crops import crop_and_resize, crop_images, normalize_crops
 from alexnet.images.decoding import apply_orientation, decode_unoriented
 from alexnet.images.resize import resize_to_square
 from alexnet.images.stored import StoredImages
 from alexnet.recipe import LARGEST_PX, ResizeMode
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ChannelOrder", "MeanPosition", "Preprocessing", "read_image"]
 
@@ -147,48 +149,6 @@ class Preprocessing:
         crop_images(stored, top, left, mirror, crops)
         return crops
 
-    def crop_and_normalize(
-        self,
-        images: NDArray[np.uint8] | StoredImages,
-        top: NDArray[np.int64],
-        left: NDArray[np.int64],
-        mirror: NDArray[np.bool_],
-        *,
-        boxes: NDArray[np.float64] | None = None,
-        shift: NDArray[np.float32] | None = None,
-        divide: float = 1.0,
-    ) -> Tensor:
-        """Return what `normalize` makes of `crop`, to the bit, in one pass over the pixels.
-
-        Args:
-            images: as for `crop`.
-            top: as for `crop`.
-            left: as for `crop`.
-            mirror: as for `crop`.
-            boxes: as for `crop`.
-            shift: as for `normalize`.
-            divide: as for `normalize`.
-
-        Returns:
-            (n, 3, c, c) float32, channels last in memory.
-        """
-        if boxes is None and self.order == "RGB":
-            normalized = crop_and_normalize(
-                _as_stored(images),
-                top,
-                left,
-                mirror,
-                self.crop_px,
-                mean=self.mean,
-                mean_at_crop=self.mean_at == "crop",
-                shift=shift,
-                divisor=self.divisor(divide),
-            )
-            if normalized is not None:
-                return from_numpy(normalized).permute(0, 3, 1, 2)
-        crops = self.crop(images, top, left, mirror, boxes)
-        return self.normalize(crops, top, left, mirror, shift=shift, divide=divide)
-
     def normalize(
         self,
         crops: NDArray[np.uint8],
@@ -198,6 +158,7 @@ class Preprocessing:
         *,
         shift: NDArray[np.float32] | None = None,
         divide: float = 1.0,
+        threads: int = 1,
     ) -> Tensor:
         """Turn crops into what the network takes: (crop - mean + shift) / (std * divide).
 
@@ -211,9 +172,42 @@ class Preprocessing:
             mirror: (n,) as for `crop`.
             shift: (n, 3) gray levels added to R, G, B; None: nothing.
             divide: what everything is divided by besides std.
+            threads: that share the work, where compiled kernels do it.
 
         Returns:
             (n, 3, c, c) float32, channels last in memory.
+        """
+        normalized = None
+        if self.order == "RGB":
+            normalized = normalize_crops(
+                crops,
+                top,
+                left,
+                mirror,
+                mean=self.mean,
+                mean_at_crop=self.mean_at == "crop",
+                shift=shift,
+                divisor=self.divisor(divide),
+                threads=threads,
+            )
+        if normalized is None:
+            normalized = self.normalize_array(crops, top, left, mirror, shift=shift, divide=divide)
+        return _as_tensor(normalized)
+
+    def normalize_array(
+        self,
+        crops: NDArray[np.uint8],
+        top: NDArray[np.int64],
+        left: NDArray[np.int64],
+        mirror: NDArray[np.bool_],
+        *,
+        shift: NDArray[np.float32] | None = None,
+        divide: float = 1.0,
+    ) -> NDArray[np.float32]:
+        """Do what `normalize` does, without torch.
+
+        Returns:
+            (n, c, c, 3) float32, in the order of the channels that the network sees.
         """
         x = crops.astype(np.float32)
         self._subtract_mean(x, top, left, mirror)
@@ -224,7 +218,7 @@ class Preprocessing:
             x /= divisor
         if self.order == "BGR":
             x = np.ascontiguousarray(x[..., ::-1])
-        return from_numpy(x).permute(0, 3, 1, 2)
+        return x
 
     @property
     def center_offset(self) -> int:
@@ -328,6 +322,13 @@ class Preprocessing:
             for image, (row, column, flip) in zip(x, corners, strict=True):
                 window = mean[row : row + c, column : column + c]
                 image -= window[:, ::-1] if flip else window
+
+
+def _as_tensor(normalized: NDArray[np.float32]) -> Tensor:
+    """Return (n, c, c, 3) as (n, 3, c, c), channels last in memory."""
+    from torch import from_numpy  # pyright: ignore[reportUnknownVariableType]
+
+    return from_numpy(normalized).permute(0, 3, 1, 2)
 
 
 def _as_stored(images: NDArray[np.uint8] | StoredImages) -> StoredImages:

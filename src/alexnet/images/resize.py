@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import from_numpy  # pyright: ignore[reportUnknownVariableType]
-from torch.nn import functional
 
+from alexnet.images.antialias import antialias_resize
+from alexnet.kernels.late import LateKernels
 from alexnet.recipe import ResizeMode
 
-__all__ = ["resize_to_square"]
+__all__ = ["resize_to_square", "resize_without_torch"]
 
 _PADDING = 128  # mid-gray: near the mean of photographs
+_kernels = LateKernels("resample")
+_loads_torch = True
+
+
+def resize_without_torch() -> None:
+    """Resize by numpy from now on in this process, as long as nothing else loads torch.
+
+    The bits are the same, and a few images are resized sooner than torch is loaded.
+    """
+    global _loads_torch
+    _loads_torch = False
 
 
 def resize_to_square(
@@ -63,8 +77,9 @@ def _resize(
 ) -> NDArray[np.uint8]:
     """Resize a box (top, left, height, width in full) by a triangle filter as wide as needed.
 
-    torch is the faster and takes whole pixels; Pillow takes parts of pixels. They differ by at most
-    one gray level.
+    Pillow takes parts of pixels; it differs from the others by at most one gray level. Those take
+    whole pixels and have the same bits: a kernel is the fastest where there are many images, numpy
+    the soonest where there are few.
     """
     top, left, height, width = box
     right, bottom = left + width, top + height
@@ -76,8 +91,29 @@ def _resize(
     window = image[first_row:end_row, first_column:end_column]
     if window.shape[:2] == size:
         return np.array(window)
+    if (kernels := _kernels.get()) is not None and kernels.takes(image, first_column, size):
+        return _resize_by_kernel(kernels, image, (first_row, first_column, *window.shape[:2]), size)
+    if not (_loads_torch or "torch" in sys.modules):
+        return np.ascontiguousarray(antialias_resize(window, size))
+    return _resize_by_torch(window, size)
+
+
+def _resize_by_kernel(
+    kernels: Any, image: NDArray[np.uint8], window: tuple[int, int, int, int], size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    resized = np.empty((*size, 3), dtype=np.uint8)
+    fixed = image.view()
+    fixed.flags.writeable = False  # to numba writable arrays are of another type: one is compiled
+    kernels.resample(fixed, *window, resized, 0, 0, *size)
+    return resized
+
+
+def _resize_by_torch(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    from torch import from_numpy  # pyright: ignore[reportUnknownVariableType]
+    from torch.nn import functional
+
     # The added axis must be the first in memory too: else torch (2.13) takes the images for
     # planes, and goes through them more than twice as slowly.
-    batch = from_numpy(np.require(window, requirements="W")).unsqueeze(0).permute(0, 3, 1, 2)
+    batch = from_numpy(np.require(image, requirements="W")).unsqueeze(0).permute(0, 3, 1, 2)
     resized = functional.interpolate(batch, size, mode="bilinear", antialias=True)
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())

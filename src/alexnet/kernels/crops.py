@@ -1,4 +1,4 @@
-"""Crops taken, mirrored and normalized in one pass: kernels compiled by numba (extra: fast).
+"""Crops taken and mirrored, and crops normalized: kernels compiled by numba (extra: fast).
 
 Importing this module fails where numba is not installed: `images.crops` has another way, with the
 same bits.
@@ -15,7 +15,7 @@ import numpy as np
 
 from alexnet.kernels.numba import cached_njit
 
-__all__ = ["crop_and_normalize", "crop_bytes"]
+__all__ = ["crop_bytes", "normalize_crops"]
 
 _8, _16, _32 = np.uint64(8), np.uint64(16), np.uint64(32)
 _BYTES, _PAIRS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
@@ -91,65 +91,51 @@ def crop_bytes(
 
 
 @cached_njit()
-def crop_and_normalize(
-    images: Any,
-    positions: Any,
-    rows: Any,
-    top: Any,
-    left: Any,
-    mirror: Any,
+def normalize_crops(
+    crops: Any,
     mean: Any,
+    mean_number: Any,
     mean_top: Any,
     mean_left: Any,
     mean_step: int,
     shift: Any,
     divisor: Any,
     divided: bool,
+    first: int,
+    last: int,
     normalized: Any,
 ) -> None:
-    """Write (crop - mean + shift) / divisor of some images.
+    """Write (crop - mean + shift) / divisor of the crops `first` to `last`, this one excluded.
 
     Args:
-        images: (m, S, 3 S) uint8.
-        positions: int64, which of them.
-        rows: int64, for each of `positions` its row in what follows.
-        top: (n,) int64.
-        left: (n,) int64.
-        mirror: (n,) bool.
+        crops: (n, c, 3 c) uint8.
         mean: (1, rows, numbers a row) float32, or (2, ...): the second one for mirrored crops.
+        mean_number: (n,) int64, which of these counts.
         mean_top: (n,) int64, first row of the mean that counts.
         mean_left: (n,) int64, first pixel of the mean that counts.
         mean_step: 1, or 0 where the mean has one row for all.
         shift: (n, 3) float32.
         divisor: (3,) float32.
         divided: whether it is not 1 throughout.
+        first: number of a crop.
+        last: number of a crop, or n.
         normalized: (n, c, 3 c) float32, written.
     """
     c = normalized.shape[1]
-    words, masks = np.empty((3 * c + 7) // 8, dtype=np.uint64), _channel_masks(3 * c)
-    reversed_words = np.empty(len(words) + 2, dtype=np.uint64)
-    line = np.empty(3 * c, dtype=np.uint8)
     # Written out for a row: a stride of three, or j % 3 in the loop, would not be vectorized.
     shifts = np.empty(3 * c, dtype=np.float32)
     divisors = np.empty(3 * c, dtype=np.float32)
     for j in range(3 * c):
         divisors[j] = divisor[j % 3]
-    for r in range(len(rows)):
-        position, i = positions[r], rows[r]
-        first, mean_image = 3 * mean_left[i], mean[len(mean) - 1 if mirror[i] else 0]
+    for i in range(first, last):
+        column, mean_image = 3 * mean_left[i], mean[mean_number[i]]
         for j in range(3 * c):
             shifts[j] = shift[i, j % 3]
         for y in range(c):
-            source = images[position, top[i] + y, 3 * left[i] : 3 * (left[i] + c)]
-            mean_row = mean_image[mean_step * (mean_top[i] + y), first : first + 3 * c]
-            target = normalized[i, y]
-            if mirror[i]:
-                _mirror(source, words, reversed_words, masks, line)
-                for j in range(3 * c):
-                    target[j] = (np.float32(line[j]) - mean_row[j]) + shifts[j]
-            else:
-                for j in range(3 * c):
-                    target[j] = (np.float32(source[j]) - mean_row[j]) + shifts[j]
+            source, target = crops[i, y], normalized[i, y]
+            mean_row = mean_image[mean_step * (mean_top[i] + y), column : column + 3 * c]
+            for j in range(3 * c):
+                target[j] = (np.float32(source[j]) - mean_row[j]) + shifts[j]
             if divided:
                 for j in range(3 * c):
                     target[j] = target[j] / divisors[j]

@@ -7,19 +7,25 @@ knows no bfloat16, and compute in float32.
 
 from __future__ import annotations
 
+import inspect
+import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
-import torch
 from numba import types
+from numba.core import event
 from numba.extending import overload
+
+if TYPE_CHECKING:  # loaded where it is used: kernels that pack images do without it
+    import torch
 
 __all__ = [
     "cached_njit",
     "channels_last_array",
+    "compiled_function",
     "launch",
     "load_row",
     "njit",
@@ -41,6 +47,31 @@ _ROUNDING, _ONE = np.uint32(0x7FFF), np.uint32(1)
 # process when two threads launch kernels at once.
 _launching = threading.Lock()
 
+_functions: list[Any] = []
+
+_log = logging.getLogger(__name__)
+
+
+class _CompilationNotice(event.Listener):
+    """Says once in a process that kernels of this package are compiled, and not read from disk."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, event: Any) -> None:
+        """Take in that numba begins to compile a function, of whatever program."""
+        module = str(event.data["dispatcher"].py_func.__module__)
+        if not self.said and module.startswith("alexnet."):
+            self.said = True
+            _log.info("Compiling kernels for this processor: some seconds, once.")
+
+    def on_end(self, event: Any) -> None:
+        """Do nothing."""
+
+
+_notice = _CompilationNotice()
+event.register("numba:compile", _notice)
+
 
 def cached_njit(**options: Any) -> Callable[[Any], Any]:
     """Compile a function when it is first called; keep the machine code on disk where possible.
@@ -61,8 +92,26 @@ def cached_njit(**options: Any) -> Callable[[Any], Any]:
     return compile_later
 
 
+def compiled_function(function: Any) -> int:
+    """Return the address of the machine code of a function of whole numbers that returns nothing.
+
+    Kernels call it by that address: it is compiled once for all of them, and none is compiled
+    again for another function.
+    """
+    signature = types.void(*[types.int64] * len(inspect.signature(function).parameters))
+    settings = {"nopython": True, "error_model": "numpy"}
+    try:
+        made: Any = _numba.cfunc(signature, cache=True, **settings)(function)
+    except RuntimeError:  # as in `cached_njit`
+        made = _numba.cfunc(signature, **settings)(function)
+    _functions.append(made)  # the code lives as long as this does
+    return made.address
+
+
 def thread_count() -> int:
     """Return how many threads a kernel may use: as many as torch does."""
+    import torch
+
     return min(torch.get_num_threads(), _numba.config.NUMBA_NUM_THREADS)
 
 
@@ -72,6 +121,8 @@ def launch(kernel: Any, *arguments: Any) -> None:
     Where numba's threads come from the OpenMP library that torch uses too, numba's first launch
     sets the number for both.
     """
+    import torch
+
     before = torch.get_num_threads()
     with _launching:
         numba.set_num_threads(thread_count())
@@ -82,6 +133,8 @@ def launch(kernel: Any, *arguments: Any) -> None:
 
 def channels_last_array(x: torch.Tensor) -> Any:
     """Return the memory of (N, C, H, W), channels last, as (N, H, W, C); bfloat16 as uint16."""
+    import torch
+
     rows = x.detach().permute(0, 2, 3, 1)
     return (rows.view(torch.uint16) if x.dtype == torch.bfloat16 else rows).numpy()
 

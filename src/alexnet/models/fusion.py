@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from alexnet.nn import MaxPool, ResponseNorm, norm_and_pool
+from alexnet.nn import Convolution, MaxPool, ResponseNorm, norm_and_pool
 
 __all__ = ["fused_step", "fused_steps", "has_hooks"]
 
@@ -18,8 +18,9 @@ _LONGEST = 4  # layers in a row that a pattern can match
 def fused_steps(layers: Sequence[nn.Module]) -> Iterator[Callable[[Tensor], Tensor]]:
     """Yield what to call one after the other: single layers, or several of them as one.
 
-    A normalization or a max pooling takes over a ReLU beside it, and a normalization the pooling
-    after it. A layer with a hook is called by itself, so that the hook sees its output.
+    A normalization or a max pooling takes over a ReLU beside it, else the convolution before it
+    does, and a normalization takes over the pooling after it. A layer with a hook is called by
+    itself, so that the hook sees its output.
     """
     position = 0
     while position < len(layers):
@@ -37,6 +38,10 @@ def fused_step(ahead: Sequence[nn.Module]) -> tuple[int, Callable[[Tensor], Tens
             return 3, partial(norm_and_pool, norm=norm, pool=pool, relu_after=True)
         case [ResponseNorm() as norm, MaxPool() as pool, *_]:
             return 2, partial(norm_and_pool, norm=norm, pool=pool)
+        case [Convolution(), nn.ReLU(), ResponseNorm() | MaxPool(), *_]:
+            return 1, ahead[0]
+        case [Convolution() as convolution, nn.ReLU(), *_]:
+            return 2, partial(convolution, relu=True)
         case [nn.ReLU(), (ResponseNorm() | MaxPool()) as other, *_]:
             return 2, partial(other, relu=True)
         case [MaxPool() as pool, nn.ReLU(), *_]:

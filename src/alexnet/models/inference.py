@@ -3,7 +3,8 @@
 The weights of a convolution are packed for oneDNN, and in bf16 every weight is rounded once instead
 of at each batch. In fp32 the outputs are those of the network itself, bit for bit, wherever torch
 calls oneDNN too: not in products on AMD's processors, where torch calls MKL, and not for a single
-image on a single thread.
+image on a single thread. Fully connected weights that were saved in 16 bits are kept so, exactly;
+for a few images their products have the same terms, added in another order.
 """
 
 from __future__ import annotations
@@ -16,9 +17,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alexnet.devices import processor, supports_bf16
+from alexnet.devices import (
+    ConvolutionForm,
+    convolution_form,
+    convolving,
+    processor,
+    supports_bf16,
+)
 from alexnet.errors import RecipeError
 from alexnet.models.fusion import fused_step, has_hooks
+from alexnet.models.narrow_weights import (
+    FullyConnected,
+    narrow_step,
+    require_fully_connected,
+)
 from alexnet.models.network import Network
 from alexnet.nn import Convolution, ResponseNorm
 
@@ -36,6 +48,7 @@ def for_inference(
     *,
     until: str | None = None,
     compiled: bool = True,
+    fully_connected: FullyConnected | None = None,
 ) -> Step:
     """Return a function from images to logits, as fast as it can be, without a gradient.
 
@@ -47,23 +60,32 @@ def for_inference(
         precision: "fp32", or "bf16" for faster and coarser outputs.
         until: the last layer that is run, for its output; None: all, for the logits.
         compiled: False: without numba's kernels, for a few images; equal within rounding.
+            Convolutions are in the form (see `devices.convolving`) that holds when this is called.
+        fully_connected: how weights of fully connected layers are kept on a CPU: None: in 16 bits
+            where that is exact, else as the precision says; "fp32"; "fp16" or "int8": rounded,
+            for predictions of single images in less time.
 
     Returns:
         A function of (N, 3, c, c) float32 on that device; it returns (N, K), or what the layer
         does, in float32 or bfloat16.
 
     Raises:
-        RecipeError: no such layer, or an unknown precision.
+        RecipeError: no such layer, or an unknown precision or way to keep weights.
     """
+    require_fully_connected(fully_connected)
     if precision not in ("fp32", "bf16"):
         raise RecipeError(f'precision must be "fp32" or "bf16"; got "{precision}".')
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     device = next(network.parameters()).device
-    steps = _steps(network, dtype, device, until, compiled)
+    if fully_connected is None and precision == "bf16":
+        fully_connected = "fp32"  # narrow as bfloat16 already
+    kept = fully_connected if compiled else "fp32"
+    form: ConvolutionForm = convolution_form() if compiled else "torch"
+    steps = _steps(network, dtype, device, until, compiled, kept, form)
     shape = (3, network.crop_px, network.crop_px)
 
     def predict(x: Tensor) -> Tensor:
-        with torch.inference_mode(), _autocast(device, dtype):
+        with torch.inference_mode(), _autocast(device, dtype), convolving(form):
             if x.shape[1:] != shape:
                 network(x)  # raises the error for images of another shape
             for step in steps:
@@ -78,7 +100,13 @@ def _autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
 
 
 def _steps(
-    network: Network, dtype: torch.dtype, device: torch.device, until: str | None, compiled: bool
+    network: Network,
+    dtype: torch.dtype,
+    device: torch.device,
+    until: str | None,
+    compiled: bool,
+    kept: FullyConnected | None,
+    form: ConvolutionForm,
 ) -> list[Step]:
     """Return the steps, a few layers each; one for a network that is no plain sequence."""
     names = [name for name, _ in network.named_children()]
@@ -90,18 +118,26 @@ def _steps(
     remaining = list(network.children())[:last]
     steps: list[Step] = []
     while remaining:
-        step, count = _first_step(remaining, dtype, compiled)
+        step, count = _first_step(remaining, dtype, compiled, kept, form)
         steps.append(step)
         del remaining[:count]
     return steps
 
 
-def _first_step(layers: list[nn.Module], dtype: torch.dtype, compiled: bool) -> tuple[Step, int]:
+def _first_step(
+    layers: list[nn.Module],
+    dtype: torch.dtype,
+    compiled: bool,
+    kept: FullyConnected | None,
+    form: ConvolutionForm,
+) -> tuple[Step, int]:
     """Return the step that computes the first layers, and how many they are."""
     match layers:
+        case [nn.Linear() as layer, *_] if (narrow := narrow_step(layer, kept)) is not None:
+            return narrow, 1
         case [Convolution() as layer, *following]:
             relu = _starts_with_lone_relu(following)
-            return _Convolve(layer, dtype, relu=relu), 1 + relu
+            return _Convolve(layer, dtype, form, relu=relu), 1 + relu
         case [nn.Linear() as layer, *following] if _multiplies_by_onednn(dtype):
             relu = _starts_with_lone_relu(following)
             return _Multiply(layer, dtype, relu=relu), 1 + relu
@@ -145,8 +181,11 @@ def _multiplies_by_onednn(dtype: torch.dtype) -> bool:
 class _Convolve:
     """A convolution, perhaps with a ReLU after it, its weights packed for one input shape."""
 
-    def __init__(self, layer: Convolution, dtype: torch.dtype, *, relu: bool) -> None:
-        self.layer, self.dtype, self.relu = layer, dtype, relu
+    def __init__(
+        self, layer: Convolution, dtype: torch.dtype, form: ConvolutionForm, *, relu: bool
+    ) -> None:
+        self.layer, self.dtype, self.form, self.relu = layer, dtype, form, relu
+        self.fast: tuple[Any, Any] = (None, None)  # plan of Winograd's form, and filters for it
         self.weight: Tensor = layer.weight
         self.shape = torch.Size()  # that the weights are packed for: none yet
         self.bias = None if layer.bias is None else layer.bias.detach().to(dtype)
@@ -154,6 +193,9 @@ class _Convolve:
     def __call__(self, x: Tensor) -> Tensor:
         """Return (N, outputs, H', W'), channels last."""
         layer = self.layer
+        plan = layer.winograd_plan(x) if self.form == "winograd" else None
+        if plan is not None:
+            return self._by_winograd(x, plan)
         down, right = (layer.window.overhang(size) for size in x.shape[2:])
         padded = functional.pad(x, (0, right, 0, down)) if down or right else x
         padded = padded.to(self.dtype).contiguous(memory_format=torch.channels_last)
@@ -168,6 +210,19 @@ class _Convolve:
         # predictions that look sound.
         y = convolve(padded, self.weight, self.bias, *windows, "none", [], "")
         return y.relu_() if self.relu else y
+
+    def _by_winograd(self, x: Tensor, plan: Any) -> Tensor:
+        """Return what training has: the same kernels, and so the same bits."""
+        from alexnet.kernels.winograd.convolution import Filters, suits
+        from alexnet.kernels.winograd.function import convolve
+
+        weight = self.layer.weight.detach()
+        known, filters = self.fast
+        if plan != known:
+            filters = Filters(plan, weight) if suits(weight) else None
+            self.fast = (plan, filters)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return convolve(plan, x, weight, self.bias, filters, relu=self.relu)[0]
 
 
 class _Multiply:

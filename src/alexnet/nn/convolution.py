@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from alexnet.devices import convolution_form
 from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
@@ -17,6 +19,16 @@ __all__ = ["Convolution", "FullyConnected"]
 _FEW_CHANNELS = 4
 _LONG_WINDOW = 256  # numbers; torch's own kernel is faster for shorter ones, such as 5 x 5 x 3
 _CACHED = 1 << 20  # numbers of unfolded windows at a time: 4 MB, which stay in the cache
+
+
+@functools.cache
+def winograd_planner() -> Any:
+    """Return `kernels.winograd.plan.make_plan`; None where numba (extra: fast) is not installed."""
+    try:
+        from alexnet.kernels.winograd.plan import make_plan
+    except ImportError:
+        return None
+    return make_plan
 
 
 class Convolution(nn.Conv2d):
@@ -62,13 +74,46 @@ class Convolution(nn.Conv2d):
             if self.bias is not None:
                 self.bias.zero_()
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return (N, outputs, H', W') for (N, inputs, H, W)."""
-        down, right = (self.window.overhang(int(size)) for size in input.shape[2:])
+    def forward(self, input: Tensor, *, relu: bool = False) -> Tensor:  # noqa: A002 - torch's name
+        """Return (N, outputs, H', W') for (N, inputs, H, W).
+
+        Args:
+            input: on any device.
+            relu: a ReLU stands after the convolution.
+        """
+        if convolution_form() == "winograd":
+            plan = self.winograd_plan(input)
+            if plan is not None:
+                from alexnet.kernels.winograd.function import convolution
+
+                return convolution(plan, input, self.weight, self.bias, relu=relu)
+        down, right = self._overhang(input)
         padded = functional.pad(input, (0, right, 0, down)) if down or right else input
         if self._is_first_in_training(padded):
-            return _FirstConvolution.apply(padded, self.weight, self.bias, self.window)  # type: ignore[no-any-return]
-        return super().forward(padded)
+            y = _convolve_images(padded, self.weight, self.bias, self.window)
+        else:
+            y = super().forward(padded)
+        return y.relu_() if relu else y
+
+    def winograd_plan(self, x: Tensor) -> Any:
+        """Return how Winograd's form computes this of (N, inputs, H, W); None: it does not."""
+        fits = (
+            x.device.type == "cpu"
+            and x.dtype == self.weight.dtype == torch.float32
+            and not torch.is_autocast_enabled("cpu")
+            and self.dilation == (1, 1)
+            and len(x) > 0
+            and not (x.requires_grad and self.in_channels <= _FEW_CHANNELS)
+        )
+        make_plan = winograd_planner() if fits else None
+        if make_plan is None:
+            return None
+        windows = (self.window.stride, self.window.padding, self.groups, self._overhang(x))
+        return make_plan(tuple(x.shape[1:]), tuple(self.weight.shape), *windows)
+
+    def _overhang(self, x: Tensor) -> tuple[int, int]:
+        """Return the positions below and right of (N, inputs, H, W) that are read as zeros."""
+        return self.window.overhang(int(x.shape[2])), self.window.overhang(int(x.shape[3]))
 
     def _is_first_in_training(self, x: Tensor) -> bool:
         """Whether this layer reads images, in training, in float32 on a processor."""
@@ -123,6 +168,10 @@ class _FirstConvolution(torch.autograd.Function):
             total.addmm_(g_chunk.reshape(-1, outputs).t(), windows)
         weight_gradient = total.view(outputs, kernel, kernel, channels).permute(0, 3, 1, 2)
         return None, weight_gradient, g.sum((0, 1, 2)) if ctx.has_bias else None, None
+
+
+def _convolve_images(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+    return _FirstConvolution.apply(x, weight, bias, window)  # type: ignore[no-any-return]
 
 
 class FullyConnected(nn.Linear):

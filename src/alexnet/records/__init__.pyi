@@ -5,6 +5,7 @@ from .bench import (
 )
 from .data import (
     ISSUES,
+    CachedGraph,
     CachedPack,
     CacheReport,
     CheckReport,
@@ -64,6 +65,7 @@ __all__ = [
     "Baseline",
     "BenchReport",
     "CacheReport",
+    "CachedGraph",
     "CachedPack",
     "CheckReport",
     "ClassCount",

@@ -48,6 +48,7 @@ class BenchReport(Record):
     device: str  # "cpu" or "cuda"
     precision: str  # of training: "fp32" or "bf16"
     precision_reason: str
+    convolutions: str = "torch"  # their form in fp32: "torch" or "winograd"
     threads: int
     cores: int
     torch: str

@@ -9,6 +9,7 @@ from alexnet.records.record import Record
 __all__ = [
     "ISSUES",
     "CacheReport",
+    "CachedGraph",
     "CachedPack",
     "CheckReport",
     "ClassCount",
@@ -57,12 +58,26 @@ class CachedPack(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CachedGraph(Record):
+    """The graphs of one weights file in the cache, by which few images are predicted sooner."""
+
+    name: str
+    folder: str
+    weights: str | None  # the file; None: unknown
+    outputs: list[str]  # "probabilities", and names of layers
+    bytes: int  # on the disk
+    last_used: float  # seconds since 1970
+
+
+@dataclass(frozen=True, kw_only=True)
 class CacheReport(Record):
     """What the cache holds, and what was removed from it."""
 
     folder: str
     packs: list[CachedPack]  # last used first
     removed: list[CachedPack] = field(default_factory=list[CachedPack])
+    graphs: list[CachedGraph] = field(default_factory=list[CachedGraph])  # last used first
+    removed_graphs: list[CachedGraph] = field(default_factory=list[CachedGraph])
 
 
 @dataclass(frozen=True)

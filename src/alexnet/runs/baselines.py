@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.devices import convolving
 from alexnet.errors import Diverged, RunError
 from alexnet.evaluation import BATCH, compute_metrics
 from alexnet.files import read_json, write_json
@@ -202,15 +203,17 @@ class Baselines:
     def _fitted_alone(self, start: Start) -> Weights:
         """Fit the last layer as the fine-tuning began with it."""
         job, network = self.job, start.network
-        job.training.device.place(network)
-        fit_last_layer(
-            network,
-            start.preprocessing,
-            job.pack,
-            job.train,
-            balanced=job.recipe.class_weights == "auto",
-            seed=job.recipe.seed,
-        )
+        device = job.training.device
+        device.place(network)
+        with convolving(device.convolutions):
+            fit_last_layer(
+                network,
+                start.preprocessing,
+                job.pack,
+                job.train,
+                balanced=job.recipe.class_weights == "auto",
+                seed=job.recipe.seed,
+            )
         return Weights(
             model=network.model,
             arguments=network.arguments,

@@ -56,7 +56,11 @@ def follow_best_way(
     """
     job, tried = candidates.job, None
     device = device_as_begun(
-        run.config, job.training.device, precision=options.precision, threads=options.threads
+        run.config,
+        job.training.device,
+        precision=options.precision,
+        threads=options.threads,
+        exact_convolutions=options.exact_convolutions,
     )
     job.training.device = candidates.ways.device = device  # of the folds, too: it shapes last bits
     if candidates.crossed and not run.finished:

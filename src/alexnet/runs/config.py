@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import torch
 
-from alexnet.devices import Device, Precision, cores, usable_threads
+from alexnet.devices import Device, Precision, cores, has_winograd, usable_threads
 from alexnet.errors import RunError
 from alexnet.runs.job import Job
 from alexnet.weights import current_versions
@@ -40,7 +40,16 @@ _SAME = ("fingerprint", "classes", "start", "recipe", "files", "way")
 """What must not change between two calls; files: texts that the network was made of, if any; way:
 "chosen", where it is."""
 
-_SHAPING = ("kind", "processor", "precision", "threads", "numba", "torch", "alexnet")
+_SHAPING = (
+    "kind",
+    "processor",
+    "precision",
+    "convolutions",
+    "threads",
+    "numba",
+    "torch",
+    "alexnet",
+)
 """What else decides over the last bits."""
 
 _log = logging.getLogger(__name__)
@@ -134,9 +143,16 @@ def machine_facts(device: Device) -> dict[str, Any]:
 
 
 def resume_device(
-    config: Mapping[str, Any], device: Device, *, precision: Precision, threads: int | None
+    config: Mapping[str, Any],
+    device: Device,
+    *,
+    precision: Precision,
+    threads: int | None,
+    exact_convolutions: bool = False,
 ) -> Device:
-    """Return the device to go on with: precision and threads as the run began, unless asked for.
+    """Return the device to go on with: its arithmetic as the run began, unless asked for.
+
+    Arithmetic is the precision, the form of convolutions and the number of threads.
 
     What is otherwise than it was, and may change the last bits from here on, is logged.
 
@@ -145,9 +161,16 @@ def resume_device(
         device: as chosen now.
         precision: as asked for now.
         threads: likewise.
+        exact_convolutions: likewise.
     """
-    then = {**config.get("device", {}), **config.get("versions", {})}
-    resumed = device_as_begun(config, device, precision=precision, threads=threads)
+    then = {**_device_of(config), **config.get("versions", {})}
+    resumed = device_as_begun(
+        config,
+        device,
+        precision=precision,
+        threads=threads,
+        exact_convolutions=exact_convolutions,
+    )
     facts = machine_facts(resumed)
     now = {**facts["device"], **facts["versions"]}
     changes = [
@@ -165,13 +188,21 @@ def resume_device(
 
 
 def device_as_begun(
-    config: Mapping[str, Any], device: Device, *, precision: Precision, threads: int | None
+    config: Mapping[str, Any],
+    device: Device,
+    *,
+    precision: Precision,
+    threads: int | None,
+    exact_convolutions: bool = False,
 ) -> Device:
     """Return the same as `resume_device`, and say nothing."""
-    then = config.get("device", {})
+    then = _device_of(config)
     as_begun: dict[str, Any] = {}
     if precision == "auto" and then.get("kind") == device.kind:
         as_begun["precision"] = then["precision"]
+    if not exact_convolutions and then.get("kind") == device.kind:
+        by_winograd = then["convolutions"] == "winograd" and has_winograd()
+        as_begun["convolutions"] = "winograd" if by_winograd else "torch"
     if threads is None and then.get("threads", cores() + 1) <= cores():
         as_begun["threads"] = then["threads"]
     resumed = dataclasses.replace(device, **as_begun)
@@ -179,6 +210,12 @@ def device_as_begun(
         resumed = dataclasses.replace(resumed, reason="as the run began")
     torch.set_num_threads(usable_threads(resumed.threads))
     return resumed
+
+
+def _device_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the device that a run began on; before there were two forms, there was torch's."""
+    then: dict[str, Any] = config.get("device", {})
+    return {"convolutions": "torch", **then} if then else {}
 
 
 def source_name(source: Path) -> str:

@@ -41,6 +41,7 @@ from alexnet.training import (
     Stepper,
     Training,
     Validation,
+    can_step_in_backward,
     capture_for,
     class_weights,
     diagnose_stall,
@@ -176,9 +177,11 @@ def prepare(
     labels = pack.labels[train]
     weights = class_weights(labels, len(pack.classes)) if recipe.class_weights == "auto" else None
     loss = make_loss(recipe.loss, weights, smoothing=recipe.label_smoothing)
-    capture, why_no_graph = capture_for(device, own=not is_external(network.model))
+    own = not is_external(network.model)
+    capture, why_no_graph = capture_for(device, own=own)
+    in_backward = can_step_in_backward(device, own=own)
     training = Training(
-        stepper=Stepper(network, loss, optimizer, capture, why_no_graph),
+        stepper=Stepper(network, loss, optimizer, capture, why_no_graph, in_backward=in_backward),
         schedule=Schedule(
             recipe, loader.steps_per_epoch, val_images=None if val is None else len(val)
         ),

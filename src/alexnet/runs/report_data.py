@@ -16,7 +16,7 @@ from alexnet.reporting import ReportData, describe_preprocessing
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job
 from alexnet.runs.measurement import Measurement
-from alexnet.text import format_count, format_duration
+from alexnet.text import format_arithmetic, format_count, format_duration
 from alexnet.weights import Weights
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def _facts(
     job: Job, weights: Weights, epochs: Sequence[Epoch], facts: Mapping[str, Any]
 ) -> dict[str, str]:
     device, memory = job.training.device, facts["peak_memory_mb"]
+    arithmetic = format_arithmetic(device.precision, device.convolutions)
     lines = {
         "images": f"{len(job.train):,} to train on, {len(job.pack):,} in all",
         "training time": format_duration(facts["seconds"]),
@@ -112,7 +113,7 @@ def _facts(
         "machine": f"{device.processor}, {format_count(device.threads, 'thread')}",
         "parameters": f"{sum(each.numel() for each in weights.network().parameters()):,}",
         "ended because": _ending(facts),
-        "precision": f"{device.precision} ({device.reason})",
+        "precision": f"{arithmetic} ({device.reason})",
     }
     if found := facts.get("calibration"):
         count = format_count(found["images"], "validation image")

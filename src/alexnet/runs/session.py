@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from alexnet.data import write_skipped_csv, write_split_csv
-from alexnet.devices import Device, Precision
+from alexnet.devices import Device, Precision, convolving
 from alexnet.errors import Diverged, Interrupted
 from alexnet.nn import describe_normalization
 from alexnet.progress import track
@@ -22,7 +22,7 @@ from alexnet.runs.fitted_start import begin_fitted
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job, as_begun, diagnose, snapshot
 from alexnet.runs.results import write_results
-from alexnet.text import format_bytes, format_count
+from alexnet.text import format_arithmetic, format_bytes, format_count
 from alexnet.training import (
     SaveDue,
     SaveEvery,
@@ -46,6 +46,7 @@ class FitOptions:
         save_every: time between two checkpoints.
         precision: as asked for; "auto" goes on with the one that the run began with.
         threads: likewise; None: as many as the run began with.
+        exact_convolutions: whether torch's were asked for; else the form that the run began with.
         measured: whether the best weights are measured again at the end, and a page is drawn.
         png: whether the page's figures are written as PNG files, too.
     """
@@ -53,6 +54,7 @@ class FitOptions:
     save_every: SaveEvery = field(default_factory=lambda: SaveEvery(minutes=10))
     precision: Precision = "auto"
     threads: int | None = None
+    exact_convolutions: bool = False
     measured: bool = True
     png: bool = False
 
@@ -113,7 +115,11 @@ def fit(
         return
     job = as_begun(job, run.folder / "split.csv")
     job.training.device = resume_device(
-        run.config, job.training.device, precision=options.precision, threads=options.threads
+        run.config,
+        job.training.device,
+        precision=options.precision,
+        threads=options.threads,
+        exact_convolutions=options.exact_convolutions,
     )
     _begin(job, run)
     try:
@@ -162,7 +168,8 @@ def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Genera
     with track(f"training {job.recipe.model}", job.recipe.epochs * len(job.train)) as advance:
         advance(state.epoch * len(job.train) + state.seen)
         if not run.continued and job.start is not None and job.start.fits_last_layer:
-            with stop.at_once(" before the first step"):
+            convolutions = job.training.device.convolutions
+            with stop.at_once(" before the first step"), convolving(convolutions):
                 best = begin_fitted(job, run)
             saving.save(best=best)
         try:
@@ -287,7 +294,8 @@ def _format_step(step: StepDone, job: Job) -> str:
 
 def _format_device(device: Device) -> str:
     threads = format_count(device.threads, "thread")
-    return f"{device.processor}: {device.precision}, {threads} ({device.reason})"
+    arithmetic = format_arithmetic(device.precision, device.convolutions)
+    return f"{device.processor}: {arithmetic}, {threads} ({device.reason})"
 
 
 def _format_sizes(sizes: dict[str, int]) -> str:

@@ -41,6 +41,7 @@ class SearchOptions:
     cache: CacheMode
     unreadable: UnreadableMode
     precision: Precision
+    exact_convolutions: bool = False
     threads: int | None
     save_every: float | str
     class_depth: int | None = None

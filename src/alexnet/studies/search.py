@@ -60,7 +60,9 @@ def run_search(options: SearchOptions) -> SearchReport:
     recipe = choose_recipe(options.recipe, options.changes)
     space = named_space(options, recipe)
     with stop_on_signals() as stop:
-        device = choose_device(options.precision, options.threads)
+        device = choose_device(
+            options.precision, options.threads, exact_convolutions=options.exact_convolutions
+        )
         packing = Packing(cache=options.cache, unreadable=options.unreadable)
         with stop.at_once():
             images = open_source(
@@ -139,6 +141,7 @@ class _Search:
             cache=options.cache,
             unreadable=options.unreadable,
             precision=self.device.precision,
+            convolutions=self.device.convolutions,
             threads=max(1, self.device.threads // options.workers),
             save_every=options.save_every,
             minutes=options.minutes,

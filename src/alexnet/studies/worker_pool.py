@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from alexnet.devices import ConvolutionForm
 from alexnet.errors import RunError
 
 __all__ = ["WorkerConfig", "WorkerPool"]
@@ -34,7 +35,7 @@ class WorkerConfig:
         storage: of the study; None: a journal in the folder.
         study: what `StudyConfig.from_json` takes.
         cache, unreadable: how the source is packed.
-        precision: of this machine's training.
+        precision, convolutions: of this machine's training, as measured before the first worker.
         threads: of this worker.
         save_every: minutes between two checkpoints, or a text with "steps".
         minutes: after so many no trial is started.
@@ -49,6 +50,7 @@ class WorkerConfig:
     cache: str
     unreadable: str
     precision: str
+    convolutions: ConvolutionForm
     threads: int
     save_every: float | str
     minutes: float | None

@@ -6,6 +6,7 @@ process that started it wants no more of it, or is gone.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -50,7 +51,9 @@ def _work(config: WorkerConfig) -> None:
         folder, source = Path(config.folder), Path(config.source)
         study_config = StudyConfig.from_json(config.study, config.folder)
         packing = Packing(cache=config.cache, unreadable=config.unreadable)  # type: ignore[arg-type]
-        device = choose_device(config.precision, config.threads)  # type: ignore[arg-type]
+        # The form was measured before there were workers: side by side they would slow each other.
+        own = choose_device(config.precision, config.threads, exact_convolutions=True)  # type: ignore[arg-type]
+        device = dataclasses.replace(own, convolutions=config.convolutions, reason="as measured")
         with stop.at_once():
             images = open_source(
                 source,

@@ -19,7 +19,7 @@ from .loop import (
 from .loss import LossFunction, class_weights, make_loss
 from .optimizer import PaperMomentum, Rates
 from .schedule import FEW_VALIDATION_IMAGES, Schedule
-from .step import BatchLike, Stepper
+from .step import BatchLike, Stepper, can_step_in_backward
 from .stopping import StopRequest, stop_on_signals
 from .symptoms import Symptom, SymptomName, find_symptoms
 
@@ -44,6 +44,7 @@ __all__ = [
     "Training",
     "Validation",
     "Validator",
+    "can_step_in_backward",
     "capture_for",
     "class_weights",
     "diagnose_stall",

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from alexnet.devices import Device
+from alexnet.devices import Device, convolving
 from alexnet.errors import Diverged, RunError
 from alexnet.records import Epoch
 from alexnet.training.checkpoint import Checkpoint, SaveEvery
@@ -251,7 +251,8 @@ def _end_epoch(training: Training, stop: StopRequest) -> Epoch:
     training.network.eval()
     validation = None
     if training.validator is not None:
-        with stop.at_once(f" after step {state.step}"):
+        convolutions = training.device.convolutions
+        with stop.at_once(f" after step {state.step}"), convolving(convolutions):
             validation = training.validator.validate()
     error, loss = (validation.error, validation.loss) if validation else (None, None)
     best = training.observe(state.epoch + 1, validation)

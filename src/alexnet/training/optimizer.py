@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import torch
@@ -76,7 +78,7 @@ class _Group:
             return
         if self.on_device is None:
             for slot in self.slots:
-                _step(slot, self.rate)
+                self.step_slot(slot)
             return
         slots = [slot for slot in self.slots if slot.parameter.grad is not None]
         foreach_momentum_step(
@@ -86,6 +88,17 @@ class _Group:
             self.slots[0].momentum,
             self.on_device,
         )
+
+    @torch.no_grad()
+    def step_slot(self, slot: _Slot) -> None:
+        """Change one parameter, where it has a gradient, and where the rate is a plain number."""
+        if self.rate != 0:
+            _step(slot, self.rate)
+
+    def step_at_gradient(self, slot: _Slot, parameter: Tensor) -> None:
+        """Change one parameter whose gradient is there now, and let the gradient go."""
+        self.step_slot(slot)
+        parameter.grad = None
 
 
 class PaperMomentum:
@@ -179,6 +192,28 @@ class PaperMomentum:
         """Change every parameter that has a gradient; a rate of zero leaves it out entirely."""
         for group in self._groups:
             group.step()
+
+    @contextmanager
+    def stepping_in_backward(self) -> Generator[None]:
+        """Change each parameter as soon as a backward pass has made its gradient; no `step` after.
+
+        The numbers are those of a `step` after the pass. A gradient lives until its parameter is
+        changed, so that there is one at a time and not one of every parameter: as much memory as
+        the network takes. Rates must be plain numbers, as on a processor. No layer may read its
+        weights in its backward pass but in the operator that also makes their gradient: ours do
+        not; of an external model nobody knows.
+        """
+        handles: list[Any] = [
+            slot.parameter.register_post_accumulate_grad_hook(partial(group.step_at_gradient, slot))
+            for group in self._groups
+            for slot in group.slots
+            if slot.parameter.requires_grad
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def plan(self) -> tuple[bool, ...]:
         """Return what decides over a step's operators: rates of 0, parameters without gradient."""

@@ -14,7 +14,7 @@ from alexnet.training.cuda_graph import Capture, CudaGraphStep, StepResult
 from alexnet.training.loss import LossFunction
 from alexnet.training.optimizer import PaperMomentum, Rates
 
-__all__ = ["BatchLike", "Stepper"]
+__all__ = ["BatchLike", "Stepper", "can_step_in_backward"]
 
 _TOLERANCES = {"fp32": 1e-4, "bf16": 1e-2}
 """How far a graph's first step may be from the same step by operators: the precision's rounding."""
@@ -29,6 +29,18 @@ class BatchLike(Protocol):
     def labels(self) -> Tensor: ...  # noqa: D102
 
 
+def can_step_in_backward(device: Device, *, own: bool) -> bool:
+    """Whether parameters may be changed within the backward pass.
+
+    Args:
+        device: where the training runs; on a GPU all parameters are changed by a few kernels.
+        own: whether the network is made of our own layers alone: an external model may read a
+            weight after its gradient was made.
+    """
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return own and device.kind == "cpu" and not distributed  # else gradients are averaged first
+
+
 class Stepper:
     """Makes steps: their operators one by one, or all of them as one CUDA graph.
 
@@ -38,6 +50,8 @@ class Stepper:
         optimizer: over the parameters of the network.
         capture: makes graphs; None: there are none.
         why_no_graph: for people, where there are none.
+        in_backward: change each parameter as soon as its gradient is made, which takes less memory;
+            see `PaperMomentum.stepping_in_backward` for where that is possible.
 
     Attributes:
         sums: (2,) float64 on the device: loss and number of errors, summed over images; whoever
@@ -51,6 +65,8 @@ class Stepper:
         optimizer: PaperMomentum,
         capture: Capture | None = None,
         why_no_graph: str = "",
+        *,
+        in_backward: bool = False,
     ) -> None:
         self.network, self.loss, self.optimizer = network, loss, optimizer
         device = next(network.parameters()).device
@@ -59,6 +75,7 @@ class Stepper:
         self._layers = list(network.modules())
         self._graph = None if capture is None else CudaGraphStep(capture, self._changing)
         self._why_no_graph = why_no_graph
+        self._in_backward = in_backward
 
     @property
     def form(self) -> str:
@@ -75,7 +92,7 @@ class Stepper:
             batch: on any device.
             rates: of this step.
             seed: of its dropout.
-            device: where the network is, and the precision of its forward pass.
+            device: where the network is, and the arithmetic of its forward pass.
 
         Returns:
             Mean loss and number of errors, both (); they hold until the next step.
@@ -100,12 +117,16 @@ class Stepper:
     def _step(self, images: Tensor, labels: Tensor, device: Device) -> StepResult:
         """Do what is done on the device; no value comes to the host, so a graph can repeat it."""
         try:
-            with device.autocast():
+            with device.arithmetic():
                 logits = self.network(images)
             logits = logits.float()
             loss = self.loss(logits, labels)
-            loss.backward()
-            self.optimizer.step()
+            if self._in_backward:
+                with self.optimizer.stepping_in_backward():
+                    loss.backward()
+            else:
+                loss.backward()
+                self.optimizer.step()
         finally:
             self.network.zero_grad(set_to_none=True)
         loss, wrong = loss.detach(), (logits.detach().argmax(dim=1) != labels).sum()

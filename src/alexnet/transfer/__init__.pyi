@@ -1,4 +1,4 @@
-from .extract import extract_features
+from .feature_table import extract_features
 from .head_fitting import FittedHead, fit_head
 from .heads import fit_head_on_source
 from .pooled_rows import PooledRows, pooled_rows

@@ -59,7 +59,7 @@ def extract_rows(
     parts: list[NDArray[np.float32]] = []
     with track("extracting features", len(indices)) as advance:
         batches = layer_features(
-            Member(body, base.preprocessing),
+            Member(body, base.preprocessing, convolutions=device.convolutions),
             pack,
             indices,
             layer=layer,

@@ -39,6 +39,7 @@ def fit_head_on_source(
     name_encoding: str | None = None,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
+    exact_convolutions: bool = False,
 ) -> HeadReport:
     """Fit a head on a source's training images, evaluate it on the others, and save it.
 
@@ -67,6 +68,7 @@ def fit_head_on_source(
         name_encoding: of names in a zip or tar that does not say it; None: told by their bytes.
         batch_size: images at once.
         precision: of the arithmetic.
+        exact_convolutions: see `choose_device`.
 
     Raises:
         SourceError: the source cannot be used, or has too few images of a class.
@@ -99,9 +101,8 @@ def fit_head_on_source(
             quarantine=quarantine,
         )
     )
-    fitting = HeadFitting(
-        base, pack, kind, class_weight, layer, choose_device(precision), batch_size, precision
-    )
+    device = choose_device(precision, exact_convolutions=exact_convolutions)
+    fitting = HeadFitting(base, pack, kind, class_weight, layer, device, batch_size, precision)
     measured = fitting.measured(crops)
     saved = replace(
         measured.fitted.weights,

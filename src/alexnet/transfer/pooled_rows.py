@@ -50,7 +50,7 @@ def pooled_rows(
         indices: (n,) which of them.
         pooling: what makes features of the layers' outputs.
         mirror: whether the images are mirrored left to right.
-        device: precision and place of the arithmetic.
+        device: place and form of the arithmetic.
         advance: called with the number of images after each batch.
 
     Raises:
@@ -63,7 +63,7 @@ def pooled_rows(
     scores: list[NDArray[np.float32]] = []
     for start in range(0, len(indices), BATCH):
         images = pack.read(indices[start : start + BATCH])
-        with evaluating(network), torch.inference_mode(), device.autocast():
+        with evaluating(network), torch.inference_mode(), device.arithmetic():
             x = crop_view_tensor(images, preprocessing, view).to(device.kind)
             outputs = network.outputs(x, layers)
             features.append(pooling(outputs).cpu().numpy())

@@ -60,6 +60,7 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):
         crops: 1, 5 or 10 crops of each image, whose features are averaged.
         batch_size: images of a batch.
         precision: of the arithmetic: "fp32" or "bf16".
+        exact_convolutions: convolve as torch does, also where Winograd's form is faster here.
 
     Attributes:
         layer_: name of the layer.
@@ -67,6 +68,8 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):
     Images are a list, an array or a column of names of files, or uint8 arrays of shape (N, H, W)
     or (N, H, W, 3), or a list of such of different sizes.
     """
+
+    exact_convolutions = False  # of pickles from before it was a parameter
 
     def __init__(
         self,
@@ -76,12 +79,14 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):
         crops: Crops = 1,
         batch_size: int = BATCH,
         precision: InferencePrecision = "fp32",
+        exact_convolutions: bool = False,
     ) -> None:
         self.weights = weights
         self.layer = layer
         self.crops: Crops = crops
         self.batch_size = batch_size
         self.precision: InferencePrecision = precision
+        self.exact_convolutions = exact_convolutions
 
     def fit(self, X: Any, y: Any = None) -> AlexNetFeatures:  # noqa: N803 - scikit-learn's name
         """Read the weights.
@@ -92,11 +97,11 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):
             ValueError: X are no images.
         """
         _require_images(X)
-        member = _member(self.weights, self.precision)
+        member = _member(self)
         layer = self.layer or default_features(member.network)
         side = member.preprocessing.crop_px
         device = next(member.network.parameters()).device
-        extractor = make_layer_extractor(member.network, layer, self.precision)
+        extractor = _extractor(self, layer)
         output = extractor(torch.zeros(1, 3, side, side, device=device))
         self.layer_, self._n_features_out = layer, output[0].numel()
         return self
@@ -142,6 +147,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
             the center.
         batch_size: images of a batch.
         precision: of the network's arithmetic: "fp32" or "bf16".
+        exact_convolutions: convolve as torch does, also where Winograd's form is faster here.
         random_state: seed of the search.
 
     Attributes:
@@ -150,6 +156,8 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         best_params_: its parameters.
         candidates_: all that were tried, with their accuracy.
     """
+
+    exact_convolutions = False  # of pickles from before it was a parameter
 
     def __init__(
         self,
@@ -161,6 +169,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         crops: Crops = 1,
         batch_size: int = BATCH,
         precision: InferencePrecision = "fp32",
+        exact_convolutions: bool = False,
         random_state: int = 0,
     ) -> None:
         self.weights = weights
@@ -170,6 +179,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         self.crops: Crops = crops
         self.batch_size = batch_size
         self.precision: InferencePrecision = precision
+        self.exact_convolutions = exact_convolutions
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> AlexNetClassifier:  # noqa: N803
@@ -191,7 +201,7 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         layer = self.layer or ""
         if is_images(X):
             y = _validation.column_or_1d(y, warn=True)
-            member = _member(self.weights, self.precision)
+            member = _member(self)
             layer = self.layer or default_features(member.network)
             features = _features(self, X, layer, 1)
             if len(features) != len(y):
@@ -231,9 +241,8 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):
         head, layer = self.head_, self.head_.features_from
         if not layer:
             raise ValueError("This classifier was fitted on features, not on images.")
-        network = _member(self.weights, self.precision).network
-        head.to(next(network.parameters()).device)
-        extractor = make_layer_extractor(network, layer, self.precision)
+        head.to(next(_member(self).network.parameters()).device)
+        extractor = _extractor(self, layer)
 
         def predictor(x: torch.Tensor) -> torch.Tensor:
             return head(extractor(x)).softmax(dim=1)
@@ -280,9 +289,14 @@ def _features(
     layer: str,
     crops: int,
 ) -> NDArray[np.float32]:
-    network = _member(estimator.weights, estimator.precision).network
-    extractor = make_layer_extractor(network, layer, estimator.precision)
-    return _averaged(estimator, X, extractor, crops)
+    return _averaged(estimator, X, _extractor(estimator, layer), crops)
+
+
+def _extractor(estimator: AlexNetFeatures | AlexNetClassifier, layer: str) -> PredictFunction:
+    member = _member(estimator)
+    return make_layer_extractor(
+        member.network, layer, estimator.precision, convolutions=member.convolutions
+    )
 
 
 def _averaged(
@@ -294,7 +308,7 @@ def _averaged(
     """Apply a predictor to the crops of each image, and average: (N, D)."""
     if estimator.batch_size < 1:
         raise ValueError(f"batch_size must be at least 1 image; got {estimator.batch_size}.")
-    member = _member(estimator.weights, estimator.precision)
+    member = _member(estimator)
     parts: list[NDArray[np.float32]] = []
     with track("extracting features", len(X)) as advance:
         for batch in stored_batches(X, member.preprocessing, batch_size=estimator.batch_size):
@@ -303,19 +317,22 @@ def _averaged(
     return np.concatenate(parts)
 
 
-def _member(weights: str | Path, precision: InferencePrecision) -> Member:
+def _member(estimator: AlexNetFeatures | AlexNetClassifier) -> Member:
     """Return the network below any head, read again when the file changes."""
-    file = weights_file(Path(weights))
-    state = file.stat()
-    return _loaded(os.fspath(file), state.st_mtime_ns, state.st_size, precision)
+    file = weights_file(Path(estimator.weights))
+    state, exact = file.stat(), estimator.exact_convolutions
+    return _loaded(os.fspath(file), state.st_mtime_ns, state.st_size, estimator.precision, exact)
 
 
 @lru_cache(maxsize=2)
-def _loaded(file: str, modified: int, size: int, precision: InferencePrecision) -> Member:
+def _loaded(
+    file: str, modified: int, size: int, precision: InferencePrecision, exact: bool
+) -> Member:
     weights = load_weights(Path(file))
     network = backbone_of(weights.network())
-    choose_device(precision).place(network)
-    return Member(network, weights.preprocessing)
+    device = choose_device(precision, exact_convolutions=exact)
+    device.place(network)
+    return Member(network, weights.preprocessing, convolutions=device.convolutions)
 
 
 def _require_images(X: Any) -> None:  # noqa: N803

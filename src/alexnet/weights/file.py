@@ -14,7 +14,7 @@ from alexnet.errors import AlexNetError, WeightsError, is_out_of_memory
 from alexnet.files import as_path, replace_file
 from alexnet.images import Preprocessing
 from alexnet.text import format_bytes
-from alexnet.weights.header import KEY, read_header, tensor_digest, write_header
+from alexnet.weights.header import KEY, MEAN, read_header, tensor_digest, write_header
 from alexnet.weights.location import weights_file
 from alexnet.weights.other_formats import what_it_is
 from alexnet.weights.weights import Weights
@@ -37,8 +37,6 @@ MAX_BYTES = 16 << 30
 MAX_TENSORS = 100_000
 """Of a weights file: no network has a thousandth of a million parts."""
 
-_MEAN = "preprocessing.mean"
-
 
 def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") -> None:
     """Write one file that is enough by itself; the same weights give the same bytes.
@@ -58,7 +56,7 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
     """
     tensors = {name: _stored(each, name, dtype) for name, each in weights.state.items()}
     if weights.preprocessing.mean is not None:
-        tensors[_MEAN] = torch.from_numpy(weights.preprocessing.mean.copy())  # pyright: ignore[reportUnknownMemberType]
+        tensors[MEAN] = torch.from_numpy(weights.preprocessing.mean.copy())  # pyright: ignore[reportUnknownMemberType]
     header = write_header(
         {
             "model": weights.model,
@@ -98,7 +96,7 @@ def load_weights(path: Path | str) -> Weights:
         raise WeightsError(
             f"{file} is damaged: its tensors do not match their checksum. Restore it from a copy."
         )
-    mean = tensors.pop(_MEAN, None)
+    mean = tensors.pop(MEAN, None)
     try:
         preprocessing = Preprocessing.from_json(
             header["preprocessing"], None if mean is None else mean.numpy()

@@ -7,20 +7,23 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, cast
 
 from alexnet.errors import WeightsError
 
-__all__ = ["FORMAT", "KEY", "read_header", "tensor_digest", "write_header"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["FORMAT", "KEY", "MEAN", "read_header", "tensor_digest", "write_header"]
 
 FORMAT = 1
 """Number of the file's form; raised when an older reader would misunderstand a newer file."""
 
 KEY = "alexnet"
 """The one key of safetensors' metadata: one key, because their order is not fixed there."""
+
+MEAN = "preprocessing.mean"
+"""Name of the tensor that holds the mean of the preprocessing, where there is one."""
 
 _REMEDY = "Restore the file from a copy, or train again."
 
@@ -116,6 +119,8 @@ def _check_encodable(texts: Iterable[object], path: Path) -> None:
 
 def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
     """Return 32 hex digits that change with any name, dtype, shape or bit of the tensors."""
+    import torch
+
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alexnet.data.sources import parallel_decoding
 from alexnet.data.sources.parallel_decoding import decode_files
 from alexnet.errors import RunError, SourceError
 from alexnet.images import UnreadableImage
@@ -170,3 +171,56 @@ def test_small_files_are_taken_many_at_a_time(monkeypatch):
     batches = decode_files(files, np.arange(20_000), four, batch_size=128, workers=2)
     assert sum(len(indices) for indices, _, _ in batches) == 20_000
     assert len(tasks) <= 20_000 / 30
+
+
+def doubled(files):
+    """Twice the number of each file, in four bytes."""
+    twice = [2 * int.from_bytes(data, "little") for data in files]
+    return np.array(twice, dtype="<u4").reshape(-1, 1).view(np.uint8)
+
+
+@given(
+    bad=st.sets(st.integers(0, 32)),
+    batch_size=st.integers(1, 40),
+    workers=st.sampled_from([1, 3]),
+)
+def test_a_summary_lies_before_the_row_of_its_file(bad, batch_size, workers):
+    unread, undecoded = {i for i in bad if i % 2}, {i for i in bad if not i % 2}
+
+    def decode(data, name):
+        if int.from_bytes(data, "little") in undecoded:
+            raise UnreadableImage(name, "it is cut off")
+        return four(data, name)
+
+    stream = decode_files(
+        Files(33, unread),
+        np.arange(33),
+        decode,
+        batch_size=batch_size,
+        workers=workers,
+        summarize=doubled,
+    )
+    found, failed = [], []
+    for indices, rows, failures in stream:
+        words = rows.reshape(len(indices), 8).copy().view("<u4")
+        assert words.tolist() == [[2 * i, i] for i in indices.tolist()]
+        found += indices.tolist()
+        failed += failures
+    assert found == [i for i in range(33) if i not in bad]
+    assert [i for i, _ in failed] == sorted(bad)
+
+
+def test_files_are_summarized_in_groups_that_end_with_their_bytes(monkeypatch):
+    groups = []
+
+    def count(files):
+        groups.append(len(files))
+        return doubled(files)
+
+    settings = {"batch_size": 64, "workers": 1, "summarize": count}
+    list(decode_files(Files(40), np.arange(40), four, **settings))
+    assert groups == [8, 8, 4, 8, 8, 4]  # two tasks of twenty files
+    groups.clear()
+    monkeypatch.setattr(parallel_decoding, "_GROUP_BYTES", 9)  # files have 4 bytes
+    list(decode_files(Files(6), np.arange(6), four, **settings))
+    assert groups == [3, 3]

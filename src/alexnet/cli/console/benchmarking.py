@@ -8,14 +8,15 @@ from rich.text import Text
 
 from alexnet.cli.console.models import print_list
 from alexnet.records import BenchReport, Throughput
-from alexnet.text import format_count
+from alexnet.text import format_arithmetic, format_count
 
 __all__ = ["render_bench"]
 
 
 def render_bench(report: BenchReport, console: Console) -> None:
     """Print the machine, its limits, the throughput, and the advice."""
-    console.print(Text(f"{report.processor}: {report.precision}, {_setup(report)}."))
+    arithmetic = format_arithmetic(report.precision, report.convolutions)
+    console.print(Text(f"{report.processor}: {arithmetic}, {_setup(report)}."))
     for phrase in (report.precision_reason, report.loading):
         console.print(Text(f"{phrase[:1].upper()}{phrase[1:]}."))
     console.print()

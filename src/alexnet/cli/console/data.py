@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from alexnet.records import (
     ISSUES,
+    CachedGraph,
     CachedPack,
     CacheReport,
     CheckReport,
@@ -55,37 +57,66 @@ def render_pack(report: PackReport, console: Console) -> None:
 
 
 def render_cache(report: CacheReport, console: Console) -> None:
-    """Print a row for each pack of the cache, and what was removed."""
-    for each in report.removed:
+    """Print a row for each pack and for the graphs of each weights file, and what was removed."""
+    for each in (*report.removed, *report.removed_graphs):
         console.print(Text(f"Removed {each.name} ({format_bytes(each.bytes)})."))
-    if not report.packs:
+    if not report.packs and not report.graphs:
         console.print(Text(f"The cache {report.folder} is empty."))
         return
-    table = Table("name", "source", box=None, pad_edge=False)
-    for name in ("images", "side", "size", "last used"):
-        table.add_column(name, justify="right")
-    for each in report.packs:
-        table.add_row(*_row(each))
+    if report.packs:
+        _print_cached("name source", "images side size used", map(_row, report.packs), console)
+        count = format_count(len(report.packs), "pack")
+        _print_total(count, report.packs, report.folder, console)
+    if report.graphs:
+        _print_cached("name weights outputs", "size used", map(_graph_row, report.graphs), console)
+        count = f"graphs of {format_count(len(report.graphs), 'weights file')}"
+        folder = str(Path(report.graphs[0].folder).parent)
+        _print_total(count, report.graphs, folder, console)
+
+
+def _print_cached(
+    left: str, right: str, rows: Iterable[tuple[Text, ...]], console: Console
+) -> None:
+    """Print a table; columns of words are aligned left, of numbers right."""
+    table = Table(*left.split(), box=None, pad_edge=False)
+    for name in right.split():
+        table.add_column("last used" if name == "used" else name, justify="right")
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
-    total = sum(each.bytes for each in report.packs)
-    console.print(
-        Text(
-            f"{format_count(len(report.packs), 'pack')}, {format_bytes(total)} in {report.folder}. "
-            "Remove with: alexnet cache --clear NAME, or --clear all",
-            style="dim",
-        )
+
+
+def _print_total(
+    count: str, entries: Sequence[CachedPack] | Sequence[CachedGraph], folder: str, console: Console
+) -> None:
+    total = format_bytes(sum(each.bytes for each in entries))
+    advice = "Remove with: alexnet cache --clear NAME, or --clear all"
+    console.print(Text(f"{count}, {total} in {folder}. {advice}", style="dim"))
+
+
+def _graph_row(graph: CachedGraph) -> tuple[Text, ...]:
+    cells = (
+        graph.name,
+        graph.weights or "unknown",
+        ", ".join(graph.outputs),
+        format_bytes(graph.bytes),
+        _used(graph.last_used),
     )
+    return tuple(Text(cell) for cell in cells)
+
+
+def _used(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def _row(pack: CachedPack) -> tuple[Text, ...]:
-    used = time.strftime("%Y-%m-%d %H:%M", time.localtime(pack.last_used))
     cells = (
         pack.name,
         pack.source or "unknown",
         f"{pack.images:,}" if pack.complete else "unfinished",
         f"{pack.image_px} {pack.resize_mode}" if pack.image_px else "",
         format_bytes(pack.bytes),
-        used,
+        _used(pack.last_used),
     )
     return tuple(Text(cell) for cell in cells)
 

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from alexnet.kernels.late import LateKernels
+
 __all__ = [
     "HASH_BITS",
     "MIRROR_SIGNS",
@@ -38,6 +40,7 @@ __all__ = [
 
 THUMBNAIL_PX = 16
 HASH_BITS = 64
+_kernels = LateKernels("thumbnail")
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of R, G, B (ITU-R BT.601)
 
@@ -92,6 +95,12 @@ def square_thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (T, T, 3) uint8.
     """
     factor = len(pixels) // (4 * THUMBNAIL_PX)
+    if (kernels := _kernels.get()) is not None:
+        squashed = np.empty((THUMBNAIL_PX, THUMBNAIL_PX, 3), dtype=np.uint8)
+        rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1).view()
+        rows.flags.writeable = False  # one type to numba, whether or not it was writable
+        kernels.squash(rows, max(1, factor), squashed.reshape(THUMBNAIL_PX, -1))
+        return squashed
     return thumbnail(np.asarray(Image.fromarray(pixels).reduce(factor)) if factor > 1 else pixels)
 
 

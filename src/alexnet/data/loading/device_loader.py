@@ -111,7 +111,7 @@ def _wait(batch: CropBatch, tasks: list[Future[None]]) -> CropBatch:
 
 
 class DeviceLoader:
-    """Makes batches on a device, to the bit what `Preprocessing.crop_and_normalize` gives.
+    """Makes batches on a device, to the bit what `Preprocessing.normalize` makes of `crop`.
 
     Args:
         pack: where the stored images lie.

@@ -6,6 +6,7 @@ Legend: N images of an epoch, n images of a batch, c side of the crop.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ class TrainLoader:
         """
         plans = self._plans(epoch, start_step)
         if self._device_loader is None:
-            return prefetch(self._make_batches(plans), AHEAD)
+            return self._batches(plans)
         return self._device_loader.batches(plans)
 
     def crops(self, epoch: int, start_step: int = 0) -> Iterator[CropBatch]:
@@ -141,16 +142,32 @@ class TrainLoader:
             sample = self._augmentation.sample
             yield indices, sample(epoch, positions, indices, rule, repeats=repeats)
 
-    def _make_batches(self, plans: Iterator[BatchPlan]) -> Iterator[Batch]:
-        """Yield finished batches, made by the thread that asks."""
+    def _batches(self, plans: Iterator[BatchPlan]) -> Iterator[Batch]:
+        """Yield batches out of crops that one thread makes; they become numbers when they are due.
+
+        Bytes are a quarter of the numbers, and all threads of arithmetic wait for these.
+        """
+        with closing(prefetch(self._make_crops(plans), AHEAD)) as ahead:
+            for batch in ahead:
+                params = batch.params
+                images = self._preprocessing.normalize(
+                    batch.crops.numpy(),
+                    params.top,
+                    params.left,
+                    params.mirror,
+                    shift=params.shift,
+                    divide=params.divide,
+                    threads=torch.get_num_threads(),
+                )
+                labels, indices = torch.from_numpy(batch.labels), batch.indices
+                del batch
+                yield Batch(images, labels, indices)
+                del images
+
+    def _make_crops(self, plans: Iterator[BatchPlan]) -> Iterator[CropBatch]:
+        """Yield crops of bytes, made by the thread that asks."""
         for indices, params in plans:
-            images = self._preprocessing.crop_and_normalize(
-                self._pack.stored(indices),
-                params.top,
-                params.left,
-                params.mirror,
-                boxes=params.boxes,
-                shift=params.shift,
-                divide=params.divide,
+            crops = self._preprocessing.crop(
+                self._pack.stored(indices), params.top, params.left, params.mirror, params.boxes
             )
-            yield Batch(images, torch.from_numpy(self._pack.labels[indices]), indices)
+            yield CropBatch(torch.from_numpy(crops), params, self._pack.labels[indices], indices)

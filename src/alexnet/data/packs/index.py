@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from alexnet.data.checks.hashing import HASH_BITS
 from alexnet.data.sources.listing import Paths
 from alexnet.data.sources.names import SPLITS
+from alexnet.kernels.late import LateKernels
 from alexnet.locks import own_warning_filters
 
-__all__ = ["DIGEST_BYTES", "PackIndex", "content_digest", "read_index", "write_index"]
+__all__ = ["DIGEST_BYTES", "PackIndex", "content_digests", "read_index", "write_index"]
 
 DIGEST_BYTES = 16
+_kernels = LateKernels("blake2", calls=250)  # of several files each
 
 _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "letters": ("<u1", ()),
@@ -44,9 +46,15 @@ _TIMES = "times"  # likewise
 _OPTIONAL = {_LENGTHS, _COEFFICIENTS, _TIMES}
 
 
-def content_digest(data: bytes) -> bytes:
-    """Return the BLAKE2b of an image file's content, 16 bytes."""
-    return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
+def content_digests(files: list[bytes]) -> NDArray[np.uint8]:
+    """Return the BLAKE2b of the contents of n image files, (n, 16) uint8.
+
+    Four files at a time take less than half of the time of four one by one.
+    """
+    if len(files) > 1 and (kernels := _kernels.get()) is not None:
+        return kernels.digests(files)
+    digests = [hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest() for data in files]
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
 
 
 @dataclass(frozen=True)

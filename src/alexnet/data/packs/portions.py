@@ -5,7 +5,6 @@ Legend: n images of a portion, S side of a stored image.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,26 +14,23 @@ from numpy.typing import NDArray
 
 from alexnet.data.checks.hashing import THUMBNAIL_PX, dct_coefficients, square_thumbnail
 from alexnet.data.packs.file_times import choose_times
-from alexnet.data.packs.index import DIGEST_BYTES, PackIndex, content_digest
+from alexnet.data.packs.index import DIGEST_BYTES, PackIndex, content_digests
 from alexnet.data.packs.journal import FinishedShard
 from alexnet.data.packs.pack import PackHeader
 from alexnet.data.packs.plan import PackableSource, PackingPlan
+from alexnet.data.packs.shards import checksum
 from alexnet.data.sources.listing import Paths
 from alexnet.data.sources.parallel_decoding import decode_files
 from alexnet.data.sources.validation import unreadable_source
 from alexnet.images import capture_time, encode_jpeg, read_image
+from alexnet.kernels.late import expect_images
 
 __all__ = ["Portion", "build_header_and_index", "decode_portions"]
 
 _PORTION_BYTES = 16 << 20
 _MAX_IMAGES = 256
 
-# The decoding threads fill one row an image: its head, its thumbnail, then its content.
-_NUMBER_BYTES = 4
-_TIME_BYTES = 8
-_HEAD_BYTES = _NUMBER_BYTES + DIGEST_BYTES + _TIME_BYTES + _NUMBER_BYTES
-"""Of checksum, digest, time and length."""
-_THUMBNAIL_BYTES = THUMBNAIL_PX * THUMBNAIL_PX * 3
+_HEAD = np.dtype([("checksum", "<u4"), ("length", "<u4"), ("time", "<i8")])
 _MAX_JPEG_OVERHEAD = 4096  # by which the JPEG file of the smallest image exceeds its pixels
 
 
@@ -70,59 +66,76 @@ def decode_portions(
     Raises:
         SourceError: an image cannot be read and the plan is to fail.
     """
+    expect_images(len(source.paths))
     is_jpeg = plan.store == "jpeg"
-    content_bytes = plan.image_bytes + (_MAX_JPEG_OVERHEAD if is_jpeg else 0)
+    kind = _row_type(plan)
+    content_bytes = kind["content"].itemsize
 
     def read(data: bytes, name: str) -> tuple[NDArray[np.uint8], ...]:
-        """Return the head; the thumbnail; the content; and zeros up to the row's length."""
+        """Return what follows a file's digest: head, thumbnail, content, and zeros to the end."""
         image = read_image(data, name=name, image_px=plan.image_px, resize_mode=plan.resize_mode)
         content = np.frombuffer(encode_jpeg(image), np.uint8) if is_jpeg else image.ravel()
-        checksum = zlib.crc32(content.data).to_bytes(_NUMBER_BYTES, "little")
-        length = len(content).to_bytes(_NUMBER_BYTES, "little")
-        time = capture_time(data).to_bytes(_TIME_BYTES, "little")
-        head = np.frombuffer(checksum + content_digest(data) + time + length, dtype=np.uint8)
-        small = square_thumbnail(image).ravel()
-        return head, small, content, np.zeros(content_bytes - len(content), dtype=np.uint8)
+        head = np.array([(checksum(content), len(content), capture_time(data))], _HEAD)
+        pieces = head.view(np.uint8), square_thumbnail(image).ravel(), content
+        missing = content_bytes - len(content)
+        return (*pieces, np.zeros(missing, dtype=np.uint8)) if missing else pieces
 
     batch_size = max(1, min(_MAX_IMAGES, _PORTION_BYTES // plan.image_bytes))
     for decoded, flat, failures in decode_files(
-        source, indices, read, batch_size=batch_size, workers=plan.workers
+        source,
+        indices,
+        read,
+        batch_size=batch_size,
+        workers=plan.workers,
+        summarize=content_digests,
     ):
         plan.unreadable.handle(source, failures)
-        rows = flat.reshape(len(decoded), _HEAD_BYTES + _THUMBNAIL_BYTES + content_bytes)
+        rows = flat.reshape(len(decoded), kind.itemsize).view(kind)[:, 0]
         yield _split_rows(np.asarray(decoded, dtype=np.int64), rows, failures, plan)
+
+
+def _row_type(plan: PackingPlan) -> np.dtype[np.void]:
+    """Return what the decoding threads write of an image, one field behind the other."""
+    content_bytes = plan.image_bytes + (_MAX_JPEG_OVERHEAD if plan.store == "jpeg" else 0)
+    return np.dtype(
+        [
+            ("digest", "u1", DIGEST_BYTES),
+            ("head", _HEAD),
+            ("thumbnail", "u1", (THUMBNAIL_PX, THUMBNAIL_PX, 3)),
+            ("content", "u1", content_bytes),
+        ]
+    )
 
 
 def _split_rows(
     indices: NDArray[np.int64],
-    rows: NDArray[np.uint8],
+    rows: NDArray[np.void],
     failures: list[tuple[int, str]],
     plan: PackingPlan,
 ) -> Portion:
-    """Take the rows of a portion apart."""
-    checksums = rows[:, :_NUMBER_BYTES].copy().view("<u4")[:, 0].astype(np.uint32)
-    lengths = rows[:, _HEAD_BYTES - _NUMBER_BYTES : _HEAD_BYTES].copy().view("<u4")[:, 0]
-    digests = rows[:, _NUMBER_BYTES : _NUMBER_BYTES + DIGEST_BYTES].copy()
-    start = _NUMBER_BYTES + DIGEST_BYTES
-    times = rows[:, start : start + _TIME_BYTES].copy().view("<i8")[:, 0].astype(np.int64)
-    side, start = plan.image_px, _HEAD_BYTES + _THUMBNAIL_BYTES
-    small, content = rows[:, _HEAD_BYTES:start], rows[:, start:]
-    coefficients = dct_coefficients(small.reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX, 3))
-    if plan.store == "pixels":
-        images = content.reshape(-1, side, side, 3)
-        return Portion(indices, images, digests, checksums, coefficients, times, failures)
-    files = [row[:n].tobytes() for row, n in zip(content, lengths.tolist(), strict=True)]
+    """Take the rows of a portion apart.
+
+    Args:
+        indices: (n,).
+        rows: (n,) of `_row_type`.
+        failures: of the portion.
+        plan: of the packing.
+    """
+    side, head, content = plan.image_px, rows["head"], rows["content"]
+    lengths = head["length"].astype(np.uint32)
+    is_jpeg = plan.store == "jpeg"
     none = np.empty((0, side, side, 3), dtype=np.uint8)
+    files = [row[:n].tobytes() for row, n in zip(content, lengths.tolist(), strict=True) if is_jpeg]
     return Portion(
         indices,
-        none,
-        digests,
-        checksums,
-        coefficients,
-        times,
+        none if is_jpeg else content.reshape(-1, side, side, 3),
+        rows["digest"].copy(),
+        head["checksum"].astype(np.uint32),
+        dct_coefficients(rows["thumbnail"]),
+        head["time"].astype(np.int64),
         failures,
-        files,
-        lengths.astype(np.uint32),
+        files if is_jpeg else None,
+        lengths if is_jpeg else None,
     )
 
 

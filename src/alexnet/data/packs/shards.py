@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from alexnet.errors import SourceError
 from alexnet.images import PlacedImages, StoredImages
+from alexnet.kernels.late import LateKernels
 
 __all__ = [
     "MappedShards",
@@ -28,12 +29,14 @@ __all__ = [
     "Shard",
     "ShardSet",
     "SubsetPixels",
+    "checksum",
     "pixel_checksums",
 ]
 
 OpenFile = TypeVar("OpenFile")
 
 _VERIFY_BYTES = 16 << 20  # read at once
+_kernels = LateKernels("checksum")
 
 
 @dataclass(frozen=True)
@@ -236,9 +239,16 @@ class MappedShards:
         return self._shards.open(shard, self._size(shard), map_file)
 
 
+def checksum(content: NDArray[np.uint8]) -> int:
+    """Return the CRC-32 of the (n,) bytes of an image as it is stored, without gaps."""
+    if (kernels := _kernels.get()) is not None:
+        return kernels.crc32(content)
+    return zlib.crc32(content.data)
+
+
 def pixel_checksums(
     images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
 ) -> NDArray[np.uint32]:
     """Return the CRC-32 of each of n (S, S, 3) images: (n,) uint32."""
-    checksums = (zlib.crc32(np.ascontiguousarray(image).data) for image in images)
+    checksums = (checksum(np.ascontiguousarray(image).reshape(-1)) for image in images)
     return np.fromiter(checksums, dtype=np.uint32, count=len(images))

@@ -8,7 +8,7 @@ Legend: a shape is (C, H, W) or (D,), without the batch, which may have any size
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -167,6 +167,7 @@ class OnnxGraph:
         output: tuple[str, int],
         title: str,
         metadata: Mapping[str, str],
+        outside: Collection[str] = (),
     ) -> Any:
         """Return the ModelProto.
 
@@ -175,6 +176,7 @@ class OnnxGraph:
             output: name and count of the output's numbers.
             title: name of the graph.
             metadata: texts that travel in the file.
+            outside: names of tensors that whoever opens the model gives it.
 
         Raises:
             WeightsError: float16 cannot hold some numbers.
@@ -192,7 +194,12 @@ class OnnxGraph:
             title,
             [helper.make_tensor_value_info(name, _DTYPES[dtype], [BATCH, *shape])],
             [helper.make_tensor_value_info(output[0], _FLOAT, [BATCH, output[1]])],
-            [onnx.numpy_helper.from_array(self._stored(name), name) for name in self.tensors],
+            [
+                _outside_tensor(onnx, name, self.tensors[name].shape)
+                if name in outside
+                else onnx.numpy_helper.from_array(self._stored(name), name)
+                for name in self.tensors
+            ],
             value_info=[
                 helper.make_tensor_value_info(value, compute_dtype, [BATCH, *inner])
                 for value, inner in self.shapes.items()
@@ -220,3 +227,12 @@ class OnnxGraph:
                 "Choose --precision fp32."
             )
         return half
+
+
+def _outside_tensor(onnx: Any, name: str, shape: Sequence[int]) -> Any:
+    """Return a float32 TensorProto without numbers: they lie elsewhere."""
+    proto = onnx.TensorProto(name=name, dims=shape, data_type=_FLOAT)
+    proto.data_location = onnx.TensorProto.EXTERNAL
+    # A file that is never opened: ONNX Runtime asks for a name, and takes what it is given instead.
+    proto.external_data.add(key="location", value="weights")
+    return proto

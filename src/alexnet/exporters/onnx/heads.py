@@ -13,7 +13,7 @@ from alexnet.exporters.onnx.windows import adaptive_pool
 from alexnet.models import Block, Head, PooledFeatures
 from alexnet.nn import AdaptiveAvgPool
 
-__all__ = ["head_layers", "write_head"]
+__all__ = ["head_layers", "write_block", "write_head"]
 
 _NAME = "classifier"
 _SMALLEST_NORM = 2.0**-14  # of a block: OpenVINO's half precision would keep less as 0, and 0 / 0
@@ -92,14 +92,14 @@ def _pooled_row(graph: OnnxGraph, pooling: PooledFeatures, inputs: Mapping[str, 
     length = graph.scalar(f"{_NAME}/length", max(lengths, 1) ** -0.5, float32=True)
     parts: list[str] = []
     for block in pooling.blocks:
-        part = _block(graph, f"{_NAME}/{block}", block, full[block.layer])
+        part = write_block(graph, f"{_NAME}/{block}", block, full[block.layer])
         if not block.raw:
             part = graph.node("Mul", [part, length], f"{_NAME}/{block}/scaled")
         parts.append(part)
     return parts[0] if len(parts) == 1 else graph.node("Concat", parts, f"{_NAME}/row", axis=1)
 
 
-def _block(graph: OnnxGraph, name: str, block: Block, x: Value) -> str:
+def write_block(graph: OnnxGraph, name: str, block: Block, x: Value) -> str:
     """Write a block: signed square roots of averages, of unit length; or what is raw as it is."""
     flat = x.name
     if block.grid:

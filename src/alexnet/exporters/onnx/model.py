@@ -38,7 +38,15 @@ from alexnet.models import (
 )
 from alexnet.weights import Weights
 
-__all__ = ["onnx_bytes", "onnx_model", "open_onnx", "write_onnx", "write_preprocessing"]
+__all__ = [
+    "onnx_bytes",
+    "onnx_model",
+    "open_onnx",
+    "write_layers",
+    "write_network",
+    "write_onnx",
+    "write_preprocessing",
+]
 
 
 _MAX_BYTES = 2**31 - 1  # of a protobuf message
@@ -125,7 +133,7 @@ def _graph_and_model(
     graph = OnnxGraph(half=half, plain=request.plain_operators)
     input_name = graph.name(request.input_type)
     x = write_preprocessing(graph, input_name, rule, request.input_type)
-    logits = _write(graph, network, Value(x, (3, rule.crop_px, rule.crop_px)))
+    logits = write_network(graph, network, Value(x, (3, rule.crop_px, rule.crop_px)))
     full = graph.to_float32(logits, f"{logits}/float32")
     if request.output_type == "probabilities":
         output_name = graph.node("Softmax", [full], request.output_type, axis=1)
@@ -175,12 +183,12 @@ def open_onnx(path: Path) -> ExportedModel:
     return ExportedModel(f"ONNX Runtime {runtime.__version__}", run=run)
 
 
-def _write(graph: OnnxGraph, network: Network, x: Value) -> str:
+def write_network(graph: OnnxGraph, network: Network, x: Value) -> str:
     """Write any network; return the name of its logits."""
     if isinstance(network, ExternalNetwork):
         return write_external(graph, network, x)
     if not isinstance(network, HeadedNetwork):
-        values = _write_layers(graph, network, x)
+        values = write_layers(graph, network, x)
         return values[next(reversed(values))].name
     if isinstance(network.backbone, ExternalNetwork):
         raise WeightsError(
@@ -188,14 +196,19 @@ def _write(graph: OnnxGraph, network: Network, x: Value) -> str:
             "network as a whole. Choose --to torchscript."
         )
     names = head_layers(network.classifier)
-    values = _write_layers(graph, network.backbone, x, until=names)
+    values = write_layers(graph, network.backbone, x, until=names)
     return write_head(graph, network.classifier, {name: values[name] for name in names})
 
 
-def _write_layers(
+def write_layers(
     graph: OnnxGraph, network: Network, x: Value, *, until: Sequence[str] = ()
 ) -> dict[str, Value]:
-    """Write a network of ours layer by layer, perhaps only up to some; return their outputs."""
+    """Write a network of ours layer by layer, perhaps only up to some; return their outputs.
+
+    Raises:
+        WeightsError: a layer without a rule.
+        RecipeError: there is no such layer.
+    """
     layers = dict(network.named_children())
     inputs = _layer_inputs(network, layers)
     readers = Counter([*(name for names in inputs.values() for name in names), *until])

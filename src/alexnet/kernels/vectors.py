@@ -1,0 +1,156 @@
+"""Vectors of float32 inside kernels that numba compiles: what LLVM's own vectorizer does not find.
+
+LLVM turns a plain loop over channels into vector instructions, but keeps no tile of sums in
+registers, and spends minutes on transforms written out number by number. So kernels that need it
+are written as intrinsics: Python functions that emit LLVM's instructions on whole vectors. They
+need no compiler beside numba's, and take a second or two to become machine code.
+
+Addresses are integers, in bytes; whoever calls a kernel keeps the memory alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import llvmlite.binding
+import numba
+from llvmlite import ir
+from numba.extending import intrinsic as _intrinsic
+
+__all__ = [
+    "FLOAT",
+    "FLOAT_BYTES",
+    "INDEX",
+    "LANES",
+    "REGISTERS",
+    "VECTOR",
+    "add",
+    "broadcast",
+    "fused",
+    "has_fma",
+    "index",
+    "intrinsic",
+    "load",
+    "offset",
+    "prefetch",
+    "splat",
+    "spread",
+    "store",
+]
+
+# Typed as Any: numba's annotations lack its settings, and whoever calls an intrinsic leaves out the
+# first parameter.
+_config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage]
+_ir: Any = ir
+intrinsic: Any = _intrinsic
+
+FLOAT_BYTES = 4
+_WIDE = ("avx512", "skylake-avx512", "icelake", "sapphirerapids", "znver4", "znver5")
+
+
+def _processor_features() -> str:
+    """Return what numba compiles for: the features of this processor, or a processor's name."""
+    if _config.CPU_NAME or _config.CPU_FEATURES:
+        return f"{_config.CPU_NAME or ''} {_config.CPU_FEATURES or ''}"
+    features: Any = llvmlite.binding.get_host_cpu_features()
+    return " ".join(name for name, there in features.items() if there)
+
+
+def has_fma() -> bool:
+    """Whether products and sums are one instruction, as on x86 since 2013 and on every ARM64."""
+    named = bool(_config.CPU_NAME) and _config.CPU_NAME not in ("generic", "x86-64")
+    arm = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
+    return named or arm or "fma" in _processor_features().split()
+
+
+_WIDE_VECTORS = any(name in _processor_features() for name in _WIDE)
+
+LANES = 16 if _WIDE_VECTORS else 8
+"""Numbers of a vector: of AVX-512, or of AVX2; LLVM makes two of one where they are narrower."""
+
+REGISTERS = 32 if _WIDE_VECTORS else 16
+"""Vectors that the processor holds at a time."""
+
+FLOAT = ir.FloatType()
+INDEX = ir.IntType(64)
+VECTOR = ir.VectorType(FLOAT, LANES)
+
+
+def index(value: int) -> Any:
+    """Return a whole number as a constant."""
+    return ir.Constant(INDEX, value)
+
+
+def splat(value: float) -> Any:
+    """Return a vector that holds one constant in each lane."""
+    return ir.Constant(VECTOR, [float(value)] * LANES)
+
+
+def offset(builder: Any, address: Any, stride: Any, count: int) -> Any:
+    """Return an address that lies `count` strides further."""
+    return builder.add(address, builder.mul(stride, index(count))) if count else address
+
+
+def load(builder: Any, address: Any, kind: Any = VECTOR) -> Any:
+    """Return the vector, or what else, at an address; it need not be aligned."""
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=FLOAT_BYTES)
+
+
+def store(builder: Any, value: Any, address: Any) -> None:
+    """Write a vector, or what else, to an address; it need not be aligned."""
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=FLOAT_BYTES)
+
+
+def broadcast(builder: Any, address: Any) -> Any:
+    """Return a vector that holds the number at an address in each lane."""
+    return spread(builder, load(builder, address, FLOAT))
+
+
+def spread(builder: Any, number: Any) -> Any:
+    """Return a vector that holds one number in each lane."""
+    lane = ir.IntType(32)
+    anything = _ir.Constant(VECTOR, _ir.Undefined)
+    first = builder.insert_element(anything, number, ir.Constant(lane, 0))
+    everywhere = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES)
+    return builder.shuffle_vector(first, anything, everywhere)
+
+
+def fused(builder: Any, one: Any, two: Any, three: Any) -> Any:
+    """Return one * two + three, rounded once: the same bits wherever LLVM compiles it."""
+    name = f"llvm.fma.v{LANES}f32"
+    function = builder.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        function = ir.Function(builder.module, kind, name)
+    return builder.call(function, [one, two, three])
+
+
+def prefetch(builder: Any, address: Any, *, writing: bool = False) -> None:
+    """Ask for the line of the cache that an address lies in: to be written at once, or read later.
+
+    What is read later comes into the second level, where it drives nothing out of the first.
+    """
+    bits, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+    name = "llvm.prefetch.p0i8"
+    function = builder.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(ir.VoidType(), [pointer, bits, bits, bits])
+        function = ir.Function(builder.module, kind, name)
+    for_writing, keep, data = (ir.Constant(bits, v) for v in ((1, 3, 1) if writing else (0, 2, 1)))
+    builder.call(function, [builder.inttoptr(address, pointer), for_writing, keep, data])
+
+
+def add(builder: Any, terms: Sequence[tuple[float, Any]]) -> Any:
+    """Return the sum of vectors, each times a constant; zeros are left out."""
+    total: Any = None
+    for factor, value in terms:
+        if factor == 0:
+            continue
+        if total is None:
+            total = value if factor == 1 else builder.fmul(value, splat(factor))
+        elif factor in (1, -1):
+            total = (builder.fadd if factor == 1 else builder.fsub)(total, value)
+        else:
+            total = fused(builder, value, splat(factor), total)
+    return splat(0.0) if total is None else total

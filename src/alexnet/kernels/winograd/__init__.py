@@ -1,0 +1,1 @@
+"""Convolutions with fewer products, by Winograd's minimal filtering (extra: fast)."""

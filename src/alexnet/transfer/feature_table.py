@@ -1,0 +1,180 @@
+"""The features of a source as a table in a file: by torch, and of a few images by a cached graph.
+
+Legend: N images, n images of a batch, D features of each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.data import SPLITS, Source, open_source, unreadable_source
+from alexnet.evaluation.graph_predictions import MOST_CROPS, GraphFailure, GraphPredictor
+from alexnet.evaluation.held_out import choose_split
+from alexnet.progress import track
+from alexnet.records import FeaturesReport
+from alexnet.transfer.files import FeatureRows, feature_writer
+from alexnet.weights.mapped import MappedWeights
+
+if TYPE_CHECKING:
+    from alexnet.data import Pack
+    from alexnet.evaluation import Member
+
+__all__ = ["extract_features", "graph_output"]
+
+_Batch: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32], list[tuple[int, str]]]"
+"""(n,) numbers of images, (n, D), and number and reason of those that cannot be read."""
+
+
+def extract_features(
+    weights: Path,
+    source: Path,
+    *,
+    out: Path,
+    layer: str | None = None,
+    crops: int = 1,
+    split: str = "all",
+    class_depth: int | None = None,
+    join_classes: bool = False,
+    name_encoding: str | None = None,
+    batch_size: int = 128,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    exact_convolutions: bool = False,
+    mapped: MappedWeights | None = None,
+) -> FeaturesReport:
+    """Write the features of a source's images with path, class and split, in its order.
+
+    Args:
+        weights: a weights file or run folder.
+        source: folder, archive, table or pack.
+        out: `.npz` or `.parquet`; replaced as a whole where it exists.
+        layer: name of a layer; None: the network's own choice, the input of its
+            classifier; "mean:NAME" where that is averaged over its maps.
+        crops: 1, 5 or 10; the features of the crops are averaged.
+        split: "train", "val", "test" or "all".
+        class_depth: level of the class folders, 1 for the top ones; None: told by names and
+            structure.
+        join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
+        name_encoding: of names in a zip or tar that does not say it; None: told by their bytes.
+        batch_size: images of a batch.
+        precision: of the arithmetic.
+        exact_convolutions: see `choose_device`.
+        mapped: the weights file, if its cached graph may compute what is little.
+
+    Raises:
+        SourceError: the source cannot be used, or none of its images can be read.
+        WeightsError: the weights cannot be used.
+        RecipeError: unknown layer, file suffix or number of crops.
+        RunError: the disk refuses.
+    """
+    write = feature_writer(Path(out))
+    graph = None if mapped is None else GraphPredictor.open(mapped, graph_output(layer))
+    member: Member | None = None
+    if graph is None:  # before the images are looked at
+        member = _load_member(weights, precision, exact_convolutions)
+    images = open_source(
+        Path(source),
+        fewest_classes=1,
+        class_depth=class_depth,
+        join_classes=join_classes,
+        name_encoding=name_encoding,
+    )
+    _, indices = choose_split(images.splits, split, where=source)
+    table = _Table(out, write, source, images, indices, crops)
+    if graph is not None and isinstance(images, Source) and crops * len(indices) <= MOST_CROPS:
+        with contextlib.suppress(GraphFailure):
+            computed = graph.batches(images, indices, crops=crops)
+            triples = ((each.indices, each.numbers, each.failures) for each in computed)
+            return table.write(triples, graph.entry.output)
+    from alexnet.models import default_features
+    from alexnet.transfer.extract import layer_features
+
+    member = member or _load_member(weights, precision, exact_convolutions)
+    layer = layer or default_features(member.network)
+    batches = layer_features(
+        member,
+        images,
+        indices,
+        layer=layer,
+        crops=crops,
+        batch_size=batch_size,
+        precision=precision,
+    )
+    return table.write(((each.indices, each.features, each.failures) for each in batches), layer)
+
+
+def graph_output(layer: str | None) -> str:
+    """Return how the cache of graphs calls the features of a layer; None: the network's choice."""
+    return "features" if layer is None else f"features:{layer}"
+
+
+def _load_member(
+    weights: Path, precision: Literal["fp32", "bf16"], exact_convolutions: bool
+) -> Member:
+    from alexnet.evaluation import load_ensemble
+
+    (member,) = load_ensemble(
+        [Path(weights)], precision=precision, exact_convolutions=exact_convolutions
+    ).members
+    return member
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The file of features, and the images that are its rows."""
+
+    out: Path
+    write_rows: Callable[[Iterator[FeatureRows]], None]
+    where: Path  # the source, for the sentence
+    images: Source | Pack
+    indices: NDArray[np.int64]
+    crops: int
+
+    def write(self, batches: Iterable[_Batch], layer: str) -> FeaturesReport:
+        """Write what was computed of the images, batch by batch.
+
+        Raises:
+            SourceError: none of them can be read.
+            RunError: the disk refuses.
+        """
+        unreadable: list[tuple[str, str]] = []
+        shape = [0, 0]
+
+        def rows() -> Iterator[FeatureRows]:
+            with track("extracting features", len(self.indices)) as advance:
+                for indices, features, failures in batches:
+                    unreadable.extend((self.images.paths[i], reason) for i, reason in failures)
+                    advance(len(indices) + len(failures))
+                    if len(indices):
+                        shape[:] = shape[0] + len(indices), features.shape[1]
+                        yield self._rows(indices, features)
+            if not shape[0]:
+                raise unreadable_source(self.where, unreadable)
+
+        self.write_rows(rows())
+        return FeaturesReport(
+            out=str(self.out),
+            layer=layer,
+            images=shape[0],
+            feature_dim=shape[1],
+            classes=list(self.images.classes),
+            crops=self.crops,
+            unreadable=unreadable,
+        )
+
+    def _rows(self, indices: NDArray[np.int64], features: NDArray[np.float32]) -> FeatureRows:
+        source = self.images
+        labels = source.labels[indices]
+        return FeatureRows(
+            features=features,
+            paths=[source.paths[i] for i in indices],
+            labels=labels,
+            classes=[source.classes[label] for label in labels],
+            splits=[SPLITS[code] for code in source.splits[indices]],
+        )
