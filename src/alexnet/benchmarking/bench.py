@@ -20,7 +20,7 @@ from alexnet.benchmarking.measurement import Measurement, measure
 from alexnet.data import Source, open_source
 from alexnet.devices import Precision, choose_device, cores
 from alexnet.errors import RecipeError
-from alexnet.models import summarize_network
+from alexnet.models import describe_convolutions, summarize_network
 from alexnet.nn import describe_normalization
 from alexnet.recipes import choose_recipe
 from alexnet.records import BenchReport, MachineLimit, Throughput
@@ -98,6 +98,9 @@ def measure_speed(
         device=device.kind,
         precision=device.precision,
         convolutions=device.convolutions,
+        convolution_layers=describe_convolutions(
+            job.network, device.convolutions if device.precision == "fp32" else "torch"
+        ),
         precision_reason=device.reason,
         threads=device.threads,
         cores=cores(),

@@ -1,3 +1,4 @@
+from .convolution_forms import describe_convolutions
 from .cuda_convnet.files import read_layer_files
 from .cuda_convnet.hyperparameters import layer_file_hyperparameters
 from .cuda_convnet.network import (
@@ -58,6 +59,7 @@ __all__ = [
     "default_blocks",
     "default_classes",
     "default_features",
+    "describe_convolutions",
     "for_inference",
     "is_external",
     "is_layer_file",

@@ -49,6 +49,7 @@ class BenchReport(Record):
     precision: str  # of training: "fp32" or "bf16"
     precision_reason: str
     convolutions: str = "torch"  # their form in fp32: "torch" or "winograd"
+    convolution_layers: str | None = None  # which layers are in that form; None: all torch's
     threads: int
     cores: int
     torch: str

@@ -12,6 +12,7 @@ from typing import Protocol
 from alexnet.data import write_skipped_csv, write_split_csv
 from alexnet.devices import Device, Precision, convolving
 from alexnet.errors import Diverged, Interrupted
+from alexnet.models import describe_convolutions
 from alexnet.nn import describe_normalization
 from alexnet.progress import track
 from alexnet.records import Epoch
@@ -148,16 +149,23 @@ def _begin(job: Job, run: Run) -> None:
     device, form = job.training.device, job.training.stepper.form
     normalization, feeding = describe_normalization(job.network, device.kind), job.loader.open()
     begin = {"step": job.training.state.step, "form": form, "device": device.to_json()}
-    run.write("begin", {**begin, "normalization": normalization, "feeding": feeding})
+    arithmetic = {"convolutions": _describe_convolutions(job), "normalization": normalization}
+    run.write("begin", {**begin, **arithmetic, "feeding": feeding})
     if checkpoint is None:
         for sentence in job.warnings:
             _log.warning("%s", sentence)
             run.write("warning", {"about": "splits", "sentence": sentence})
-    more = [f"normalization: {normalization}"] if normalization else []
+    more = [f"{name}: {how}" for name, how in arithmetic.items() if how]
     more += [feeding, form] if device.kind != "cpu" else []
     _log.info("%s", "; ".join([_format_device(device), *more]))
     sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
     _log.info("%s; run folder %s", _format_sizes(sizes), run.folder)
+
+
+def _describe_convolutions(job: Job) -> str | None:
+    device = job.training.device
+    form = device.convolutions if device.precision == "fp32" else "torch"
+    return describe_convolutions(job.network, form)
 
 
 def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Generator[Epoch]:

@@ -31,8 +31,9 @@ def render_bench(report: BenchReport, console: Console) -> None:
 
 def _setup(report: BenchReport) -> str:
     threads = f"{format_count(report.threads, 'thread')} on {format_count(report.cores, 'core')}"
+    layers = f", convolutions: {report.convolution_layers}" if report.convolution_layers else ""
     form = f", normalization {report.normalization}" if report.normalization else ""
-    return f"{threads}, torch {report.torch}{form}"
+    return f"{threads}, torch {report.torch}{layers}{form}"
 
 
 def _limits_table(report: BenchReport) -> Table:

@@ -1,0 +1,74 @@
+"""Which convolutions of a network Winograd's form computes, and which are left to torch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from alexnet.devices import ConvolutionForm
+from alexnet.nn import Convolution
+from alexnet.text import join_words
+
+__all__ = ["describe_convolutions"]
+
+_NAMED = 4  # layers that are named; of more, how many they are
+
+
+def describe_convolutions(network: nn.Module, form: ConvolutionForm) -> str | None:
+    """Say which layers are computed in which form; None where all are torch's.
+
+    One image goes through the network, in evaluation mode, to see the sizes of its maps.
+
+    Args:
+        network: with an attribute `crop_px`, on its device.
+        form: that is asked for.
+    """
+    modules = cast("Any", network).named_modules()
+    layers: dict[str, nn.Conv2d] = {
+        name: each for name, each in modules if isinstance(each, nn.Conv2d)
+    }
+    if form == "torch" or not layers:
+        return None
+    fast: list[str] = []
+    for name, x in _inputs(network, layers).items():
+        layer = layers[name]
+        if isinstance(layer, Convolution) and layer.winograd_plan(x) is not None:
+            fast.append(name)
+    plain = [name for name in layers if name not in fast]
+    if not plain:
+        return "all by Winograd"
+    if len(plain) > _NAMED:
+        return f"{len(fast)} of {len(layers)} by Winograd, the others by torch"
+    others = f"{join_words(plain)} by torch"
+    return f"{others}, the others by Winograd" if fast else f"{others}: shapes without another form"
+
+
+def _inputs(network: nn.Module, layers: dict[str, nn.Conv2d]) -> dict[str, torch.Tensor]:
+    """Return what each layer reads of one image of zeros."""
+    found: dict[str, torch.Tensor] = {}
+    side: Any = network.crop_px
+    device = next(iter(layers.values())).weight.device
+    with contextlib.ExitStack() as hooks, _evaluating(network), torch.inference_mode():
+        for name, layer in layers.items():
+
+            def keep(_: Any, given: tuple[torch.Tensor, ...], name: str = name) -> None:
+                found[name] = given[0]
+
+            hooks.callback(layer.register_forward_pre_hook(keep).remove)
+        network(torch.zeros(1, 3, side, side, device=device))
+    return found
+
+
+@contextlib.contextmanager
+def _evaluating(network: nn.Module) -> Generator[None]:
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
