@@ -10,7 +10,7 @@ Addresses are integers, in bytes; whoever calls a kernel keeps the memory alive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.binding
@@ -34,6 +34,7 @@ __all__ = [
     "load",
     "offset",
     "prefetch",
+    "repeat",
     "splat",
     "spread",
     "store",
@@ -58,7 +59,13 @@ def _processor_features() -> str:
 
 
 def has_fma() -> bool:
-    """Whether products and sums are one instruction, as on x86 since 2013 and on every ARM64."""
+    """Whether a product and a sum are one instruction here, as on x86 since 2013 and on ARM64.
+
+    False too where numba is told not to compile (NUMBA_DISABLE_JIT): instructions cannot be run
+    as Python.
+    """
+    if _config.DISABLE_JIT:
+        return False
     named = bool(_config.CPU_NAME) and _config.CPU_NAME not in ("generic", "x86-64")
     arm = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
     return named or arm or "fma" in _processor_features().split()
@@ -154,3 +161,30 @@ def add(builder: Any, terms: Sequence[tuple[float, Any]]) -> Any:
         else:
             total = fused(builder, value, splat(factor), total)
     return splat(0.0) if total is None else total
+
+
+def repeat(
+    builder: Any, count: Any, starts: Sequence[Any], body: Callable[[list[Any]], Sequence[Any]]
+) -> Sequence[Any]:
+    """Emit a loop, and return the values after its last turn.
+
+    Args:
+        builder: where the loop begins; left where it ends.
+        count: of turns, a whole number, at least 1.
+        starts: values before the first turn.
+        body: emits a turn, given the values before it; returns those after it.
+    """
+    before = builder.block
+    turn, done = (builder.append_basic_block(name) for name in ("turn", "done"))
+    builder.branch(turn)
+    builder.position_at_end(turn)
+    step, *values = [builder.phi(start.type) for start in (index(0), *starts)]
+    results = body(values)
+    following = builder.add(step, index(1))
+    pairs = zip((step, *values), (index(0), *starts), (following, *results), strict=True)
+    for value, start, after in pairs:
+        value.add_incoming(start, before)
+        value.add_incoming(after, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), turn, done)
+    builder.position_at_end(done)
+    return results

@@ -209,34 +209,24 @@ def _emit_tile(
     ]
     for place in places:  # the sums take longer than it takes to fetch the tile
         vectors.prefetch(builder, place, writing=True)
-    before, zero = builder.block, vectors.index(0)
-    loop, done = (builder.append_basic_block(name) for name in ("inner", "summed"))
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    step, shift, panel, line = (builder.phi(INDEX) for _ in range(4))
-    sums = [builder.phi(VECTOR) for _ in places]
-    vectors.prefetch(builder, line)
-    factors = [vectors.load(builder, at(builder, panel, vector, v)) for v in range(width)]
-    totals: list[Any] = []
-    for i in range(rows):
-        factor = vectors.broadcast(builder, builder.add(lefts[i], shift))
-        own = sums[i * width : (i + 1) * width]
-        pairs = zip(factors, own, strict=True)
-        totals += [vectors.fused(builder, factor, each, total) for each, total in pairs]
-    following = builder.add(step, vectors.index(1))
-    for phi, start, after in (
-        (step, zero, following),
-        (shift, zero, builder.add(shift, left_step)),
-        (panel, right, builder.add(panel, right_step)),
-        (line, ahead, builder.add(line, ahead_step)),
-        *((one, vectors.splat(0.0), total) for one, total in zip(sums, totals, strict=True)),
-    ):
-        phi.add_incoming(start, before)
-        phi.add_incoming(after, loop)
-    builder.cbranch(builder.icmp_signed("<", following, length), loop, done)
-    builder.position_at_end(done)
-    adding = builder.icmp_signed("!=", adds, zero)
-    for place, total in zip(places, totals, strict=True):
+
+    def turn(values: list[Any]) -> list[Any]:
+        shift, panel, line, *sums = values
+        vectors.prefetch(builder, line)
+        factors = [vectors.load(builder, at(builder, panel, vector, v)) for v in range(width)]
+        totals: list[Any] = []
+        for i in range(rows):
+            factor = vectors.broadcast(builder, builder.add(lefts[i], shift))
+            own = sums[i * width : (i + 1) * width]
+            pairs = zip(factors, own, strict=True)
+            totals += [vectors.fused(builder, factor, each, total) for each, total in pairs]
+        steps = ((shift, left_step), (panel, right_step), (line, ahead_step))
+        return [*(builder.add(value, step) for value, step in steps), *totals]
+
+    zeros = [vectors.splat(0.0)] * len(places)
+    results = vectors.repeat(builder, length, [vectors.index(0), right, ahead, *zeros], turn)
+    adding = builder.icmp_signed("!=", adds, vectors.index(0))
+    for place, total in zip(places, results[3:], strict=True):
         there = builder.select(adding, vectors.load(builder, place), vectors.splat(0.0))
         vectors.store(builder, builder.fadd(total, there), place)
 
@@ -294,19 +284,12 @@ def clear_quads(context: Any, target: Any, count: Any) -> Any:
 
 def _for_each_quad(builder: Any, target: Any, count: Any, value: Callable[[Any], Any]) -> None:
     """Emit a loop that writes the value for each shift in bytes."""
-    size = vectors.index(4 * FLOAT_BYTES)
-    before = builder.block
-    loop = builder.append_basic_block("quads")
-    done = builder.append_basic_block("written")
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    shift = builder.phi(INDEX)
-    shift.add_incoming(vectors.index(0), before)
-    vectors.store(builder, value(shift), builder.add(target, shift))
-    following = builder.add(shift, size)
-    shift.add_incoming(following, loop)
-    builder.cbranch(builder.icmp_signed("<", following, builder.mul(count, size)), loop, done)
-    builder.position_at_end(done)
+
+    def turn(values: list[Any]) -> list[Any]:
+        vectors.store(builder, value(values[0]), builder.add(target, values[0]))
+        return [builder.add(values[0], vectors.index(4 * FLOAT_BYTES))]
+
+    vectors.repeat(builder, count, [vectors.index(0)], turn)
 
 
 @intrinsic
@@ -327,24 +310,14 @@ def add_rows(context: Any, source: Any, row: Any, count: Any, target: Any) -> An
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, row, count, target = arguments
-        start = vectors.load(builder, target)
-        before = builder.block
-        loop, done = (builder.append_basic_block(name) for name in ("add", "added"))
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        step, place, sums = builder.phi(INDEX), builder.phi(INDEX), builder.phi(VECTOR)
-        total = builder.fadd(sums, vectors.load(builder, place))
-        following = builder.add(step, vectors.index(1))
-        for phi, first, after in (
-            (step, vectors.index(0), following),
-            (place, source, builder.add(place, row)),
-            (sums, start, total),
-        ):
-            phi.add_incoming(first, before)
-            phi.add_incoming(after, loop)
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
-        builder.position_at_end(done)
-        vectors.store(builder, total, target)
+
+        def turn(values: list[Any]) -> list[Any]:
+            place, total = values
+            total = builder.fadd(total, vectors.load(builder, place))
+            return [builder.add(place, row), total]
+
+        start = [source, vectors.load(builder, target)]
+        vectors.store(builder, vectors.repeat(builder, count, start, turn)[1], target)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 4), generate
@@ -361,40 +334,30 @@ def measure(context: Any, source: Any, count: Any, found: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, count, found = arguments
-        zero, one = vectors.splat(0.0), vectors.splat(1.0)
-        before = builder.block
-        loop, done = (builder.append_basic_block(name) for name in ("measure", "measured"))
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        step, place = builder.phi(INDEX), builder.phi(INDEX)
-        largest, squares, roots, others = (builder.phi(VECTOR) for _ in range(4))
-        value = vectors.load(builder, place)
-        bits = builder.and_(builder.bitcast(value, words), ir.Constant(words, [_NO_SIGN] * LANES))
-        magnitude = builder.bitcast(bits, VECTOR)
-        # half of the exponent, as if the bits were a logarithm
-        half = builder.lshr(bits, ir.Constant(words, [1] * LANES))
-        root = builder.bitcast(builder.add(half, ir.Constant(words, [_ROOT] * LANES)), VECTOR)
-        is_zero = builder.fcmp_ordered("==", value, zero)
-        larger = builder.fcmp_ordered(">", magnitude, largest)
-        following = builder.add(step, vectors.index(1))
-        results = (
-            (largest, builder.select(larger, magnitude, largest)),
-            (squares, vectors.fused(builder, value, value, squares)),
-            (roots, builder.fadd(roots, builder.select(is_zero, zero, root))),
-            (others, builder.fadd(others, builder.select(is_zero, zero, one))),
-        )
-        for phi, start, after in (
-            (step, vectors.index(0), following),
-            (place, source, builder.add(place, vectors.index(FLOAT_BYTES * LANES))),
-            *((phi, zero, result) for phi, result in results),
-        ):
-            phi.add_incoming(start, before)
-            phi.add_incoming(after, loop)
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
-        builder.position_at_end(done)
-        for number, (_, result) in enumerate(results):
-            at = vectors.offset(builder, found, vectors.index(FLOAT_BYTES * LANES), number)
-            vectors.store(builder, result, at)
+        zero, one, size = vectors.splat(0.0), vectors.splat(1.0), vectors.index(FLOAT_BYTES * LANES)
+
+        def turn(values: list[Any]) -> list[Any]:
+            place, largest, squares, roots, others = values
+            value = vectors.load(builder, place)
+            sign = ir.Constant(words, [_NO_SIGN] * LANES)
+            bits = builder.and_(builder.bitcast(value, words), sign)
+            magnitude = builder.bitcast(bits, VECTOR)
+            # half of the exponent, as if the bits were a logarithm
+            half = builder.lshr(bits, ir.Constant(words, [1] * LANES))
+            root = builder.bitcast(builder.add(half, ir.Constant(words, [_ROOT] * LANES)), VECTOR)
+            is_zero = builder.fcmp_ordered("==", value, zero)
+            larger = builder.fcmp_ordered(">", magnitude, largest)
+            return [
+                builder.add(place, size),
+                builder.select(larger, magnitude, largest),
+                vectors.fused(builder, value, value, squares),
+                builder.fadd(roots, builder.select(is_zero, zero, root)),
+                builder.fadd(others, builder.select(is_zero, zero, one)),
+            ]
+
+        results = vectors.repeat(builder, count, [source, *[zero] * 4], turn)[1:]
+        for number, result in enumerate(results):
+            vectors.store(builder, result, vectors.offset(builder, found, size, number))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba.extending import register_jitable
 
 from alexnet.kernels.numba import cached_njit, prange
 from alexnet.kernels.vectors import FLOAT_BYTES, LANES
@@ -16,6 +17,63 @@ from alexnet.kernels.winograd.instructions import add_rows, call
 from alexnet.kernels.winograd.space_to_depth import fill_blocks
 
 __all__ = ["convolve", "filter_gradients"]
+
+
+@register_jitable
+def read_image(
+    read: Any,
+    image: Any,
+    shape: Any,
+    form: Any,
+    tiles: Any,
+    zeros: Any,
+    target: Any,
+    group: Any,
+    depth: Any,
+    apart: Any,
+    memory: Any,
+) -> None:
+    """Transform some rows of tiles of one image, of one group of channels.
+
+    Args:
+        read: address of `read_row`.
+        image: address.
+        shape: (H, W, C).
+        form: m, r, side of a block, padding.
+        tiles: first row, rows, columns.
+        zeros: 1: take zeros for the image.
+        target: address of the first tile's numbers in the first plane.
+        group: bytes from the first channel to the first of the group.
+        depth: channels of the group.
+        apart: bytes from one plane to the next.
+        memory: addresses of memory for the blocks and for a patch of vectors.
+    """
+    height, width, channels = shape
+    m, r, block, padding = form
+    line, high, columns = tiles
+    blocks, edge = memory
+    top, left = line * m - padding, -padding
+    if block > 1:
+        height, width = high * m + r - 1, columns * m + r - 1
+        fill_blocks(image, shape, block, padding, line * m, height, width, blocks)
+        image, channels, top, left = blocks, channels * block * block, 0, 0
+    for row in range(high):
+        place = target + FLOAT_BYTES * row * columns * depth
+        call(
+            read,
+            image + group,
+            height,
+            width,
+            channels,
+            top + row * m,
+            left,
+            columns,
+            zeros,
+            place,
+            depth,
+            apart,
+            edge,
+        )
 
 
 @cached_njit(parallel=True)
@@ -92,28 +150,19 @@ def convolve(
             start, stop = panels * split // splits, panels * (split + 1) // splits
             for group in range(start // shared, (stop + shared - 1) // shared):
                 for n in range(many):
-                    image = in_maps + FLOAT_BYTES * (first + n) * H * W * C
-                    top, left, tall, wide = line * m - padding, -padding, H, W
-                    if block > 1:
-                        tall, wide = high * m + r - 1, columns * m + r - 1
-                        fill_blocks(image, (H, W, C), block, padding, line * m, tall, wide, blocks)
-                        image, top, left = blocks, 0, 0
-                    for row in range(high):
-                        call(
-                            read,
-                            image + FLOAT_BYTES * group * width,
-                            tall,
-                            wide,
-                            blocked,
-                            top + row * m,
-                            left,
-                            columns,
-                            np.int64(wild[first + n]),
-                            own + FLOAT_BYTES * (n * high + row) * columns * width,
-                            width,
-                            planes,
-                            edge,
-                        )
+                    read_image(
+                        read,
+                        in_maps + FLOAT_BYTES * (first + n) * H * W * C,
+                        (H, W, C),
+                        (m, r, block, padding),
+                        (line, high, columns),
+                        np.int64(wild[first + n]),
+                        own + FLOAT_BYTES * n * high * columns * width,
+                        FLOAT_BYTES * group * width,
+                        width,
+                        planes,
+                        (blocks, edge),
+                    )
                 for p in range(max(start, group * shared), min(stop, (group + 1) * shared)):
                     for number in range(a * a):
                         right = in_filters + (number * panels + p) * size
@@ -227,28 +276,19 @@ def filter_gradients(
             blocks = others + a * a * apart  # of one image at a time
             for group in range(start // shared, (stop + shared - 1) // shared):
                 for n in range(many):
-                    image = in_maps + FLOAT_BYTES * (first + n) * H * W * C
-                    top, left, tall, wide = line * m - padding, -padding, H, W
-                    if block > 1:
-                        tall, wide = high * m + r - 1, columns * m + r - 1
-                        fill_blocks(image, (H, W, C), block, padding, line * m, tall, wide, blocks)
-                        image, top, left = blocks, 0, 0
-                    for row in range(high):
-                        call(
-                            read,
-                            image + FLOAT_BYTES * group * width,
-                            tall,
-                            wide,
-                            blocked,
-                            top + row * m,
-                            left,
-                            columns,
-                            np.int64(wild[first + n]),
-                            own + FLOAT_BYTES * (n * high + row) * columns * width,
-                            width,
-                            planes,
-                            edge,
-                        )
+                    read_image(
+                        read,
+                        in_maps + FLOAT_BYTES * (first + n) * H * W * C,
+                        (H, W, C),
+                        (m, r, block, padding),
+                        (line, high, columns),
+                        np.int64(wild[first + n]),
+                        own + FLOAT_BYTES * n * high * columns * width,
+                        FLOAT_BYTES * group * width,
+                        width,
+                        planes,
+                        (blocks, edge),
+                    )
                 for p in range(max(start, group * shared), min(stop, (group + 1) * shared)):
                     for n in range(many):
                         source = in_gradients + FLOAT_BYTES * ((first + n) * P * Q * K + p * panel)
