@@ -13,8 +13,9 @@ from .broadcast import (
     axis_weights,
 )
 from .contrast_norm import ContrastNorm
-from .convolution import Convolution, FullyConnected
+from .convolution import Convolution
 from .dropout import Dropout
+from .fully_connected import FullyConnected
 from .initialization import gaussian, he, uniform
 from .local import LocallyConnected
 from .norm_and_pool import norm_and_pool

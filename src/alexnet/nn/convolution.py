@@ -14,7 +14,7 @@ from alexnet.devices import convolution_form
 from alexnet.errors import RecipeError
 from alexnet.nn.windows import Window
 
-__all__ = ["Convolution", "FullyConnected"]
+__all__ = ["Convolution"]
 
 _FEW_CHANNELS = 4
 _LONG_WINDOW = 256  # numbers; torch's own kernel is faster for shorter ones, such as 5 x 5 x 3
@@ -172,18 +172,3 @@ class _FirstConvolution(torch.autograd.Function):
 
 def _convolve_images(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     return _FirstConvolution.apply(x, weight, bias, window)  # type: ignore[no-any-return]
-
-
-class FullyConnected(nn.Linear):
-    """torch's layer, which reads maps as a row, channel by channel.
-
-    Its initial weights are left to `nn.initialization`. torch would draw some first, and on the
-    device "meta" import sympy for it (2.13), which takes longer than reading an image.
-    """
-
-    def reset_parameters(self) -> None:
-        """Leave the memory uninitialized: weights are drawn or loaded later."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return (N, outputs) for (N, ...)."""
-        return super().forward(input.flatten(1) if input.dim() > 2 else input)
