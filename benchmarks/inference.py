@@ -3,17 +3,20 @@
     python benchmarks/inference.py                 batches of 32
     python benchmarks/inference.py --batch-size 1       one image at a time
 
-Contenders, in turns on the same numbers and the same weights: ours in both precisions, the network
-itself, torch's plain layers, ONNX Runtime in fp32, OpenVINO in both. What is not installed
-is left out, said on stderr. Each says how far its answers lie from the network's own. Prints
-medians and ratios and keeps them in benchmarks/results.
+Contenders, in turns on the same numbers and the same weights: ours in both precisions, with torch's
+convolutions, and with fully connected weights in 16 and 8 bits; the network itself, torch's plain
+layers, ONNX Runtime in fp32, OpenVINO in both and with its weights in 16 bits. What is not
+installed is left out, said on stderr. Each says how far its answers lie from the network's own.
+Prints medians and ratios and keeps them in benchmarks/results.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,7 @@ Answer = Callable[[], Any]
 _NEEDS = {
     "onnxruntime fp32": ("onnx", "onnxruntime"),
     "openvino fp32": ("onnx", "openvino"),
+    "openvino fp32, weights in fp16": ("onnx", "openvino"),
     "openvino bf16": ("onnx", "openvino"),
 }
 
@@ -84,11 +88,23 @@ def role(name: str, batch_size: int) -> None:
     serve(step, note=f"{threads} threads, {far:.1e} from the network's own, of its largest")
 
 
-def ours(network: Any, x: Any, threads: int, *, precision: Any = "fp32") -> Answer:
-    """Return what `predict` and `evaluate` do."""
+def ours(
+    network: Any,
+    x: Any,
+    threads: int,
+    *,
+    precision: Any = "fp32",
+    exact_convolutions: bool = False,
+    fully_connected: Any = None,
+) -> Answer:
+    """Return what `Predictor` and `evaluate` do, convolutions in the form that is faster here."""
+    from alexnet.devices import choose_device, convolving
     from alexnet.models import for_inference
 
-    answer = for_inference(network, precision)
+    device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
+    with convolving(device.convolutions):
+        answer = for_inference(network, precision, fully_connected=fully_connected)
+    print(f"{precision}: convolutions in the form of {device.convolutions}", file=sys.stderr)
     return lambda: answer(x)
 
 
@@ -164,11 +180,18 @@ def onnxruntime(network: Any, x: Any, threads: int) -> Answer:
     return lambda: session.run(None, {"images": images})[0]
 
 
-def openvino(network: Any, x: Any, threads: int, *, precision: str) -> Answer:
-    """Return OpenVINO with fixed shapes in a precision."""
+def openvino(
+    network: Any, x: Any, threads: int, *, precision: str, compressed: bool = False
+) -> Answer:
+    """Return OpenVINO with fixed shapes in a precision; its weights in fp16 where compressed."""
     import openvino as vino
 
     model = vino.Core().read_model(as_onnx(network))
+    if compressed:
+        with tempfile.TemporaryDirectory() as scratch:
+            vino.save_model(model, Path(scratch, "net.xml"), compress_to_fp16=True)
+            whole = Path(scratch, "net.bin").read_bytes()
+            model = vino.Core().read_model(Path(scratch, "net.xml").read_bytes(), whole)
     model.reshape(list(x.shape))
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
@@ -253,11 +276,17 @@ def as_onnx(network: Any) -> bytes:
 
 ROLES: dict[str, Callable[..., Answer]] = {
     "ours fp32": ours,
+    "ours fp32, torch's convolutions": lambda *rest: ours(*rest, exact_convolutions=True),
+    "ours fp32, fully connected in fp16": lambda *rest: ours(*rest, fully_connected="fp16"),
+    "ours fp32, fully connected in int8": lambda *rest: ours(*rest, fully_connected="int8"),
     "ours bf16": lambda *rest: ours(*rest, precision="bf16"),
     "the network itself": itself,
     "plain torch": plain,
     "onnxruntime fp32": onnxruntime,
     "openvino fp32": lambda *rest: openvino(*rest, precision="f32"),
+    "openvino fp32, weights in fp16": lambda *rest: openvino(
+        *rest, precision="f32", compressed=True
+    ),
     "openvino bf16": lambda *rest: openvino(*rest, precision="bf16"),
 }
 

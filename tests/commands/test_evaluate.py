@@ -132,3 +132,15 @@ def test_mistakes_are_sentences(alexnet, trained, words, sentence):
     assert said.err.startswith("error: ")
     assert sentence.format(**places) in said.err
     assert said.err.count("\n") == 1
+
+
+def test_rounded_fully_connected_weights_are_measured(alexnet, trained):
+    pytest.importorskip("numba")
+    wanted = evaluate(trained.run, trained.images)
+    said = alexnet("evaluate", trained.run, trained.images, "--fully-connected", "int8", "--json")
+    found = json.loads(said.out)
+    assert found["loss"] == pytest.approx(wanted.loss, rel=0.05)
+    assert found["loss"] != wanted.loss
+    said = alexnet("evaluate", trained.run, trained.images, "--fully-connected", "int4")
+    assert said.code == 2
+    assert "int4" in said.err

@@ -230,3 +230,17 @@ def test_a_fork_while_a_thread_predicts_does_not_wait_for_it(predictor, image):
     finally:
         process.kill()
         process.join()
+
+
+@pytest.mark.parametrize("kept", ["fp32", "fp16", "int8"])
+def test_fully_connected_weights_are_kept_as_asked_for(image, kept):
+    pytest.importorskip("numba")
+    expected = Predictor("small-200", fully_connected="fp32")(image)
+    found = pickle.loads(pickle.dumps(Predictor("small-200", fully_connected=kept)))(image)
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=0.02)
+    assert (found.probabilities == expected.probabilities) == (kept == "fp32")
+
+
+def test_another_way_to_keep_weights_is_an_error(trained):
+    with pytest.raises(RecipeError, match='must be "fp32", "fp16" or "int8"; got "int4"'):
+        Predictor(trained.run, fully_connected="int4")

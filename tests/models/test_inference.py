@@ -8,6 +8,7 @@ import torch
 from alexnet.devices import convolving
 from alexnet.errors import RecipeError
 from alexnet.models import build_model, for_inference, inference, summarize_network
+from alexnet.nn import Convolution
 
 SIDES = {
     "alexnet": 80,
@@ -98,6 +99,20 @@ def test_a_single_image_is_equal_within_rounding(net):  # torch takes another wa
 
 
 @torch.inference_mode()
+def test_small_maps_of_a_single_image_are_convolved_as_torch_does():
+    pytest.importorskip("numba")
+    layer = Convolution(64, 64, kernel=3, padding=1).to(memory_format=torch.channels_last).eval()
+    torch.nn.init.normal_(layer.weight, std=0.05)
+    forms = ("torch", "winograd")
+    steps = [inference._Convolve(layer, torch.float32, form, relu=False) for form in forms]
+    with torch.inference_mode():
+        for images, side, alike in ((1, 8, True), (2, 8, False), (1, 27, False)):
+            x = torch.randn(images, 64, side, side).contiguous(memory_format=torch.channels_last)
+            outputs = [step(x) for step in steps]
+            assert torch.equal(*outputs) == alike
+            torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-4)
+
+
 def test_bf16_is_what_autocast_makes(net):
     x = images(net)
     answer = for_inference(net, "bf16")

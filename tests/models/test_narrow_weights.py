@@ -35,7 +35,7 @@ def exact(layer, x):
 
 @torch.inference_mode()
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("m", [1, 3, 33])
+@pytest.mark.parametrize("m", [1, 3, 16, 33])
 def test_weights_that_were_saved_in_16_bits_are_exact(dtype, m):
     layer, x = linear(30, 64, spread=3), rows(m, 64)
     layer.weight.data = layer.weight.to(dtype).float()  # float16 with subnormal numbers
@@ -60,7 +60,7 @@ def test_one_number_that_16_bits_do_not_hold_leaves_the_layer_as_it_is():
 @torch.inference_mode()
 @pytest.mark.parametrize(("kept", "bound"), [("fp16", 2**-11), ("int8", 0.5 / 127)])
 @pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30, 1e-44, 0.0])
-@pytest.mark.parametrize("m", [1, 33])
+@pytest.mark.parametrize("m", [1, 33, 65])
 def test_rounded_weights_err_by_at_most_half_a_step(kept, bound, scale, m):
     layer, x = linear(30, 64, spread=4), rows(m, 64)
     layer.weight.data *= scale
@@ -79,7 +79,7 @@ def test_rounded_weights_err_by_at_most_half_a_step(kept, bound, scale, m):
 @torch.inference_mode()
 @pytest.mark.parametrize("kept", ["fp16", "int8"])
 def test_rounded_weights_are_the_same_for_one_image_and_for_many(kept):
-    layer, x = linear(30, 64), rows(40, 64)
+    layer, x = linear(30, 64), rows(70, 64)
     step = narrow_weights.narrow_step(layer, kept)
     alone = torch.cat([step(row[None]) for row in x])
     torch.testing.assert_close(step(x), alone, rtol=1e-5, atol=1e-6)
@@ -106,7 +106,9 @@ def test_what_cannot_be_narrow_is_said_and_stays(caplog, monkeypatch):
 @pytest.mark.parametrize(("kept", "far"), [("fp16", 2e-3), ("int8", 3e-2)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_networks_answer_alike(kept, far, precision):
-    net = build_model("mlp", classes=7, initialization="he").eval()
+    net = build_model("mlp", classes=2100, initialization="he").eval()  # each layer is large
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+    assert all(layer.weight.numel() >= narrow_weights.SMALLEST for layer in layers)
     x = 50 * rows(4, 3 * net.crop_px**2).reshape(4, 3, net.crop_px, net.crop_px)
     wanted = net(x)
     found = for_inference(net, precision, fully_connected=kept)(x)
@@ -114,6 +116,43 @@ def test_networks_answer_alike(kept, far, precision):
     assert not torch.equal(found, wanted)
     exact_form = for_inference(net, fully_connected="fp32")(x)
     torch.testing.assert_close(exact_form, wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("kept", [None, "fp16", "int8"])
+def test_small_layers_stay_as_they_are(kept, caplog):
+    net = build_model("mlp", classes=7, initialization="he").eval()
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight.copy_(layer.weight.half().float())
+    x = 50 * rows(4, 3 * net.crop_px**2).reshape(4, 3, net.crop_px, net.crop_px)
+    names = [name for name, layer in net.named_children() if isinstance(layer, nn.Linear)]
+    assert net.get_submodule(names[-1]).weight.numel() < narrow_weights.SMALLEST
+    before = list(net.named_children())
+    until = before[[name for name, _ in before].index(names[-1]) - 1][0]
+    features = for_inference(net, until=until, fully_connected=kept)(x)
+    logits = for_inference(net, fully_connected=kept)(x)
+    last = net.get_submodule(names[-1])
+    torch.testing.assert_close(logits, last(features), rtol=0, atol=1e-6)
+    assert not caplog.records
+
+
+def test_networks_without_a_large_layer_say_that_nothing_is_rounded(caplog):
+    net = build_model("cifar_18pct", classes=7).eval()
+    for_inference(net)
+    for_inference(net, fully_connected="fp32")
+    assert not caplog.records
+    for_inference(net, fully_connected="int8")
+    (record,) = caplog.records
+    assert "are not kept in int8: no fully connected layer has 262,144 weights." in record.message
+
+
+def test_networks_that_compute_as_a_whole_say_that_nothing_is_rounded(caplog):
+    net = build_model("mlp", classes=7).eval()
+    net.register_forward_hook(lambda *rest: None)
+    for_inference(net, fully_connected="fp16")
+    assert "are not kept in fp16: this network is not computed layer by layer" in caplog.text
 
 
 def test_another_way_to_keep_weights_raises():

@@ -223,3 +223,11 @@ def test_statistics_are_kept_where_asked_and_weights_learn_all_the_same(keeps):
     network(torch.randn(8, 3, 2, 2)).square().sum().backward()
     assert bool(network.bn.running_mean.any()) != keeps
     assert network.bn.weight.grad is not None
+
+
+def test_velocities_are_let_go():
+    optimizer = PaperMomentum(one_layer(), Recipe())
+    kept = optimizer.state()
+    assert sum(each.numel() for each in kept.values()) == 4
+    optimizer.release()
+    assert sum(each.numel() for each in optimizer.state().values()) == 0

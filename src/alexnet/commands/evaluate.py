@@ -35,6 +35,7 @@ def evaluate(
     name_encoding: str | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     exact_convolutions: bool = False,
+    fully_connected: Literal["fp32", "fp16", "int8"] | None = None,
     batch_size: int = 128,
 ) -> Results:
     """Measure weights on labeled images: top-1, top-5, loss, each class, the confusion matrix.
@@ -60,6 +61,9 @@ def evaluate(
         precision: of convolutions and products; fp32 gives the same accuracy as training did.
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
             other last digits, is faster here.
+        fully_connected: how weights of large fully connected layers are kept on a CPU; none: as
+            they were saved; fp16 and int8 round them, as alexnet.Predictor can to predict single
+            images in less time.
         batch_size: images of a batch.
 
     Returns:
@@ -104,6 +108,7 @@ def evaluate(
             crops=crops,
             batch_size=batch_size,
             precision=precision,
+            fully_connected=fully_connected,
         )
         for batch in batches:
             policy.handle(images, batch.failures)

@@ -24,6 +24,7 @@ from alexnet.devices.convolution_form import ConvolutionForm, convolving
 from alexnet.devices.cuda import accelerator_name
 from alexnet.devices.forking import usable_threads
 from alexnet.devices.speeds import Speeds, remembered_speeds, supports_bf16
+from alexnet.devices.waiting import let_waiting_threads_sleep, share_cores_of_openmp
 from alexnet.errors import RecipeError
 from alexnet.files import cache_folder
 from alexnet.records import Record
@@ -103,6 +104,7 @@ def choose_device(
         raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
     threads = usable_threads(threads or _omp_num_threads() or cores())
     torch.set_num_threads(threads)
+    let_waiting_threads_sleep(threads, cores())
     _keep_freed_memory()
     accelerator = accelerator_name()
     kind, name = ("cpu", processor()) if accelerator is None else ("cuda", accelerator)
@@ -151,11 +153,7 @@ def share_cores() -> None:
 
     What the environment says about it is left as it is.
     """
-    # GNU's OpenMP lets threads that wait spin some hundred thousand times, which holds a core that
-    # another program, or the loader's thread, would use: beside one busy program training was
-    # several times slower. The library reads this once, when it is loaded.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    share_cores_of_openmp()
     _keep_freed_memory()
 
 

@@ -54,7 +54,7 @@ def with_temperature(weights: Weights, temperature: float) -> Weights | None:
         weights: of any network.
         temperature: above 0.
     """
-    network = weights.network()
+    network = weights.network(copy=False)
     names = _last_layer(network)
     if not names:
         return None
@@ -65,7 +65,7 @@ def with_temperature(weights: Weights, temperature: float) -> Weights | None:
     side = weights.preprocessing.crop_px
     noise = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        before, after = network(noise).double(), scaled.network()(noise).double()
+        before, after = network(noise).double(), scaled.network(copy=False)(noise).double()
     # Logits may differ by a number that softmax takes away again.
     wanted = torch.log_softmax(before / temperature, dim=1)
     error = (torch.log_softmax(after, dim=1) - wanted).abs().max()

@@ -82,7 +82,7 @@ def evaluate_weights(
     batch_size: int = BATCH,
 ) -> tuple[Results, NDArray[np.float32]]:
     """Measure weights on images of a pack, whose classes are theirs; return (N, K) as well."""
-    network = weights.network()
+    network = weights.network(copy=False)
     device.place(network)
     with convolving(device.convolutions):
         predicted, labels = evaluate_pack(

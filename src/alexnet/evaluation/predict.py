@@ -20,7 +20,7 @@ from alexnet.errors import RecipeError
 from alexnet.evaluation.crops import crop_view_tensor, crop_views
 from alexnet.evaluation.stored_images import BATCH, stored_images
 from alexnet.images import Preprocessing
-from alexnet.models import InferencePrecision, Network, for_inference
+from alexnet.models import FullyConnected, InferencePrecision, Network, for_inference
 
 __all__ = [
     "InferencePrecision",
@@ -59,7 +59,11 @@ class PredictedBatch:
 
 
 def make_predictor(
-    member: Member, precision: InferencePrecision = "fp32", *, compiled: bool = True
+    member: Member,
+    precision: InferencePrecision = "fp32",
+    *,
+    compiled: bool = True,
+    fully_connected: FullyConnected | None = None,
 ) -> PredictFunction:
     """Prepare a network for inference, once for many batches; it returns softmax's (N, K).
 
@@ -67,12 +71,15 @@ def make_predictor(
         member: its weights must stay as they are meanwhile.
         precision: "fp32", or "bf16", which is faster and coarser; softmax is always fp32.
         compiled: False: without kernels that take half a second to load, for a few images.
+        fully_connected: how weights of fully connected layers are kept; see `for_inference`.
 
     Raises:
-        RecipeError: an unknown precision.
+        RecipeError: an unknown precision, or way to keep weights.
     """
     with convolving(member.convolutions if compiled else "torch"):
-        logits = for_inference(member.network, precision, compiled=compiled)
+        logits = for_inference(
+            member.network, precision, compiled=compiled, fully_connected=fully_connected
+        )
     return lambda x: torch.softmax(logits(x).float(), dim=1)
 
 
@@ -194,6 +201,7 @@ def predict_batches(
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
     compiled: bool = True,
+    fully_connected: FullyConnected | None = None,
 ) -> Iterator[PredictedBatch]:
     """Predict images with one or several networks, batch by batch, in order.
 
@@ -205,8 +213,12 @@ def predict_batches(
         batch_size: images of a batch.
         precision: see `probabilities`.
         compiled: see `make_predictor`.
+        fully_connected: see `make_predictor`.
     """
-    predictors = [make_predictor(member, precision, compiled=compiled) for member in members]
+    predictors = [
+        make_predictor(member, precision, compiled=compiled, fully_connected=fully_connected)
+        for member in members
+    ]
     rules = [member.preprocessing for member in members]
     for stored in stored_images(rules, images, indices, batch_size=batch_size):
         averaged = average_members(members, stored.images, crops=crops, predictors=predictors)

@@ -35,6 +35,7 @@ from alexnet.evaluation.prediction_rows import (
 )
 from alexnet.files import as_path, require_usable_path
 from alexnet.images import Preprocessing, UnreadableImage
+from alexnet.models import FullyConnected
 from alexnet.records import Prediction
 from alexnet.text import format_count, shorten
 from alexnet.weights import DEFAULT_WEIGHTS
@@ -62,6 +63,9 @@ class Predictor:
         crops: crops of each image whose predictions are averaged: 1, 5 or 10.
         precision: of convolutions and products: "fp32", or "bf16", faster and coarser.
         exact_convolutions: convolve as torch does, also where Winograd's form is faster here.
+        fully_connected: how weights of large fully connected layers are kept on a CPU: None: as
+            they were saved; "fp16" or "int8": rounded, which predicts single images in less time;
+            "fp32". What it costs on own images, `alexnet evaluate` measures.
         batch_size: images of a list that go through the network at once; memory grows with it.
 
     Raises:
@@ -78,6 +82,7 @@ class Predictor:
         crops: Literal[1, 5, 10] = 1,
         precision: InferencePrecision = "fp32",
         exact_convolutions: bool = False,
+        fully_connected: FullyConnected | None = None,
         batch_size: int = 128,
     ) -> None:
         check_prediction_options(top, reject_below, batch_size)
@@ -85,7 +90,7 @@ class Predictor:
             raise RecipeError(f"crops must be 1, 5 or 10; got {shorten(crops)}.")
         self.top, self.reject_below, self.crops = top, reject_below, crops
         self.precision, self.batch_size = precision, batch_size
-        self.exact_convolutions = exact_convolutions
+        self.exact_convolutions, self.fully_connected = exact_convolutions, fully_connected
         self._weights = _weights_paths(weights)
         self._ensemble: Ensemble = load_ensemble(
             self._weights, precision=precision, exact_convolutions=exact_convolutions
@@ -93,7 +98,9 @@ class Predictor:
         self._functions: list[PredictFunction] = []
         for member in self._ensemble.members:
             member.network.eval()
-            self._functions.append(make_predictor(member, precision))
+            self._functions.append(
+                make_predictor(member, precision, fully_connected=fully_connected)
+            )
         self._lock, self._process = threading.Lock(), os.getpid()
 
     @property
@@ -152,6 +159,7 @@ class Predictor:
             "crops": self.crops,
             "precision": self.precision,
             "exact_convolutions": self.exact_convolutions,
+            "fully_connected": self.fully_connected,
             "batch_size": self.batch_size,
         }
         return partial(Predictor, self._weights, **settings), ()

@@ -20,7 +20,7 @@ from .graph.new_classes import without_bent_scores
 from .graph.operations import Node, Shape
 from .headed_network import HeadedNetwork, backbone_of, default_features
 from .heads import HEADS, Head, make_head
-from .inference import InferencePrecision, for_inference
+from .inference import FullyConnected, InferencePrecision, for_inference
 from .network import Network
 from .pooled_features import Block, PooledFeatures, default_blocks
 from .summary import (
@@ -42,6 +42,7 @@ __all__ = [
     "VERSION",
     "Block",
     "ExternalNetwork",
+    "FullyConnected",
     "GraphNetwork",
     "GroupedLayers",
     "Head",

@@ -3,12 +3,14 @@
 The weights of a convolution are packed for oneDNN, and in bf16 every weight is rounded once instead
 of at each batch. In fp32 the outputs are those of the network itself, bit for bit, wherever torch
 calls oneDNN too: not in products on AMD's processors, where torch calls MKL, and not for a single
-image on a single thread. Fully connected weights that were saved in 16 bits are kept so, exactly;
-for a few images their products have the same terms, added in another order.
+image on a single thread. Small maps of a single image are convolved as torch does, whatever the
+form. Fully connected weights that were saved in 16 bits are kept so, exactly; for a few images
+their products have the same terms, added in another order.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, cast
@@ -27,19 +29,29 @@ from alexnet.devices import (
 from alexnet.errors import RecipeError
 from alexnet.models.fusion import fused_step, has_hooks
 from alexnet.models.narrow_weights import (
+    SMALLEST,
     FullyConnected,
     narrow_step,
     require_fully_connected,
 )
 from alexnet.models.network import Network
 from alexnet.nn import Convolution, ResponseNorm
+from alexnet.nn import FullyConnected as FullyConnectedLayer
 
-__all__ = ["InferencePrecision", "for_inference"]
+__all__ = ["FullyConnected", "InferencePrecision", "for_inference"]
+
+_log = logging.getLogger(__name__)
 
 InferencePrecision = Literal["fp32", "bf16"]
 """Precision of convolutions and products; normalization and sums are made in float32."""
 
 Step = Callable[[Tensor], Tensor]
+
+_FEW_TILES = 9 / 16
+"""Winograd's tiles in a map, for each lane of a vector: for so few, reading filters takes longest.
+
+One image, one thread, times torch's speed: with 16 lanes 0.6 to 0.8 at 4 and 9 tiles, 1.2 to 1.9
+from 16 on; with 8 lanes, where torch takes longer, 0.8 at 4 tiles and 1.0 to 1.9 at 9."""
 
 
 def for_inference(
@@ -61,9 +73,9 @@ def for_inference(
         until: the last layer that is run, for its output; None: all, for the logits.
         compiled: False: without numba's kernels, for a few images; equal within rounding.
             Convolutions are in the form (see `devices.convolving`) that holds when this is called.
-        fully_connected: how weights of fully connected layers are kept on a CPU: None: in 16 bits
-            where that is exact, else as the precision says; "fp32"; "fp16" or "int8": rounded,
-            for predictions of single images in less time.
+        fully_connected: how weights of fully connected layers, from 2**18 on, are kept on a CPU:
+            None: in 16 bits where that is exact, else as the precision says; "fp32"; "fp16" or
+            "int8": rounded, for predictions of single images in less time, or a warning.
 
     Returns:
         A function of (N, 3, c, c) float32 on that device; it returns (N, K), or what the layer
@@ -113,9 +125,12 @@ def _steps(
     plain = type(network) is Network and (until is None or until in names)
     hooked = any(has_hooks(layer) for layer in network.modules())  # such a hook would see nothing
     if not plain or hooked or device.type != "cpu" or not _has_onednn_operators(dtype):
+        _warn_of_no_effect(kept, "this network is not computed layer by layer here")
         return [network if until is None else lambda x: network.stage(x, until)]
     last = len(names) if until is None else names.index(until) + 1
     remaining = list(network.children())[:last]
+    if not any(map(_is_large, remaining)):
+        _warn_of_no_effect(kept, f"no fully connected layer has {SMALLEST:,} weights")
     steps: list[Step] = []
     while remaining:
         step, count = _first_step(remaining, dtype, compiled, kept, form)
@@ -133,12 +148,14 @@ def _first_step(
 ) -> tuple[Step, int]:
     """Return the step that computes the first layers, and how many they are."""
     match layers:
-        case [nn.Linear() as layer, *_] if (narrow := narrow_step(layer, kept)) is not None:
+        case [nn.Linear() as layer, *_] if (
+            _is_large(layer) and (narrow := narrow_step(layer, kept)) is not None
+        ):
             return narrow, 1
         case [Convolution() as layer, *following]:
             relu = _starts_with_lone_relu(following)
             return _Convolve(layer, dtype, form, relu=relu), 1 + relu
-        case [nn.Linear() as layer, *following] if _multiplies_by_onednn(dtype):
+        case [nn.Linear() as layer, *following] if _multiplies_by_onednn(layer, dtype, form):
             relu = _starts_with_lone_relu(following)
             return _Multiply(layer, dtype, relu=relu), 1 + relu
         case [nn.ReLU(), ResponseNorm() as layer, *_] if not compiled:
@@ -148,6 +165,16 @@ def _first_step(
         case _:
             count, step = fused_step(layers)
             return step, count
+
+
+def _is_large(layer: nn.Module) -> bool:
+    """Whether a layer is fully connected, of so many weights that reading them takes its time."""
+    return isinstance(layer, nn.Linear) and layer.weight.numel() >= SMALLEST
+
+
+def _warn_of_no_effect(kept: FullyConnected | None, why: str) -> None:
+    if kept in ("fp16", "int8"):
+        _log.warning("Weights of fully connected layers are not kept in %s: %s.", kept, why)
 
 
 def _starts_with_lone_relu(layers: list[nn.Module]) -> bool:
@@ -171,8 +198,10 @@ def _has_onednn_operators(dtype: torch.dtype) -> bool:
     )
 
 
-def _multiplies_by_onednn(dtype: torch.dtype) -> bool:
+def _multiplies_by_onednn(layer: nn.Linear, dtype: torch.dtype, form: ConvolutionForm) -> bool:
     """Whether oneDNN computes the products too."""
+    if form == "winograd" and isinstance(layer, FullyConnectedLayer):
+        return True  # as the layer itself has it
     # In float32 torch calls MKL, whose fast kernels are for Intel's processors: on an AMD EPYC
     # oneDNN takes 0.45 of the time for one image and 0.7 for 32.
     return dtype is torch.bfloat16 or "AMD" in processor()
@@ -194,7 +223,7 @@ class _Convolve:
         """Return (N, outputs, H', W'), channels last."""
         layer = self.layer
         plan = layer.winograd_plan(x) if self.form == "winograd" else None
-        if plan is not None:
+        if plan is not None and not _reads_longer_than_it_saves(plan, len(x)):
             return self._by_winograd(x, plan)
         down, right = (layer.window.overhang(size) for size in x.shape[2:])
         padded = functional.pad(x, (0, right, 0, down)) if down or right else x
@@ -223,6 +252,13 @@ class _Convolve:
             self.fast = (plan, filters)
         x = x.contiguous(memory_format=torch.channels_last)
         return convolve(plan, x, weight, self.bias, filters, relu=self.relu)[0]
+
+
+def _reads_longer_than_it_saves(plan: Any, images: int) -> bool:
+    """Whether Winograd's filters, larger than the plain ones, are read for too few tiles."""
+    from alexnet.kernels.vectors import LANES
+
+    return images == 1 and plan.tiles <= _FEW_TILES * LANES
 
 
 class _Multiply:

@@ -20,6 +20,8 @@ from alexnet.errors import RecipeError
 
 __all__ = [
     "FEW",
+    "FEW_ROUNDED",
+    "SMALLEST",
     "FullyConnected",
     "NarrowProduct",
     "kernel_or_none",
@@ -32,8 +34,14 @@ __all__ = [
 FullyConnected = Literal["fp32", "fp16", "int8"]
 """How weights of fully connected layers are kept; sums are float32 in any case."""
 
-FEW = 32
+FEW = 16
 """Images: up to so many the kernel was faster than torch's products on every processor tried."""
+
+FEW_ROUNDED = 64
+"""The same for rounded weights, which torch's products take a wide copy of."""
+
+SMALLEST = 2**18
+"""Weights of a layer: fewer lie in the processor's cache, where reading them costs nothing."""
 
 _log = logging.getLogger(__name__)
 _LARGEST_EXPONENT = 9  # of a row in fp16: far below its limit of 2**16, so that small ones are kept
@@ -86,7 +94,7 @@ class NarrowProduct:
     """A fully connected layer of the kernel; for many images torch's product, of equal weights.
 
     Args:
-        layer: it is kept, and takes over where more than `FEW` images come.
+        layer: it is kept, and takes over where more images come.
         weight: (n, K), as the kernel supports.
         factor: (n,) of each output; None: 1.
     """
@@ -100,7 +108,7 @@ class NarrowProduct:
     def __call__(self, x: Tensor) -> Tensor:
         """Return (N, n) float32 for (N, K)."""
         x = x.float()
-        if len(x) <= FEW:
+        if len(x) <= (FEW if self.factor is None else FEW_ROUNDED):
             y = self.kernel.multiply(x, self.weight)
         elif self.factor is None:
             return self.layer(x)

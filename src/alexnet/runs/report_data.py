@@ -46,7 +46,9 @@ def report_data(
     pack, indices = job.pack, measurement.indices
     epochs, sample = run.epochs(), pack.read(indices[:_SAMPLE])
     filters, no_filters = first_filters(
-        weights.network(), weights.preprocessing.order, gray=bool((sample == sample[..., :1]).all())
+        weights.network(copy=False),
+        weights.preprocessing.order,
+        gray=bool((sample == sample[..., :1]).all()),
     )
     return ReportData(
         title=pack.where.resolve().name,
@@ -111,7 +113,7 @@ def _facts(
         lines["images/s"] = f"{speed:,.0f} in training"
     lines |= {
         "machine": f"{device.processor}, {format_count(device.threads, 'thread')}",
-        "parameters": f"{sum(each.numel() for each in weights.network().parameters()):,}",
+        "parameters": f"{sum(each.numel() for each in weights.network(copy=False).parameters()):,}",
         "ended because": _ending(facts),
         "precision": f"{arithmetic} ({device.reason})",
     }

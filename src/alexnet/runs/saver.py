@@ -50,6 +50,11 @@ class Saver:
             written, self._write = self._write, None
             written.result()
 
+    def release(self) -> None:
+        """Wait as `wait` does, and let go of the copies' memory."""
+        self.wait()
+        self._copies.clear()
+
     def close(self) -> None:
         """Wait for the thread; what the last write raised is raised by `wait` alone."""
         self._thread.shutdown()

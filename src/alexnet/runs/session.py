@@ -125,6 +125,9 @@ def fit(
     _begin(job, run)
     try:
         yield from _train(job, run, stop, options)
+        # Measuring takes memory of its own: what only a further step would need goes before it.
+        run.saver.release()
+        job.training.stepper.release()
         with stop.at_once():
             finish(job, run, measured=options.measured, png=options.png)
     except Interrupted as error:

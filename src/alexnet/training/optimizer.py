@@ -224,6 +224,11 @@ class PaperMomentum:
         """Return the velocities by parameter name; the tensors themselves, not copies."""
         return {name: slot.velocity for name, slot in self.slots.items()}
 
+    def release(self) -> None:
+        """Let go of the velocities, as much memory as the weights; no step follows."""
+        for slot in self.slots.values():
+            slot.velocity = slot.velocity.new_empty(0)
+
     def load_state(self, velocities: dict[str, Tensor]) -> None:
         """Copy velocities back in; the names and shapes are those of `state()`."""
         for name, slot in self.slots.items():

@@ -114,6 +114,11 @@ class Stepper:
         labels = batch.labels.to(device.kind, non_blocking=True)
         return self._step(images, labels, device)
 
+    def release(self) -> None:
+        """Let go of all memory but the network's; no step follows."""
+        self.optimizer.release()
+        self._changing = {}
+
     def _step(self, images: Tensor, labels: Tensor, device: Device) -> StepResult:
         """Do what is done on the device; no value comes to the host, so a graph can repeat it."""
         try:
