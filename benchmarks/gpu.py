@@ -69,16 +69,16 @@ def run(asked: argparse.Namespace, pack: Path) -> None:
 
 def card() -> tuple[str | None, float, float]:
     """Return the card, its GFLOP/s in products of bf16, and the GFLOP of an image in a step."""
-    from alexnet.benchmarking.limits import products
+    from alexnet.benchmarking.limits import matmul
     from alexnet.devices import accelerator_name
     from alexnet.models import build_model, summarize_network
 
-    turns = products("bf16", "cuda")
+    turns = matmul("bf16", "cuda")
     for _ in range(5):
-        turns.take(1.0)
+        turns.run(1.0)
     geometry = summarize_network(build_model("alexnet", classes=1000))
     first = next(each.multiply_adds for each in geometry.layers if each.multiply_adds)
-    return accelerator_name(), turns.most, (6 * geometry.multiply_adds - 2 * first) / 1e9
+    return accelerator_name(), turns.max, (6 * geometry.multiply_adds - 2 * first) / 1e9
 
 
 def settled(step: Callable[[], int]) -> Callable[[], int]:

@@ -2,10 +2,12 @@
 
     python benchmarks/training.py                           the paper's network
     python benchmarks/training.py --model cifar_26pct       one of the CIFAR nets
+    python benchmarks/training.py --precision fp32 --before ../old/src      beside an older package
 
 Contenders, in turns on the same images: ours from a pack; ours from the plain folder with a warm
-cache; ours without its normalization; its convolutions alone, without data; and the plain script of
-peers/plain.py. Prints medians and ratios and keeps them in benchmarks/results.
+cache; ours without its normalization; ours with torch's convolutions; its convolutions alone, as
+torch has them, without data; an older package; and the plain script of peers/plain.py. Prints
+medians and ratios and keeps them in benchmarks/results.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ def main() -> None:
     parser.add_argument("--source", type=Path, help="JPEG files in one folder per class")
     parser.add_argument("--images", type=int, default=1024, help="made where no source is named")
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--precision", default="auto", help="of ours: auto, fp32 or bf16")
+    parser.add_argument("--before", type=Path, help="the src folder of an older checkout")
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
@@ -50,10 +54,16 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
     image_px = build_model(asked.model, classes=10).image_px
     alexnet.pack(folder, pack, image_px=image_px)
     own = ["--model", asked.model, "--batch-size", str(asked.batch_size)]
+    precise = ["--precision", asked.precision]
     places = ["--source", str(folder), "--pack", str(pack)]
     contenders = [
-        Contender(role, [sys.executable, __file__, "--role", role, *own, *places]) for role in ROLES
+        Contender(role, [sys.executable, __file__, "--role", role, *own, *precise, *places])
+        for role in ROLES
     ]
+    if asked.before:
+        older = Contender("ours before", contenders[0].command)
+        older.environment["PYTHONPATH"] = str(asked.before.resolve())
+        contenders.append(older)
     contenders.append(Contender("plain", [sys.executable, str(PLAIN), str(folder), *own]))
     if asked.only:
         contenders = [each for each in contenders if each.name in asked.only]
@@ -83,7 +93,9 @@ def make_images(folder: Path, count: int, size: tuple[int, int], octaves: int = 
     return folder
 
 
-def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -> None:
+def ours(
+    asked: argparse.Namespace, *, packed: bool = True, norm: bool = True, exact: bool = False
+) -> None:
     """Serve whole steps of our training."""
     from torch import nn
 
@@ -91,7 +103,7 @@ def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -
     from alexnet.nn import ResponseNorm, norm_backend
 
     source = open_pack(asked.pack) if packed else open_source(asked.source)
-    job = prepared(source, asked.model, asked.batch_size)
+    job = prepared(source, asked.model, asked.batch_size, asked.precision, exact=exact)
     if not norm:
         for name, layer in list(job.network.named_children()):
             if isinstance(layer, ResponseNorm):
@@ -104,7 +116,9 @@ def ours(asked: argparse.Namespace, *, packed: bool = True, norm: bool = True) -
 
     has_norm = any(isinstance(layer, ResponseNorm) for layer in job.network.modules())
     form = f", normalization {norm_backend(device.kind)}" if has_norm else ""
-    serve(step, note=f"{device.precision}, {device.threads} threads{form}")
+    how = getattr(device, "convolutions", "torch")  # an older package has but one form
+    note = f"{device.precision}, convolutions {how}, {device.threads} threads{form}"
+    serve(step, note=note)
 
 
 def convolutions(asked: argparse.Namespace) -> None:
@@ -114,7 +128,7 @@ def convolutions(asked: argparse.Namespace) -> None:
     from alexnet.devices import choose_device
     from alexnet.models import build_model
 
-    device = choose_device()
+    device = choose_device(asked.precision)
     network = device.place(build_model(asked.model, classes=10))
     x = torch.randn(asked.batch_size, 3, network.crop_px, network.crop_px)
     layers = []
@@ -129,19 +143,20 @@ def convolutions(asked: argparse.Namespace) -> None:
 
     def step() -> int:
         for (layer, each), gradient in zip(layers, gradients, strict=True):
-            with device.autocast():
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=device.precision == "bf16"):
                 y = layer(each)
             y.backward(gradient.to(y.dtype))
             each.grad = layer.weight.grad = layer.bias.grad = None
         return asked.batch_size
 
-    serve(step, note=device.precision)
+    serve(step, note=f"{device.precision}, as torch has them")
 
 
 ROLES = {
     "ours": ours,
     "ours from the folder": lambda asked: ours(asked, packed=False),
     "ours without normalization": lambda asked: ours(asked, norm=False),
+    "ours, torch's convolutions": lambda asked: ours(asked, exact=True),
     "convolutions alone": convolutions,
 }
 

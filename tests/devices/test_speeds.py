@@ -15,6 +15,9 @@ from alexnet.devices.speeds import Speeds, measure_speeds, remembered_speeds
 MINUTE, DAY = 60.0, 24 * 3600.0
 
 
+SMALL = tuple((1, *each[1:]) for each in module._LAYERS)
+
+
 @pytest.fixture(autouse=True)
 def known_speeds():
     """Nothing is known before: the machine measures."""
@@ -80,28 +83,30 @@ def test_a_file_that_knows_no_winograd_is_measured_again(tmp_path, monkeypatch):
 
 def test_forms_that_are_measured_convolve_alike(monkeypatch):
     """Outputs and gradients are equal within rounding, so the speeds are of the same work."""
-    plan = module._winograd_plan()
-    if plan is None:
+    monkeypatch.setattr(module, "_LAYERS", SMALL)
+    plans = module._winograd_plans()
+    if not plans:
         pytest.skip("there is no Winograd form on this processor")
     from alexnet.kernels.winograd.function import convolution
 
-    monkeypatch.setattr(module, "_IMAGES", 2)
+    def direct(plan, x, weight, bias):
+        return torch.nn.functional.conv2d(x, weight, bias, padding=weight.shape[2] // 2)
+
     results = []
-    for form in (
-        lambda *tensors: convolution(plan, *tensors),
-        lambda *tensors: torch.nn.functional.conv2d(*tensors, padding=1),
-    ):
-        tensors = module._tensors("cpu")
-        y = form(*tensors)
-        y.backward(torch.linspace(-1, 1, y.numel()).view_as(y))
-        results.append([y.detach(), *(each.grad for each in tensors)])
+    for form in (convolution, direct):
+        found = []
+        for plan, (*tensors, gradient) in zip(plans, module._tensors("cpu"), strict=True):
+            y = form(plan, *tensors)
+            y.backward(gradient)
+            found += [y.detach(), *(each.grad for each in tensors)]
+        results.append(found)
     for found, wanted in zip(*results, strict=True):
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4 * float(wanted.abs().max()))
 
 
 def test_a_form_that_is_missing_is_not_measured(monkeypatch):
-    monkeypatch.setattr(module, "_IMAGES", 1)
-    monkeypatch.setattr(module, "_winograd_plan", lambda: None)
+    monkeypatch.setattr(module, "_LAYERS", SMALL)
+    monkeypatch.setattr(module, "_winograd_plans", list)
     monkeypatch.setattr(module, "supports_bf16", lambda: False)
     monkeypatch.setattr(module, "_MEASURING_S", 0.02)
     found = measure_speeds("cpu")

@@ -10,6 +10,7 @@ from torch import nn
 
 pytest.importorskip("numba")
 
+from alexnet.devices import supports_bf16
 from alexnet.errors import RecipeError
 from alexnet.models import build_model, for_inference, narrow_weights
 
@@ -112,6 +113,8 @@ def test_networks_answer_alike(kept, far, precision):
     x = 50 * rows(4, 3 * net.crop_px**2).reshape(4, 3, net.crop_px, net.crop_px)
     wanted = net(x)
     found = for_inference(net, precision, fully_connected=kept)(x)
+    if precision == "bf16" and not supports_bf16():
+        far = 3e-2  # the network itself runs, with every output rounded to bf16
     assert (found - wanted).abs().max() < far * wanted.abs().max()
     assert not torch.equal(found, wanted)
     exact_form = for_inference(net, fully_connected="fp32")(x)

@@ -30,7 +30,9 @@ _QUIET = 0.8  # processor time over the clock's; the thread waits for others tha
 _KEPT_S = 30 * 24 * 3600.0
 _BUSY_KEPT_S = 600.0  # no second measurement in each of the many calls of a script
 
-_IMAGES, _CHANNELS, _SIDE_PX, _KERNEL = 16, 192, 13, 3  # conv4 of the paper, one of its two towers
+# Images, channels in and out, sides of the maps and of the filters: conv2 and conv4 of the paper,
+# one of the two towers. Neither would stand for the other: Winograd's gain is 1.5 to 3.
+_LAYERS = ((8, 48, 128, 27, 5), (16, 192, 192, 13, 3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,18 +107,20 @@ def _read(cached: Path) -> Speeds | None:
 
 def has_winograd() -> bool:
     """Whether Winograd's form runs here; not without numba (extra: fast)."""
-    return _winograd_plan() is not None
+    return bool(_winograd_plans())
 
 
-def _winograd_plan() -> Any | None:
-    """Return how Winograd's form computes the convolution that is measured; None: not at all."""
+def _winograd_plans() -> list[Any]:
+    """Return how Winograd's form computes the convolutions that are measured; empty: not at all."""
     try:
         from alexnet.kernels.winograd.plan import make_plan
     except ImportError:
-        return None
-    sides, padding = (_SIDE_PX, _SIDE_PX), _KERNEL // 2
-    filters = (_CHANNELS, _CHANNELS, _KERNEL, _KERNEL)
-    return make_plan((_CHANNELS, *sides), filters, stride=1, padding=padding, groups=1)
+        return []
+    plans = [
+        make_plan((inputs, side, side), (outputs, inputs, kernel, kernel), 1, kernel // 2, 1)
+        for _, inputs, outputs, side, kernel in _LAYERS
+    ]
+    return plans if None not in plans else []
 
 
 def supports_bf16() -> bool:
@@ -128,7 +132,7 @@ def supports_bf16() -> bool:
 
 
 def measure_speeds(kind: str) -> Speeds:
-    """Measure a convolution forward and backward in each form, in a fraction of a second.
+    """Measure convolutions forward and backward in each form, in a fraction of a second.
 
     They alternate and the best run of each counts, so that another program that is busy for a
     moment slows all or none.
@@ -144,7 +148,7 @@ def measure_speeds(kind: str) -> Speeds:
     # A GPU computes by itself, and this thread may sleep meanwhile: its share says nothing.
     on_cpu = kind == "cpu"
     share = (time.thread_time() - had) / (time.perf_counter() - start) if on_cpu else 1.0
-    flops = 3 * 2 * _IMAGES * _SIDE_PX**2 * _CHANNELS**2 * _KERNEL**2
+    flops = sum(3 * 2 * n * side**2 * i * o * kernel**2 for n, i, o, side, kernel in _LAYERS)
     speeds = {name: flops / seconds / 1e9 for name, seconds in best.items()}
     return Speeds(
         **{"winograd": 0.0, "bf16": 0.0, **speeds},
@@ -163,24 +167,25 @@ def _steps(kind: str) -> dict[str, Callable[[], None]]:
     """Return for each form that there is here a function that goes forward and backward once."""
     import torch
 
-    x, weight, bias = _tensors(kind)
-    gradient = torch.ones_like(x)
-    padding = _KERNEL // 2
+    layers = _tensors(kind)
 
     def direct(dtype: torch.dtype) -> None:
-        with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
-            y = torch.nn.functional.conv2d(x, weight, bias, padding=padding)
-        y.backward(gradient.to(y.dtype))
+        for x, weight, bias, gradient in layers:
+            with torch.autocast(kind, dtype=dtype, enabled=dtype is not torch.float32):
+                padding = weight.shape[2] // 2
+                y = torch.nn.functional.conv2d(x, weight, bias, padding=padding)
+            y.backward(gradient.to(y.dtype))
         synchronize(kind)
 
     steps = {"fp32": lambda: direct(torch.float32)}
-    plan = _winograd_plan() if kind == "cpu" else None
-    if plan is not None:
+    plans = _winograd_plans() if kind == "cpu" else []
+    if plans:
         from alexnet.kernels.winograd.function import convolution
 
         def minimal() -> None:
-            y: torch.Tensor = convolution(plan, x, weight, bias)
-            y.backward(gradient)
+            for plan, (x, weight, bias, gradient) in zip(plans, layers, strict=True):
+                y: torch.Tensor = convolution(plan, x, weight, bias)
+                y.backward(gradient)
 
         steps["winograd"] = minimal
     if kind != "cpu" or supports_bf16():  # without instructions it takes many times as long
@@ -188,20 +193,23 @@ def _steps(kind: str) -> dict[str, Callable[[], None]]:
     return steps
 
 
-def _tensors(kind: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return images, weights and biases of the convolution that is measured."""
+def _tensors(kind: str) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Return images, weights, biases and gradients of the convolutions that are measured."""
     import torch
 
     # The caller's random stream must not depend on whether the measurement was cached.
     generator = torch.Generator().manual_seed(0)
-    shapes = (
-        (_IMAGES, _CHANNELS, _SIDE_PX, _SIDE_PX),
-        (_CHANNELS, _CHANNELS, _KERNEL, _KERNEL),
-    )
-    x, weight = (
-        torch.randn(shape, generator=generator)
-        .to(kind, memory_format=torch.channels_last)
-        .requires_grad_()
-        for shape in shapes
-    )
-    return x, weight, torch.zeros(_CHANNELS, device=kind, requires_grad=True)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        values = torch.randn(shape, generator=generator)
+        return values.to(kind, memory_format=torch.channels_last)
+
+    return [
+        (
+            drawn(images, inputs, side, side).requires_grad_(),
+            drawn(outputs, inputs, kernel, kernel).requires_grad_(),
+            torch.zeros(outputs, device=kind, requires_grad=True),
+            drawn(images, outputs, side, side),
+        )
+        for images, inputs, outputs, side, kernel in _LAYERS
+    ]

@@ -179,7 +179,7 @@ def prepare(
     loss = make_loss(recipe.loss, weights, smoothing=recipe.label_smoothing)
     own = not is_external(network.model)
     capture, why_no_graph = capture_for(device, own=own)
-    in_backward = can_step_in_backward(device, own=own)
+    in_backward = can_step_in_backward(network, device, own=own)
     training = Training(
         stepper=Stepper(network, loss, optimizer, capture, why_no_graph, in_backward=in_backward),
         schedule=Schedule(

@@ -16,6 +16,8 @@ from alexnet.training.optimizer import PaperMomentum, Rates
 
 __all__ = ["BatchLike", "Stepper", "can_step_in_backward"]
 
+_LARGE = 1 << 22  # parameters: 16 MB of gradients
+
 _TOLERANCES = {"fp32": 1e-4, "bf16": 1e-2}
 """How far a graph's first step may be from the same step by operators: the precision's rounding."""
 
@@ -29,16 +31,19 @@ class BatchLike(Protocol):
     def labels(self) -> Tensor: ...  # noqa: D102
 
 
-def can_step_in_backward(device: Device, *, own: bool) -> bool:
-    """Whether parameters may be changed within the backward pass.
+def can_step_in_backward(network: nn.Module, device: Device, *, own: bool) -> bool:
+    """Whether parameters may be changed within the backward pass, and it saves memory to speak of.
 
     Args:
+        network: a hook of each parameter costs a small one more time than it saves memory.
         device: where the training runs; on a GPU all parameters are changed by a few kernels.
         own: whether the network is made of our own layers alone: an external model may read a
             weight after its gradient was made.
     """
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return own and device.kind == "cpu" and not distributed  # else gradients are averaged first
+    large = sum(each.numel() for each in network.parameters()) >= _LARGE
+    # in several processes gradients are averaged first
+    return own and large and device.kind == "cpu" and not distributed
 
 
 class Stepper:

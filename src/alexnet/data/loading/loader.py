@@ -23,6 +23,8 @@ from alexnet.recipe import Sampling
 
 __all__ = ["TrainLoader"]
 
+_LARGE = 1 << 22  # numbers of a batch, 16 MB
+
 
 class TrainLoader:
     """Gives the batches of any epoch, from any step on: what they hold depends on nothing else.
@@ -143,26 +145,35 @@ class TrainLoader:
             yield indices, sample(epoch, positions, indices, rule, repeats=repeats)
 
     def _batches(self, plans: Iterator[BatchPlan]) -> Iterator[Batch]:
-        """Yield batches out of crops that one thread makes; they become numbers when they are due.
+        """Yield batches out of crops that one thread makes; large ones become numbers when due.
 
-        Bytes are a quarter of the numbers, and all threads of arithmetic wait for these.
+        Bytes are a quarter of the numbers, and all threads of arithmetic wait for these. Small
+        batches are made whole by the thread that is ahead: memory is no matter, time is.
         """
+        numbers = 3 * self._preprocessing.crop_px**2 * self._batch_size
+        if numbers < _LARGE:
+            yield from prefetch(self._finished(self._make_crops(plans), threads=1), AHEAD)
+            return
         with closing(prefetch(self._make_crops(plans), AHEAD)) as ahead:
-            for batch in ahead:
-                params = batch.params
-                images = self._preprocessing.normalize(
-                    batch.crops.numpy(),
-                    params.top,
-                    params.left,
-                    params.mirror,
-                    shift=params.shift,
-                    divide=params.divide,
-                    threads=torch.get_num_threads(),
-                )
-                labels, indices = torch.from_numpy(batch.labels), batch.indices
-                del batch
-                yield Batch(images, labels, indices)
-                del images
+            yield from self._finished(ahead, threads=torch.get_num_threads())
+
+    def _finished(self, batches: Iterator[CropBatch], *, threads: int) -> Iterator[Batch]:
+        """Yield batches whose crops are numbers."""
+        for batch in batches:
+            params = batch.params
+            images = self._preprocessing.normalize(
+                batch.crops.numpy(),
+                params.top,
+                params.left,
+                params.mirror,
+                shift=params.shift,
+                divide=params.divide,
+                threads=threads,
+            )
+            labels, indices = torch.from_numpy(batch.labels), batch.indices
+            del batch
+            yield Batch(images, labels, indices)
+            del images
 
     def _make_crops(self, plans: Iterator[BatchPlan]) -> Iterator[CropBatch]:
         """Yield crops of bytes, made by the thread that asks."""
