@@ -161,6 +161,29 @@ def test_a_process_prints_the_same_and_nothing_else(here):
     assert done.stderr == f"error: {sentence}\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate pickled.pth photos",
+        "features pickled.pth photos --out features.npz",
+        "predict photos --weights pickled.pth",
+        "train nowhere",
+        "train nowhere --from scratch",
+        "tune nowhere",
+        "search nowhere",
+        "finetune nowhere",
+    ],
+)
+def test_files_that_cannot_be_read_are_told_before_the_machine_is_measured(
+    alexnet, here, monkeypatch, command
+):
+    def measure(cached, kind):
+        pytest.fail("measured, which takes seconds the first time on a machine")
+
+    monkeypatch.setattr("alexnet.devices.machine.remembered_speeds", measure)
+    assert alexnet(*shlex.split(command), "--quiet").code == 2
+
+
 def test_pickles_are_never_loaded(alexnet, here, tmp_path):
     class Trap:
         def __reduce__(self):

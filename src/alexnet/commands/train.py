@@ -120,7 +120,6 @@ def train(
     with trusting(changes.get("model")), stop_on_signals() as stop:
         chosen = choose_recipe(recipe, changes)
         with preparing(stop):
-            device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
             opened = open_source(
                 source,
                 class_depth=class_depth,
@@ -128,6 +127,7 @@ def train(
                 name_encoding=name_encoding,
             )
             images = exclude_listed(opened, optional_path(exclude))
+            device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
             if not from_scratch:
                 weights = load_weights(Path(from_ or DEFAULT_WEIGHTS))
                 candidates = prepare_candidates(

@@ -87,7 +87,6 @@ def tune(
     started, path = time.monotonic(), Path(source)
     with trusting(changes.get("model")):
         chosen = choose_recipe(recipe, changes)
-        device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
         packing = Packing(cache=cache, unreadable=unreadable)
         images = open_source(
             path,
@@ -95,6 +94,7 @@ def tune(
             join_classes=join_classes,
             name_encoding=name_encoding,
         )
+        device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
         job = prepare(images, chosen, device=device, packing=packing)
         report = _report(range_test(job), job, started)
     page = optional_path(out) or RUNS / f"{dated_name(path, chosen.model)}-lr.html"

@@ -40,18 +40,20 @@ def load_ensemble(
     Raises:
         WeightsError: a file cannot be used, or the files know different classes.
     """
-    device = choose_device(precision, exact_convolutions=exact_convolutions)
     loaded = [load_weights(path) for path in paths]
     first = loaded[0]
+    columns = [
+        _columns(weights, first, path, paths[0])
+        for path, weights in zip(paths, loaded, strict=True)
+    ]
+    # Only now: the first choice on a machine takes seconds, and bad weights are said before it.
+    device = choose_device(precision, exact_convolutions=exact_convolutions)
     members: list[Member] = []
-    for path, weights in zip(paths, loaded, strict=True):
-        columns = _columns(weights, first, path, paths[0])
+    for order, weights in zip(columns, loaded, strict=True):
         network = weights.network(copy=False)  # the weights are dropped at once
         device.place(network)
         members.append(
-            Member(
-                network, weights.preprocessing, columns=columns, convolutions=device.convolutions
-            )
+            Member(network, weights.preprocessing, columns=order, convolutions=device.convolutions)
         )
     words: dict[str, str] = {}
     for weights in reversed(loaded):

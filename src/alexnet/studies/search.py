@@ -60,9 +60,6 @@ def run_search(options: SearchOptions) -> SearchReport:
     recipe = choose_recipe(options.recipe, options.changes)
     space = named_space(options, recipe)
     with stop_on_signals() as stop:
-        device = choose_device(
-            options.precision, options.threads, exact_convolutions=options.exact_convolutions
-        )
         packing = Packing(cache=options.cache, unreadable=options.unreadable)
         with stop.at_once():
             images = open_source(
@@ -70,6 +67,9 @@ def run_search(options: SearchOptions) -> SearchReport:
                 class_depth=options.class_depth,
                 join_classes=options.join_classes,
                 name_encoding=options.name_encoding,
+            )
+            device = choose_device(
+                options.precision, options.threads, exact_convolutions=options.exact_convolutions
             )
             job = prepare(images, recipe, device=device, packing=packing)
         config = study_config(options, recipe, space, job)
