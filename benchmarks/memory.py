@@ -129,7 +129,7 @@ class Memory:
         now, peak = (int(sizes[name]) / 1000 * 1.024 for name in ("VmRSS", "VmHWM"))
         before = self.rows.get(part, (0.0, 0.0))
         self.rows[part] = max(now, before[0]), max(peak, before[1])
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins again
 
     def table(self) -> str:
         """Return the rows, and the most of all of them, in MB."""

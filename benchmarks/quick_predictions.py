@@ -23,8 +23,9 @@ from PIL import Image
 from alexnet import load_weights
 from alexnet.data import image_mask, list_files
 from alexnet.evaluation import Member, average_crop_views, make_predictor
+from alexnet.evaluation.graph_cache import PROBABILITIES
 from alexnet.evaluation.graph_predictions import GraphPredictor
-from alexnet.exporters.onnx.cached import PROBABILITIES, keep_graph
+from alexnet.exporters.onnx.cached import keep_graph
 from alexnet.images import resize
 from alexnet.weights.mapped import map_weights
 from startup import write_weights

@@ -29,7 +29,6 @@ __all__ = [
     "predict_some",
 ]
 
-_PROBABILITIES = "probabilities"  # the output of a graph
 _FEW_CROPS = 32  # that are predicted sooner than the compiled kernels are loaded
 
 Answer = tuple[list[Prediction], dict[str, str]]
@@ -140,9 +139,10 @@ def _by_graph(
     request: PredictionRequest, mapped: MappedWeights, inputs: NamedImages
 ) -> Answer | None:
     """Predict by the cached graph; None: there is none, or it gives nothing."""
+    from alexnet.evaluation.graph_cache import PROBABILITIES
     from alexnet.evaluation.graph_predictions import GraphFailure, GraphPredictor
 
-    predictor = GraphPredictor.open(mapped, _PROBABILITIES)
+    predictor = GraphPredictor.open(mapped, PROBABILITIES)
     if predictor is None:
         return None
     with contextlib.suppress(GraphFailure):
@@ -191,11 +191,12 @@ def _by_torch(
         ensemble.classes,
     )
     if mapped is not None and not any(row.error == NO_NUMBER for row in rows):
+        from alexnet.evaluation.graph_cache import PROBABILITIES
         from alexnet.exporters.onnx.cached import keep_graph
 
         (member,) = ensemble.members
         rule = member.preprocessing
-        _make(partial(keep_graph, mapped, _PROBABILITIES, member.network, rule))
+        _make(partial(keep_graph, mapped, PROBABILITIES, member.network, rule))
     return rows, ensemble.class_words
 
 

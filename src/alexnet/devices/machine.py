@@ -37,6 +37,7 @@ __all__ = [
     "Precision",
     "choose_device",
     "cores",
+    "default_threads",
     "peak_memory_mb",
     "processor",
     "share_cores",
@@ -102,7 +103,7 @@ def choose_device(
         raise RecipeError(f"threads must be at least 1; got {threads}.")
     if precision not in ("auto", "fp32", "bf16"):
         raise RecipeError(f'precision must be "auto", "fp32" or "bf16"; got "{precision}".')
-    threads = usable_threads(threads or _omp_num_threads() or cores())
+    threads = usable_threads(threads or default_threads())
     torch.set_num_threads(threads)
     let_waiting_threads_sleep(threads, cores())
     _keep_freed_memory()
@@ -164,10 +165,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _omp_num_threads() -> int | None:
-    """Return OMP_NUM_THREADS where it is set to a number above 0."""
+def default_threads() -> int:
+    """Return OMP_NUM_THREADS where it is set to a number above 0, else how many cores there are."""
     text = os.environ.get("OMP_NUM_THREADS", "")
-    return int(text) if text.isdecimal() and int(text) else None
+    return int(text) if text.isdecimal() and int(text) else cores()
 
 
 @functools.cache

@@ -29,6 +29,7 @@ from alexnet.weights.mapped import FileIdentity, MappedWeights, checksum, map_fi
 
 __all__ = [
     "MAX_BYTES",
+    "PROBABILITIES",
     "GraphEntry",
     "TensorPlace",
     "cached_graphs",
@@ -40,6 +41,9 @@ __all__ = [
     "remember_file",
     "write_entry",
 ]
+
+PROBABILITIES = "probabilities"
+"""The output of a graph that predicts."""
 
 MAX_BYTES = 1 << 30
 """Of all cached graphs; those that were used last are kept."""

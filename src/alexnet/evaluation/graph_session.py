@@ -9,14 +9,13 @@ import contextlib
 import functools
 import math
 import mmap
-import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.devices import cores
+from alexnet.devices import default_threads
 from alexnet.evaluation.graph_cache import (
     GraphEntry,
     entry_path,
@@ -107,21 +106,15 @@ def open_session(
 
 def _session_options(runtime: Any) -> Any:
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = default_threads()
     options.log_severity_level = 4  # what fails is done by torch
     # Measured for one image: "extended" opens small graphs in half the time of "all", which lays
-    # the maps out anew; packed weights of large products take longer to pack than to multiply; and
+    # the maps out again; packed weights of large products take longer to pack than to multiply; and
     # threads that spin take the other programs' time.
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.add_session_config_entry("session.disable_prepacking", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
-
-
-def _threads() -> int:
-    """Return OMP_NUM_THREADS where it is set to a number above 0, else how many cores there are."""
-    text = os.environ.get("OMP_NUM_THREADS", "")
-    return int(text) if text.isdecimal() and int(text) else cores()
 
 
 def _are_whole(weights: MappedWeights, beside: mmap.mmap | None, entry: GraphEntry) -> bool:

@@ -5,8 +5,7 @@ Legend: N images, n of a batch, S side of the stored image, c side of the crop, 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,13 @@ from alexnet.errors import RecipeError
 from alexnet.evaluation.crops import crop_view_tensor, crop_views
 from alexnet.evaluation.stored_images import BATCH, stored_images
 from alexnet.images import Preprocessing
-from alexnet.models import FullyConnected, InferencePrecision, Network, for_inference
+from alexnet.models import (
+    FullyConnected,
+    InferencePrecision,
+    Network,
+    evaluating,
+    for_inference,
+)
 
 __all__ = [
     "InferencePrecision",
@@ -138,18 +143,6 @@ def average_crop_views(
     if total is None:
         raise RecipeError("an image needs at least one crop.")
     return (total / len(views)).float().cpu().numpy()
-
-
-@contextlib.contextmanager
-def evaluating(network: torch.nn.Module) -> Generator[None]:
-    """Set a network to evaluation mode and give each of its layers its own mode back."""
-    modes = [(layer, layer.training) for layer in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for layer, training in modes:
-            layer.training = training
 
 
 def average_members(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import llvmlite.binding
-import numba
 from llvmlite import ir
 from numba.core import cgutils as _cgutils
-from numba.extending import intrinsic as _intrinsic
+
+from alexnet.kernels.targets import compiles_for
+from alexnet.kernels.vectors import INDEX, index, intrinsic
 
 __all__ = [
     "BYTE",
@@ -44,51 +44,23 @@ __all__ = [
     "transpose",
 ]
 
-# Typed as Any: numba's own annotations do not say what they become.
+# Typed as Any: numba's own annotations do not say what it becomes.
 cgutils: Any = _cgutils
-intrinsic: Any = _intrinsic
 
 _UNDEFINED = cast("Any", ir.Undefined)  # pyright: ignore[reportUnknownMemberType]
 
 BYTE, SHORT, INT, LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-INDEX = LONG
 
-_WITH_AVX2 = (
-    *("haswell", "broadwell", "skylake", "cascadelake", "cooperlake", "cannonlake", "icelake"),
-    *("rocketlake", "tigerlake", "alderlake", "raptorlake", "sapphirerapids", "emeraldrapids"),
-    *("graniterapids", "znver", "core-avx2", "x86-64-v3", "x86-64-v4"),
-)
-_WITH_AVX512 = ("skylake-avx512", "skx", "cascadelake", "icelake", "sapphirerapids", "x86-64-v4")
-
-
-def _compiles_for(feature: str, names: tuple[str, ...]) -> bool:
-    """Whether numba compiles for processors that have a feature."""
-    config = cast("Any", numba).config
-    if not llvmlite.binding.get_process_triple().startswith("x86_64") or config.DISABLE_JIT:
-        return False
-    if config.CPU_FEATURES is not None:
-        return f"+{feature}" in config.CPU_FEATURES.split(",")
-    if config.CPU_NAME not in (None, "host"):
-        return str(config.CPU_NAME).startswith(names)
-    features: Any = llvmlite.binding.get_host_cpu_features()
-    return bool(config.ENABLE_AVX and features.get(feature, False))
-
-
-if not _compiles_for("avx2", _WITH_AVX2):
+if not compiles_for("avx2"):
     raise ImportError("numba does not compile for AVX2 here")
 
-WIDE = _compiles_for("avx512bw", _WITH_AVX512)
+WIDE = compiles_for("avx512bw")
 """Whether vectors may have 64 bytes."""
 
 
 def kind(number: Any, lanes: int) -> Any:
     """Return the type of a vector."""
     return ir.VectorType(number, lanes)
-
-
-def index(value: int) -> Any:
-    """Return a whole number as a constant."""
-    return ir.Constant(INDEX, value)
 
 
 def load(builder: Any, address: Any, number: Any, lanes: int) -> Any:

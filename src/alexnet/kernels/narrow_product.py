@@ -21,7 +21,7 @@ from torch import Tensor
 
 from alexnet.kernels import vectors
 from alexnet.kernels.numba import cached_njit, launch, prange, thread_count
-from alexnet.kernels.vectors import FLOAT, FLOAT_BYTES, INDEX, LANES, VECTOR, intrinsic
+from alexnet.kernels.vectors import FLOAT, FLOAT_BYTES, LANES, VECTOR, intrinsic
 
 __all__ = ["multiply", "supports"]
 
@@ -93,38 +93,29 @@ def _emit_sums(
 ) -> list[list[Any]]:
     """Emit the loop along K; return the sums of each row and column, lane by lane."""
     size = kind.bitwidth // 8
-    before, zero = builder.block, vectors.index(0)
-    loop, done = (builder.append_basic_block(name) for name in ("along", "summed"))
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    step = builder.phi(INDEX)
-    sums = [[builder.phi(VECTOR) for _ in range(columns)] for _ in range(rows)]
-    numbers = builder.mul(step, vectors.index(FLOAT_BYTES))
-    line = builder.mul(K, vectors.index(FLOAT_BYTES))
-    values = [
-        vectors.load(builder, builder.add(vectors.offset(builder, x, line, m), numbers))
-        for m in range(rows)
-    ]
-    stride, shift = builder.mul(K, vectors.index(size)), builder.mul(step, vectors.index(size))
-    totals = [[*row] for row in sums]
-    for r in range(columns):
-        at = builder.add(vectors.offset(builder, place, stride, r), shift)
-        vectors.prefetch(builder, builder.add(at, vectors.index(_AHEAD)))
-        wide = _emit_widened(builder, at, kind)
-        for m in range(rows):
-            totals[m][r] = vectors.fused(builder, values[m], wide, sums[m][r])
-    following = builder.add(step, vectors.index(LANES))
-    pairs = [
-        (phi, vectors.splat(0.0), total)
-        for row, found in zip(sums, totals, strict=True)
-        for phi, total in zip(row, found, strict=True)
-    ]
-    for phi, start, after in [(step, zero, following), *pairs]:
-        phi.add_incoming(start, before)
-        phi.add_incoming(after, loop)
-    builder.cbranch(builder.icmp_signed("<", following, K), loop, done)
-    builder.position_at_end(done)
-    return totals
+    line, stride = (builder.mul(K, vectors.index(each)) for each in (FLOAT_BYTES, size))
+
+    def turn(carried: list[Any]) -> list[Any]:
+        numbers, shift, *sums = carried
+        values = [
+            vectors.load(builder, builder.add(vectors.offset(builder, x, line, m), numbers))
+            for m in range(rows)
+        ]
+        totals = list(sums)
+        for r in range(columns):
+            at = builder.add(vectors.offset(builder, place, stride, r), shift)
+            vectors.prefetch(builder, builder.add(at, vectors.index(_AHEAD)))
+            wide = _emit_widened(builder, at, kind)
+            for m in range(rows):
+                i = m * columns + r
+                totals[i] = vectors.fused(builder, values[m], wide, sums[i])
+        further = (vectors.index(each * LANES) for each in (FLOAT_BYTES, size))
+        return [*map(builder.add, (numbers, shift), further), *totals]
+
+    start = [*[vectors.index(0)] * 2, *[vectors.splat(0.0)] * (rows * columns)]
+    turns = builder.sdiv(K, vectors.index(LANES))
+    totals = vectors.repeat(builder, turns, start, turn)[2:]
+    return [list(totals[m * columns : (m + 1) * columns]) for m in range(rows)]
 
 
 def _emit_widened(builder: Any, at: Any, kind: Any) -> Any:

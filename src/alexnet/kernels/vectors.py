@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.binding
-import numba
 from llvmlite import ir
 from numba.extending import intrinsic as _intrinsic
+
+from alexnet.kernels.targets import compiles_for, compiles_for_arm64
 
 __all__ = [
     "FLOAT",
@@ -40,38 +40,12 @@ __all__ = [
     "store",
 ]
 
-# Typed as Any: numba's annotations lack its settings, and whoever calls an intrinsic leaves out the
-# first parameter.
-_config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage]
+# Typed as Any: whoever calls an intrinsic leaves out its first parameter.
 _ir: Any = ir
 intrinsic: Any = _intrinsic
 
 FLOAT_BYTES = 4
-_WIDE = ("avx512", "skylake-avx512", "icelake", "sapphirerapids", "znver4", "znver5")
-
-
-def _processor_features() -> str:
-    """Return what numba compiles for: the features of this processor, or a processor's name."""
-    if _config.CPU_NAME or _config.CPU_FEATURES:
-        return f"{_config.CPU_NAME or ''} {_config.CPU_FEATURES or ''}"
-    features: Any = llvmlite.binding.get_host_cpu_features()
-    return " ".join(name for name, there in features.items() if there)
-
-
-def has_fma() -> bool:
-    """Whether a product and a sum are one instruction here, as on x86 since 2013 and on ARM64.
-
-    False too where numba is told not to compile (NUMBA_DISABLE_JIT): instructions cannot be run
-    as Python.
-    """
-    if _config.DISABLE_JIT:
-        return False
-    named = bool(_config.CPU_NAME) and _config.CPU_NAME not in ("generic", "x86-64")
-    arm = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
-    return named or arm or "fma" in _processor_features().split()
-
-
-_WIDE_VECTORS = any(name in _processor_features() for name in _WIDE)
+_WIDE_VECTORS = compiles_for("avx512f")
 
 LANES = 16 if _WIDE_VECTORS else 8
 """Numbers of a vector: of AVX-512, or of AVX2; LLVM makes two of one where they are narrower."""
@@ -82,6 +56,15 @@ REGISTERS = 32 if _WIDE_VECTORS else 16
 FLOAT = ir.FloatType()
 INDEX = ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
+
+
+def has_fma() -> bool:
+    """Whether a product and a sum are one instruction here, as on x86 since 2013 and on ARM64.
+
+    False too where numba is told not to compile (NUMBA_DISABLE_JIT): instructions cannot be run
+    as Python.
+    """
+    return compiles_for("fma") or compiles_for_arm64()
 
 
 def index(value: int) -> Any:

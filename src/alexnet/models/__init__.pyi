@@ -7,6 +7,7 @@ from .cuda_convnet.network import (
     LayerFileNetwork,
     SummedLayers,
 )
+from .evaluation_mode import evaluating
 from .external import ExternalNetwork, is_external, needs_trust
 from .graph.network import (
     GRAPH,
@@ -61,6 +62,7 @@ __all__ = [
     "default_classes",
     "default_features",
     "describe_convolutions",
+    "evaluating",
     "for_inference",
     "is_external",
     "is_layer_file",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
 from typing import Any, cast
 
 import torch
 from torch import nn
 
 from alexnet.devices import ConvolutionForm
+from alexnet.models.evaluation_mode import evaluating
 from alexnet.nn import Convolution
 from alexnet.text import join_words
 
@@ -52,7 +52,7 @@ def _inputs(network: nn.Module, layers: dict[str, nn.Conv2d]) -> dict[str, torch
     found: dict[str, torch.Tensor] = {}
     side: Any = network.crop_px
     device = next(iter(layers.values())).weight.device
-    with contextlib.ExitStack() as hooks, _evaluating(network), torch.inference_mode():
+    with contextlib.ExitStack() as hooks, evaluating(network), torch.inference_mode():
         for name, layer in layers.items():
 
             def keep(_: Any, given: tuple[torch.Tensor, ...], name: str = name) -> None:
@@ -61,14 +61,3 @@ def _inputs(network: nn.Module, layers: dict[str, nn.Conv2d]) -> dict[str, torch
             hooks.callback(layer.register_forward_pre_hook(keep).remove)
         network(torch.zeros(1, 3, side, side, device=device))
     return found
-
-
-@contextlib.contextmanager
-def _evaluating(network: nn.Module) -> Generator[None]:
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from alexnet.data import Pack
 from alexnet.devices import Device
 from alexnet.errors import WeightsError
-from alexnet.evaluation import BATCH, crop_view_tensor, crop_views, evaluating
+from alexnet.evaluation import BATCH, crop_view_tensor, crop_views
 from alexnet.images import Preprocessing
-from alexnet.models import Network, PooledFeatures
+from alexnet.models import Network, PooledFeatures, evaluating
 
 __all__ = ["PooledRows", "pooled_rows"]
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from alexnet import load_weights, save_weights
-from alexnet.evaluation.graph_cache import entry_path, graphs_folder, read_entry
+from alexnet.evaluation.graph_cache import PROBABILITIES, entry_path, graphs_folder, read_entry
 from alexnet.evaluation.graph_session import open_graph
 from alexnet.exporters.onnx import cached
-from alexnet.exporters.onnx.cached import PROBABILITIES, TOLERANCE, keep_graph
+from alexnet.exporters.onnx.cached import TOLERANCE, keep_graph
 from alexnet.weights.mapped import map_weights
 from fixtures.layouts import layout_weights
 from fixtures.transfer import make_weights

@@ -23,6 +23,7 @@ from alexnet.errors import AlexNetError
 from alexnet.evaluation.crops import crop_view_array, crop_views
 from alexnet.evaluation.graph_cache import (
     MAX_BYTES,
+    PROBABILITIES,
     GraphEntry,
     TensorPlace,
     entry_path,
@@ -46,9 +47,7 @@ from alexnet.models import (
 )
 from alexnet.weights.mapped import MappedWeights, checksum
 
-__all__ = ["PROBABILITIES", "TOLERANCE", "keep_graph"]
-
-PROBABILITIES = "probabilities"
+__all__ = ["TOLERANCE", "keep_graph"]
 
 TOLERANCE = 1e-5
 """How far a number may be from torch's, over the largest number where that is above 1."""

@@ -51,6 +51,7 @@ class _Winograd(torch.autograd.Function):
         filters = Filters(plan, weight) if suits(weight) else None
         y, wild = convolve(plan, x, weight, bias, filters, relu=relu)
         ctx.plan, ctx.wild, ctx.has_bias = plan, wild, bias is not None
+        ctx.suits = filters is not None
         ctx.save_for_backward(x, weight, y if relu else None)
         return y
 
@@ -63,7 +64,11 @@ class _Winograd(torch.autograd.Function):
             g = torch.ops.aten.threshold_backward(g, y, 0)
         wild = find_wild(g, gradients=True)
         needs_x, *needs_filters = ctx.needs_input_grad[:3]
-        dx = _input_gradient(ctx.plan, x, weight, g, wild) if needs_x else None
+        dx = None
+        if needs_x and ctx.suits and ctx.plan.block == 1:
+            dx = _input_gradient(ctx.plan, x, weight, g, wild)
+        elif needs_x:
+            dx = _plain_gradients(ctx.plan, x, weight, g, inputs=True)[0]
         if not any(needs_filters):
             return dx, None, None, None, None
         dw, db = _weight_gradient(ctx.plan, x, weight, g, wild | ctx.wild)
@@ -100,8 +105,6 @@ def convolve(
 
 
 def _input_gradient(plan: Plan, x: Tensor, weight: Tensor, g: Tensor, wild: Any) -> Tensor:
-    if plan.block > 1 or not suits(weight):
-        return _plain_gradients(plan, x, weight, g, inputs=True)[0]
     dx = input_gradient(plan, g, Filters(plan, weight, turned=True), x.shape, wild)
     if wild.any():
         plain = _indices(wild)

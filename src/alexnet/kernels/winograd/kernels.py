@@ -15,65 +15,66 @@ from alexnet.kernels.numba import cached_njit, prange
 from alexnet.kernels.vectors import FLOAT_BYTES, LANES
 from alexnet.kernels.winograd.instructions import add_rows, call
 from alexnet.kernels.winograd.space_to_depth import fill_blocks
+from alexnet.kernels.winograd.transforms import plane_numbers
 
 __all__ = ["convolve", "filter_gradients"]
 
 
 @register_jitable
-def read_image(
+def _read_unit(
     read: Any,
-    image: Any,
-    shape: Any,
+    maps: Any,
+    sizes: Any,
     form: Any,
-    tiles: Any,
-    zeros: Any,
+    unit: Any,
+    wild: Any,
     target: Any,
     group: Any,
     depth: Any,
-    apart: Any,
     memory: Any,
 ) -> None:
-    """Transform some rows of tiles of one image, of one group of channels.
+    """Transform the inputs of a unit, of one group of channels.
 
     Args:
         read: address of `read_row`.
-        image: address.
-        shape: (H, W, C).
+        maps: address of the first image.
+        sizes: (H, W, C).
         form: m, r, side of a block, padding.
-        tiles: first row, rows, columns.
-        zeros: 1: take zeros for the image.
-        target: address of the first tile's numbers in the first plane.
-        group: bytes from the first channel to the first of the group.
-        depth: channels of the group.
-        apart: bytes from one plane to the next.
+        unit: first image, images; first row of tiles, rows, columns.
+        wild: (N,) uint8; such an image counts as zeros.
+        target: address of the first plane.
+        group: of channels, its number.
+        depth: channels of a group.
         memory: addresses of memory for the blocks and for a patch of vectors.
     """
-    height, width, channels = shape
     m, r, block, padding = form
-    line, high, columns = tiles
+    first, many, line, high, columns = unit
     blocks, edge = memory
-    top, left = line * m - padding, -padding
-    if block > 1:
-        height, width = high * m + r - 1, columns * m + r - 1
-        fill_blocks(image, shape, block, padding, line * m, height, width, blocks)
-        image, channels, top, left = blocks, channels * block * block, 0, 0
-    for row in range(high):
-        place = target + FLOAT_BYTES * row * columns * depth
-        call(
-            read,
-            image + group,
-            height,
-            width,
-            channels,
-            top + row * m,
-            left,
-            columns,
-            zeros,
-            place,
-            depth,
-            apart,
-            edge,
-        )
+    apart = FLOAT_BYTES * plane_numbers(many * high * columns, depth)
+    for n in range(many):
+        height, width, channels = sizes
+        image = maps + FLOAT_BYTES * (first + n) * height * width * channels
+        top, left = line * m - padding, -padding
+        if block > 1:
+            height, width = high * m + r - 1, columns * m + r - 1
+            fill_blocks(image, sizes, block, padding, line * m, height, width, blocks)
+            image, channels, top, left = blocks, channels * block * block, 0, 0
+        for row in range(high):
+            call(
+                read,
+                image + FLOAT_BYTES * group * depth,
+                height,
+                width,
+                channels,
+                top + row * m,
+                left,
+                columns,
+                np.int64(wild[first + n]),
+                target + FLOAT_BYTES * (n * high + row) * columns * depth,
+                depth,
+                apart,
+                edge,
+            )
 
 
 @cached_njit(parallel=True)
@@ -143,26 +144,24 @@ def convolve(
             first, line = unit // bands * images, unit % bands * lines
             many, high = min(images, N - first), min(lines, rows - line)
             T = many * high * columns
-            planes = FLOAT_BYTES * (T * width + LANES)
+            planes = FLOAT_BYTES * plane_numbers(T, width)
             products = own + a * a * planes
-            apart = FLOAT_BYTES * (T * panel + LANES)
+            apart = FLOAT_BYTES * plane_numbers(T, panel)
             blocks = products + a * a * apart  # of one image at a time
             start, stop = panels * split // splits, panels * (split + 1) // splits
             for group in range(start // shared, (stop + shared - 1) // shared):
-                for n in range(many):
-                    read_image(
-                        read,
-                        in_maps + FLOAT_BYTES * (first + n) * H * W * C,
-                        (H, W, C),
-                        (m, r, block, padding),
-                        (line, high, columns),
-                        np.int64(wild[first + n]),
-                        own + FLOAT_BYTES * n * high * columns * width,
-                        FLOAT_BYTES * group * width,
-                        width,
-                        planes,
-                        (blocks, edge),
-                    )
+                _read_unit(
+                    read,
+                    in_maps,
+                    (H, W, C),
+                    (m, r, block, padding),
+                    (first, many, line, high, columns),
+                    wild,
+                    own,
+                    group,
+                    width,
+                    (blocks, edge),
+                )
                 for p in range(max(start, group * shared), min(stop, (group + 1) * shared)):
                     for number in range(a * a):
                         right = in_filters + (number * panels + p) * size
@@ -270,25 +269,23 @@ def filter_gradients(
             first, line = unit // bands * images, unit % bands * lines
             many, high = min(images, N - first), min(lines, rows - line)
             T = many * high * columns
-            planes = FLOAT_BYTES * (T * width + LANES)
+            planes = FLOAT_BYTES * plane_numbers(T, width)
             others = own + a * a * planes
-            apart = FLOAT_BYTES * (T * panel + LANES)
+            apart = FLOAT_BYTES * plane_numbers(T, panel)
             blocks = others + a * a * apart  # of one image at a time
             for group in range(start // shared, (stop + shared - 1) // shared):
-                for n in range(many):
-                    read_image(
-                        read,
-                        in_maps + FLOAT_BYTES * (first + n) * H * W * C,
-                        (H, W, C),
-                        (m, r, block, padding),
-                        (line, high, columns),
-                        np.int64(wild[first + n]),
-                        own + FLOAT_BYTES * n * high * columns * width,
-                        FLOAT_BYTES * group * width,
-                        width,
-                        planes,
-                        (blocks, edge),
-                    )
+                _read_unit(
+                    read,
+                    in_maps,
+                    (H, W, C),
+                    (m, r, block, padding),
+                    (first, many, line, high, columns),
+                    wild,
+                    own,
+                    group,
+                    width,
+                    (blocks, edge),
+                )
                 for p in range(max(start, group * shared), min(stop, (group + 1) * shared)):
                     for n in range(many):
                         source = in_gradients + FLOAT_BYTES * ((first + n) * P * Q * K + p * panel)

@@ -92,6 +92,11 @@ class Plan:
         rounds = -(-images // (most * threads))
         return -(-images // (rounds * threads)), self.rows
 
+    def kernel_sizes(self, images: int, lines: int) -> tuple[int, ...]:
+        """Return what both kernels want to know of a convolution and of a unit, in their order."""
+        form = (self.m, self.r, self.inputs, self.panel, self.block, self.padding)
+        return (*form, images, lines)
+
     def unit_numbers(self, images: int, lines: int) -> int:
         """Return how many numbers of memory a thread needs for a unit."""
         tiles = images * lines * self.columns

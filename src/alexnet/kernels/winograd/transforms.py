@@ -14,6 +14,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from numba.extending import register_jitable
 
 from alexnet.kernels.numba import cached_njit, compiled_function, prange
 from alexnet.kernels.vectors import FLOAT_BYTES, LANES
@@ -34,6 +35,7 @@ _LARGEST, _SMALLEST = np.float32(1e12), np.float32(1e-12)
 _VECTOR = FLOAT_BYTES * LANES
 
 
+@register_jitable
 def plane_numbers(tiles: int, channels: int) -> int:
     """Return how many numbers one plane begins after the one before it.
 

@@ -1,10 +1,10 @@
-"""For which processors vectors of bytes are compiled."""
+"""For which processors kernels are compiled."""
 
 from __future__ import annotations
 
 import pytest
 
-vectors = pytest.importorskip("alexnet.kernels.byte_vectors", exc_type=ImportError)
+targets = pytest.importorskip("alexnet.kernels.targets", exc_type=ImportError)
 
 
 @pytest.fixture
@@ -12,8 +12,8 @@ def compiled_for(monkeypatch):
     def ask(**settings: object) -> bool:
         defaults = {"CPU_NAME": None, "CPU_FEATURES": None, "ENABLE_AVX": 1, "DISABLE_JIT": 0}
         for name, value in {**defaults, **settings}.items():
-            monkeypatch.setattr(vectors.numba.config, name, value)
-        return vectors._compiles_for("avx2", vectors._WITH_AVX2)
+            monkeypatch.setattr(targets.numba.config, name, value)
+        return targets.compiles_for("avx2")
 
     return ask
 
