@@ -10,15 +10,13 @@ filter.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.kernels.integer_weights import integer_weights
+
 __all__ = ["antialias_resize"]
 
-_MOST_PRECISION = 22  # bits
-_LARGEST_WEIGHT = 1 << 15
 _BLOCK = 16  # outputs whose pixels are multiplied at once: a band of the matrix, mostly not zero
 
 
@@ -40,7 +38,7 @@ def antialias_resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray
 
 def _resize_rows(image: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     """Return `count` rows for the n of an image, (n, W, 3)."""
-    first, weights, precision = _integer_weights(len(image), count)
+    first, weights, precision = integer_weights(len(image), count)
     flat = np.ascontiguousarray(image).reshape(len(image), -1)
     resized = np.empty((count, flat.shape[1]), dtype=np.uint8)
     for start in range(0, count, _BLOCK):
@@ -56,31 +54,3 @@ def _resize_rows(image: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
         np.minimum(sums, 255, out=sums)  # no weight is negative, so nothing is below zero
         resized[start:end] = sums  # cut off, as a shift to the right does
     return resized.reshape(count, *image.shape[1:])
-
-
-def _integer_weights(size: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """Return, for m outputs of n pixels, what each is a sum of.
-
-    Returns:
-        (m,) the first pixel under each filter; (m, k) weights, whole numbers, zero beyond the
-        filter's end; and of how many bits their unit is.
-    """
-    scale = size / count
-    support = max(scale, 1.0)
-    length = math.ceil(support) * 2 + 1
-    centers = scale * (np.arange(count) + 0.5)
-    first = np.maximum((centers - support + 0.5).astype(np.int64), 0)
-    ends = np.minimum((centers + support + 0.5).astype(np.int64), size)
-    lengths = np.clip(ends - first, 0, length)
-    steps = np.arange(length)
-    distances = ((steps + first[:, None]) - centers[:, None] + 0.5) * (1.0 / support)
-    weights = np.maximum(1.0 - np.abs(distances), 0.0)
-    weights[steps >= lengths[:, None]] = 0.0
-    weights /= np.cumsum(weights, axis=1)[:, -1:]  # added one after another, as torch does
-    largest = float(weights.max())
-    precision = next(
-        bits
-        for bits in range(_MOST_PRECISION + 1)
-        if bits == _MOST_PRECISION or int(0.5 + largest * (1 << (bits + 1))) >= _LARGEST_WEIGHT
-    )
-    return first, np.floor(weights * (1 << precision) + 0.5), precision

@@ -8,13 +8,13 @@ Importing this module fails where numba is not installed: torch's operators do t
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.kernels.numba import cached_njit, launch, prange, thread_count
+from alexnet.kernels.numba import compiled_function
+from alexnet.kernels.pointers import float_bits, launch_parts, number, pointer, unpack
 
 __all__ = ["momentum_step", "supports"]
 
@@ -49,12 +49,9 @@ def momentum_step(
         weight_decay: weight decay.
         lr: learning rate.
     """
-    arrays = [
-        tensor.detach().as_strided((tensor.numel(),), (1,)).numpy()
-        for tensor in (weights, velocity, gradient)
-    ]
-    scalars = (np.float32(momentum), np.float32(lr * weight_decay), np.float32(lr))
-    launch(_momentum_step, *arrays, *scalars, thread_count())
+    scalars = [float_bits(value) for value in (momentum, lr * weight_decay, lr)]
+    addresses = [tensor.data_ptr() for tensor in (weights, velocity, gradient)]
+    launch_parts(_momentum_step(), [*addresses, weights.numel(), *scalars])
 
 
 def _is_dense(tensor: Tensor) -> bool:
@@ -68,9 +65,16 @@ def _is_dense(tensor: Tensor) -> bool:
 
 
 # No fastmath: each number is made by itself, so that the bits do not depend on the threads.
-@cached_njit(parallel=True)
-def _momentum_step(w: Any, v: Any, g: Any, momentum: Any, shrink: Any, lr: Any, parts: int) -> None:
-    for part in prange(parts):
-        for i in range(len(w) * part // parts, len(w) * (part + 1) // parts):
-            v[i] = momentum * v[i] - shrink * w[i] - lr * g[i]
+@functools.cache
+def _momentum_step() -> int:
+    """Return the address of the kernel."""
+
+    def step(numbers: int, part: int, parts: int, memory: int) -> None:
+        weights, velocity, gradient, count, momentum, shrink, lr = unpack(numbers, 7)
+        w, v, g = pointer(weights, 4), pointer(velocity, 4), pointer(gradient, 4)
+        kept, shrunk, rate = number(momentum), number(shrink), number(lr)
+        for i in range(count * part // parts, count * (part + 1) // parts):
+            v[i] = kept * v[i] - shrunk * w[i] - rate * g[i]
             w[i] += v[i]
+
+    return compiled_function(step)

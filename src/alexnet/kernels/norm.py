@@ -14,6 +14,7 @@ window: N images, H and W positions, C channels.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -21,36 +22,41 @@ import torch
 from torch import Tensor
 
 from alexnet.kernels.norm_reference import NormSettings
-from alexnet.kernels.numba import (
-    cached_njit,
-    channels_last_array,
-    launch,
-    load_row,
-    njit,
-    prange,
-    store_row,
-    thread_count,
+from alexnet.kernels.numba import channels_last_array, compiled_function, register_jitable
+from alexnet.kernels.pointers import (
+    address,
+    bits,
+    call,
+    float_bits,
+    launch_parts,
+    number,
+    pointer,
+    read,
+    row_bytes,
+    unpack,
+    write,
 )
 
 __all__ = [
-    "FASTMATH",
     "backward",
-    "backward_row",
+    "backward_bytes",
+    "differentiate_row",
     "forward",
-    "inverse_fourth_roots",
+    "forward_bytes",
+    "normalize_row",
     "supports",
 ]
 
 # What LLVM may change in floating point: fuse a product and a sum, neglect the sign of zero, divide
 # by a reciprocal, reorder sums. Left out are "nnan" and "ninf" (a NaN must stay visible, and they
 # let comparisons with one be dropped) and "afn" (coarser functions).
-FASTMATH = {"contract", "nsz", "arcp", "reassoc"}
+_FASTMATH = {"contract", "nsz", "arcp", "reassoc"}
 
 # s ** -0.75 is the third power of q = s ** -0.25, and q is guessed from bits: read as an integer, a
 # float is about 2**23 * (127 + log2 s), so the bits of q are a constant less a quarter of those of
 # s. Three steps of Newton's method on q ** -4 = s bring the guess to a relative error of 1.6e-7. No
 # root and no division: four times as fast as two square roots and a division.
-_FIRST_GUESS = np.uint32(1331181520)
+_FIRST_GUESS = 1331181520
 _QUARTER = np.float32(0.25)
 _ONE_AND_A_QUARTER = np.float32(1.25)
 
@@ -69,8 +75,9 @@ def forward(norm: NormSettings, x: Tensor, y: Tensor, *, relu: bool) -> None:
         y: the same, written.
         relu: x goes through a ReLU first.
     """
-    kernel = _channels_forward if norm.region == "channels" else _spatial_forward
-    _launch(kernel, norm, [x, y], relu)
+    _launch(
+        _channels_forward if norm.region == "channels" else _spatial_forward, norm, [x, y], relu
+    )
 
 
 def backward(norm: NormSettings, x: Tensor, g: Tensor, dx: Tensor, *, relu: bool) -> None:
@@ -89,267 +96,306 @@ def backward(norm: NormSettings, x: Tensor, g: Tensor, dx: Tensor, *, relu: bool
 
 def _launch(kernel: Any, norm: NormSettings, tensors: list[Tensor], relu: bool) -> None:
     arrays = [channels_last_array(tensor) for tensor in tensors]
-    settings: tuple[Any, ...] = (norm.size, np.float32(norm.scale), np.float32(norm.k), relu)
+    width = tensors[0].element_size()
+    N, H, W, C = arrays[0].shape
+    forward = len(tensors) == 2
+    settings = (norm.size, float_bits(norm.scale), float_bits(norm.k), relu)
+    addresses = [address(array) for array in arrays]
     if norm.region == "channels":
-        width = tensors[0].shape[1] // norm.towers
-        arrays = [array.reshape(-1, width) for array in arrays]
-        settings = (*settings, thread_count())
-    launch(kernel, *arrays, *settings)
+        D = C // norm.towers
+        row = normalize_row(width, width) if forward else differentiate_row(width)
+        numbers = [row, *addresses, N * H * W * norm.towers, D, *settings]
+        size = (forward_bytes if forward else backward_bytes)(D, norm.size)
+        launch_parts(kernel(width), numbers, size + row_bytes(D))
+    else:
+        maps, rows = (2, 3) if forward else (4, 3)
+        size = maps * row_bytes(H * W * C) + rows * row_bytes(W * C)
+        # made here: LLVM would be free to multiply its factors in another order
+        slope = float_bits(float(np.float32(1.5) * np.float32(norm.scale)))
+        numbers = [*addresses, N, H, W, C, *settings]
+        launch_parts(kernel(width), numbers if forward else [*numbers, slope], size)
 
 
-@njit(inline="always")
-def _window_sums(padded: Any, sums: Any, size: int) -> None:
+@register_jitable
+def _window_sums(padded: Any, sums: Any, count: int, size: int) -> None:
     """Add up `size` neighbors.
 
     The usual sizes are written out: LLVM makes one vectorized loop of each, where the general form
     goes over memory once for each neighbor.
     """
     if size == 5:
-        for c in range(len(sums)):
+        for c in range(count):
             sums[c] = padded[c] + padded[c + 1] + padded[c + 2] + padded[c + 3] + padded[c + 4]
     elif size == 3:
-        for c in range(len(sums)):
+        for c in range(count):
             sums[c] = padded[c] + padded[c + 1] + padded[c + 2]
     else:
-        for c in range(len(sums)):
+        for c in range(count):
             sums[c] = padded[c]
         for j in range(1, size):
-            for c in range(len(sums)):
+            for c in range(count):
                 sums[c] += padded[c + j]
 
 
-@njit(inline="always")
-def _roots_of_sums(sums: Any, bits: Any, roots: Any, root_bits: Any, scale: Any, k: Any) -> None:
+@register_jitable
+def _roots_of_sums(sums: Any, roots: Any, count: int, scale: Any, k: Any) -> None:
     """Turn plain sums into s = k + scale * sum, and write s ** -0.25."""
-    for c in range(len(sums)):
+    for c in range(count):
         sums[c] = k + scale * sums[c]
-    for c in range(len(sums)):
-        root_bits[c] = _FIRST_GUESS - (bits[c] >> np.uint32(2))
-    for c in range(len(sums)):
+    for c in range(count):
+        y = number(_FIRST_GUESS - np.int64(bits(sums[c]) >> np.uint32(2)))
         quarter = sums[c] * _QUARTER
-        y = roots[c]
         y *= _ONE_AND_A_QUARTER - quarter * (y * y) * (y * y)
         y *= _ONE_AND_A_QUARTER - quarter * (y * y) * (y * y)
         y *= _ONE_AND_A_QUARTER - quarter * (y * y) * (y * y)
         roots[c] = y
 
 
-@njit(inline="always")
-def _subtract_shared(gradients: Any, values: Any, sums: Any, slope: Any, relu: bool) -> None:
+@register_jitable
+def _subtract_shared(
+    gradients: Any, values: Any, sums: Any, count: int, slope: Any, relu: bool
+) -> None:
     """Subtract slope * value * sum from each gradient; zero where a ReLU gave zero."""
     if relu:
-        for c in range(len(values)):
+        for c in range(count):
             gradient = gradients[c] - slope * values[c] * sums[c]
             gradients[c] = np.float32(0) if values[c] <= 0 else gradient
     else:
-        for c in range(len(values)):
+        for c in range(count):
             gradients[c] -= slope * values[c] * sums[c]
 
 
-@njit(inline="always")
-def inverse_fourth_roots(
-    values: Any,
-    squares: Any,
-    sums: Any,
-    sum_bits: Any,
-    roots: Any,
-    root_bits: Any,
-    size: int,
-    scale: Any,
-    k: Any,
+@register_jitable
+def _inverse_fourth_roots(
+    values: Any, squares: Any, sums: Any, roots: Any, count: int, size: int, scale: Any, k: Any
 ) -> None:
     """Write s ** -0.25 of a row, s being k + scale * the sum of squares in each window.
 
     Args:
         values: (W,) float32.
-        squares: (W + size - 1,) float32, zeros at both ends; written between.
+        squares: (W + size - 1,) float32, written.
         sums: (W,) float32, written.
-        sum_bits: the same memory, as uint32.
         roots: (W,) float32, written.
-        root_bits: the same memory, as uint32.
-        size: of the window.
+        count: W.
+        size: of the window; an even one reaches one further toward the start.
         scale: what the plain sum is multiplied by.
         k: added to it.
     """
-    for c in range(len(values)):
+    for j in range(size // 2):
+        squares[j] = 0
+    for j in range(count + size // 2, count + size - 1):
+        squares[j] = 0
+    for c in range(count):
         squares[c + size // 2] = values[c] * values[c]
-    _window_sums(squares, sums, size)
-    _roots_of_sums(sums, sum_bits, roots, root_bits, scale, k)
+    _window_sums(squares, sums, count, size)
+    _roots_of_sums(sums, roots, count, scale, k)
 
 
-@njit(inline="always")
-def backward_row(
-    values: Any,
-    gradients: Any,
-    roots: Any,
-    shares: Any,
-    sums: Any,
-    size: int,
-    scale: Any,
-    relu: bool,
-) -> None:
-    """Turn the gradients of a row's outputs into those of its inputs, in place.
-
-    Args:
-        values: (W,) float32, the row.
-        gradients: (W,) float32, changed.
-        roots: as `inverse_fourth_roots` wrote them.
-        shares: (W + size - 1,) float32, zeros at both ends; written between.
-        sums: (W,) float32, written.
-        size: of the window.
-        scale: what the plain sum was multiplied by.
-        relu: the row went through a ReLU first.
-    """
-    after = size - size // 2 - 1
-    slope = np.float32(1.5) * scale
-    for c in range(len(values)):
-        square = roots[c] * roots[c]
-        gradients[c] *= square * roots[c]
-        shares[c + after] = gradients[c] * values[c] * (square * square)
-    _window_sums(shares, sums, size)
-    _subtract_shared(gradients, values, sums, slope, relu)
+def forward_bytes(count: int, size: int) -> int:
+    """Return the bytes of memory that `normalize_row` needs for a row and a window's size."""
+    return 3 * row_bytes(count) + row_bytes(count + size)
 
 
-@cached_njit(parallel=True, fastmath=FASTMATH)
-def _channels_forward(
-    x: Any, y: Any, size: int, scale: Any, k: Any, relu: bool, threads: int
-) -> None:
-    """Normalize each row across its channels.
+def backward_bytes(count: int, size: int) -> int:
+    """Return the bytes of memory that `differentiate_row` needs."""
+    return forward_bytes(count, size) + row_bytes(count + size)
+
+
+@functools.cache
+def normalize_row(width: int, written: int) -> int:
+    """Return the address of a function that normalizes a row across its channels.
+
+    Its arguments are whole numbers:
+
+    x: address of the row.
+    y: address of what is written.
+    W: numbers of the row.
+    size: of the window; an even one reaches one further toward the start.
+    scale, k: as `float_bits`: what the plain sum of squares is multiplied by, and added to it.
+    relu: 1: take max(x, 0) for x.
+    memory: address of `forward_bytes`.
 
     Args:
-        x: (R, W) float32, or uint16 that are the bits of bfloat16.
-        y: (R, W) of the same kind, written.
-        size: of the window; an even one reaches one further toward the start.
-        scale: float32, what the plain sum of squares is multiplied by.
-        k: float32, added to it.
-        relu: take max(x, 0) for x.
-        threads: parts that the rows are shared into.
+        width: bytes of a number that is read.
+        written: bytes of a number that is written.
     """
-    R, W = x.shape
-    for thread in prange(threads):
-        # Work arrays of a thread, made once and not once a row. Each is there as numbers and as
-        # bits: bfloat16 is widened by a shift, and the guess of a root is made from bits.
-        x_bits = np.empty(W, dtype=np.uint32)
-        s_bits = np.empty(W, dtype=np.uint32)
-        q_bits = np.empty(W, dtype=np.uint32)
-        values, s, q = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
-        squares = np.zeros(W + size - 1, dtype=np.float32)
-        for r in range(R * thread // threads, R * (thread + 1) // threads):
-            load_row(x[r], values, x_bits, relu)
-            inverse_fourth_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
-            for c in range(W):
-                values[c] *= q[c] * q[c] * q[c]
-            store_row(values, x_bits, y[r], False)
+
+    def normalize(
+        x: int, y: int, W: int, size: int, scale: int, k: int, relu: int, memory: int
+    ) -> None:
+        row = (W + 15) // 16 * 64
+        values, sums = pointer(memory, 4), pointer(memory + row, 4)
+        roots, squares = pointer(memory + 2 * row, 4), pointer(memory + 3 * row, 4)
+        source, target = pointer(x, width), pointer(y, written)
+        for c in range(W):
+            values[c] = read(source, c, relu != 0)
+        _inverse_fourth_roots(values, squares, sums, roots, W, size, number(scale), number(k))
+        for c in range(W):
+            write(target, c, values[c] * (roots[c] * roots[c] * roots[c]), False)
+
+    return compiled_function(normalize, fastmath=_FASTMATH)
 
 
-@cached_njit(parallel=True, fastmath=FASTMATH)
-def _channels_backward(
-    x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, relu: bool, threads: int
-) -> None:
-    """Turn the gradient of the output into that of the input; arguments as above.
+@functools.cache
+def differentiate_row(width: int) -> int:
+    """Return the address of a function that turns gradients of a row's outputs into its inputs'.
 
     With p = s ** -0.75: dx = g p - 1.5 scale x * (sum of g x p / s over the windows that hold x).
+    Its arguments are those of `normalize_row`, but for the second one:
+
+    gradients: address of float32 numbers, changed in place.
+    memory: address of `backward_bytes`.
+
+    Args:
+        width: bytes of a number of the row.
     """
-    R, W = x.shape
-    for thread in prange(threads):
-        x_bits = np.empty(W, dtype=np.uint32)
-        g_bits = np.empty(W, dtype=np.uint32)
-        s_bits = np.empty(W, dtype=np.uint32)
-        q_bits = np.empty(W, dtype=np.uint32)
-        values, gradients = x_bits.view(np.float32), g_bits.view(np.float32)
-        s, q = s_bits.view(np.float32), q_bits.view(np.float32)
-        squares = np.zeros(W + size - 1, dtype=np.float32)
-        shares = np.zeros(W + size - 1, dtype=np.float32)
-        for r in range(R * thread // threads, R * (thread + 1) // threads):
-            load_row(x[r], values, x_bits, relu)
-            load_row(g[r], gradients, g_bits, False)
-            inverse_fourth_roots(values, squares, s, s_bits, q, q_bits, size, scale, k)
-            backward_row(values, gradients, q, shares, s, size, scale, relu)
-            store_row(gradients, g_bits, dx[r], False)
+
+    def differentiate(
+        x: int, gradients: int, W: int, size: int, scale: int, k: int, relu: int, memory: int
+    ) -> None:
+        row = (W + 15) // 16 * 64
+        values, sums = pointer(memory, 4), pointer(memory + row, 4)
+        roots, squares = pointer(memory + 2 * row, 4), pointer(memory + 3 * row, 4)
+        shares = pointer(memory + 3 * row + (W + size + 15) // 16 * 64, 4)
+        source, g = pointer(x, width), pointer(gradients, 4)
+        for c in range(W):
+            values[c] = read(source, c, relu != 0)
+        _inverse_fourth_roots(values, squares, sums, roots, W, size, number(scale), number(k))
+        after = size - size // 2 - 1
+        for j in range(after):
+            shares[j] = 0
+        for j in range(W + after, W + size - 1):
+            shares[j] = 0
+        for c in range(W):
+            square = roots[c] * roots[c]
+            g[c] *= square * roots[c]
+            shares[c + after] = g[c] * values[c] * (square * square)
+        _window_sums(shares, sums, W, size)
+        _subtract_shared(g, values, sums, W, np.float32(1.5) * number(scale), relu != 0)
+
+    return compiled_function(differentiate, fastmath=_FASTMATH)
 
 
-@njit(inline="always")
-def _patch_sums(source: Any, rows: Any, sums: Any, before: int, size: int, y: int) -> None:
+@functools.cache
+def _channels_forward(width: int) -> int:
+    """Return the address of the kernel for numbers of so many bytes: R rows of W numbers."""
+
+    def normalize_rows(numbers: int, part: int, parts: int, memory: int) -> None:
+        row, x, y, R, W, size, scale, k, relu = unpack(numbers, 9)
+        for r in range(R * part // parts, R * (part + 1) // parts):
+            shift = r * W * width
+            call(row, x + shift, y + shift, W, size, scale, k, relu, memory)
+
+    return compiled_function(normalize_rows)
+
+
+@functools.cache
+def _channels_backward(width: int) -> int:
+    """Return the address of the kernel for numbers of so many bytes: R rows of W numbers."""
+
+    def differentiate_rows(numbers: int, part: int, parts: int, memory: int) -> None:
+        row, x, g, dx, R, W, size, scale, k, relu = unpack(numbers, 10)
+        gradients, own = pointer(memory, 4), memory + (W + 15) // 16 * 64
+        for r in range(R * part // parts, R * (part + 1) // parts):
+            shift = r * W * width
+            source, target = pointer(g + shift, width), pointer(dx + shift, width)
+            for c in range(W):
+                gradients[c] = read(source, c, False)
+            call(row, x + shift, memory, W, size, scale, k, relu, own)
+            for c in range(W):
+                write(target, c, gradients[c], False)
+
+    return compiled_function(differentiate_rows)
+
+
+@register_jitable
+def _patch_sums(
+    source: int, rows: Any, sums: Any, sizes: Any, before: int, size: int, y: int
+) -> None:
     """Add up the rows of a patch that lie in the map, then neighbors in a row: sums (W, C)."""
-    H, W, C = source.shape
-    rows[:] = 0
+    H, W, C = sizes
+    for i in range(W * C):
+        rows[i] = 0
+        sums[i] = 0
     for i in range(max(0, y - before), min(H, y - before + size)):
-        for w in range(W):
-            for c in range(C):
-                rows[w, c] += source[i, w, c]
-    sums[:] = 0
+        line = pointer(source + 4 * i * W * C, 4)
+        for c in range(W * C):
+            rows[c] += line[c]
     for w in range(W):
         for j in range(max(0, w - before), min(W, w - before + size)):
             for c in range(C):
-                sums[w, c] += rows[j, c]
+                sums[w * C + c] += rows[j * C + c]
 
 
-@cached_njit(parallel=True, fastmath=FASTMATH)
-def _spatial_forward(x: Any, y: Any, size: int, scale: Any, k: Any, relu: bool) -> None:
-    """Normalize each number by a size x size patch of its own map.
+@functools.cache
+def _spatial_forward(width: int) -> int:
+    """Return the address of the kernel for numbers of so many bytes.
 
-    Args:
-        x: (N, H, W, C) float32, or uint16 that are the bits of bfloat16.
-        y: the same, written.
-        size: side of the patch; an even one reaches one further toward the start.
-        scale: float32, what the plain sum of squares is multiplied by.
-        k: float32, added to it.
-        relu: take max(x, 0) for x.
+    It normalizes each number of (N, H, W, C) by a size x size patch of its own map; an even size
+    reaches one further toward the start.
     """
-    N, H, W, C = x.shape
-    for n in prange(N):
-        x_bits = np.empty((H, W * C), dtype=np.uint32)
-        values = x_bits.view(np.float32)
-        squares = np.empty((H, W, C), dtype=np.float32)
-        rows = np.empty((W, C), dtype=np.float32)
-        s_bits = np.empty(W * C, dtype=np.uint32)
-        q_bits = np.empty(W * C, dtype=np.uint32)
-        s, q = s_bits.view(np.float32), q_bits.view(np.float32)
-        for h in range(H):
-            load_row(x[n, h].reshape(-1), values[h], x_bits[h], relu)
-            flat = squares[h].reshape(-1)
-            for i in range(W * C):
-                flat[i] = values[h, i] * values[h, i]
-        for h in range(H):
-            _patch_sums(squares, rows, s.reshape(W, C), size // 2, size, h)
-            _roots_of_sums(s, s_bits, q, q_bits, scale, k)
-            for i in range(W * C):
-                values[h, i] *= q[i] * q[i] * q[i]
-            store_row(values[h], x_bits[h], y[n, h].reshape(-1), False)
+
+    def normalize_maps(numbers: int, part: int, parts: int, memory: int) -> None:
+        x, y, N, H, W, C, size, scale, k, relu = unpack(numbers, 10)
+        image, row = (H * W * C + 15) // 16 * 64, (W * C + 15) // 16 * 64
+        values, squares = pointer(memory, 4), pointer(memory + image, 4)
+        rows, s = pointer(memory + 2 * image, 4), pointer(memory + 2 * image + row, 4)
+        q = pointer(memory + 2 * image + 2 * row, 4)
+        for n in range(N * part // parts, N * (part + 1) // parts):
+            source = pointer(x + n * H * W * C * width, width)
+            target = pointer(y + n * H * W * C * width, width)
+            for i in range(H * W * C):
+                value = read(source, i, relu != 0)
+                values[i] = value
+                squares[i] = value * value
+            for h in range(H):
+                _patch_sums(memory + image, rows, s, (H, W, C), size // 2, size, h)
+                _roots_of_sums(s, q, W * C, number(scale), number(k))
+                first = h * W * C
+                for i in range(W * C):
+                    value = values[first + i] * (q[i] * q[i] * q[i])
+                    write(target, first + i, value, False)
+
+    return compiled_function(normalize_maps, fastmath=_FASTMATH)
 
 
-@cached_njit(parallel=True, fastmath=FASTMATH)
-def _spatial_backward(x: Any, g: Any, dx: Any, size: int, scale: Any, k: Any, relu: bool) -> None:
-    """Turn the gradient of the output into that of the input; arguments as above."""
-    N, H, W, C = x.shape
-    before = size // 2
-    after = size - before - 1
-    slope = np.float32(1.5) * scale
-    for n in prange(N):
-        x_bits = np.empty((H, W * C), dtype=np.uint32)
-        g_bits = np.empty((H, W * C), dtype=np.uint32)
-        values, gradients = x_bits.view(np.float32), g_bits.view(np.float32)
-        squares = np.empty((H, W, C), dtype=np.float32)
-        shares = np.empty((H, W, C), dtype=np.float32)
-        rows = np.empty((W, C), dtype=np.float32)
-        s_bits = np.empty(W * C, dtype=np.uint32)
-        q_bits = np.empty(W * C, dtype=np.uint32)
-        s, q = s_bits.view(np.float32), q_bits.view(np.float32)
-        for h in range(H):
-            load_row(x[n, h].reshape(-1), values[h], x_bits[h], relu)
-            load_row(g[n, h].reshape(-1), gradients[h], g_bits[h], False)
-            flat = squares[h].reshape(-1)
-            for i in range(W * C):
-                flat[i] = values[h, i] * values[h, i]
-        for h in range(H):
-            _patch_sums(squares, rows, s.reshape(W, C), before, size, h)
-            _roots_of_sums(s, s_bits, q, q_bits, scale, k)
-            flat = shares[h].reshape(-1)
-            for i in range(W * C):
-                square = q[i] * q[i]
-                gradients[h, i] *= square * q[i]
-                flat[i] = gradients[h, i] * values[h, i] * (square * square)
-        for h in range(H):
-            _patch_sums(shares, rows, s.reshape(W, C), after, size, h)
-            _subtract_shared(gradients[h], values[h], s, slope, relu)
-            store_row(gradients[h], g_bits[h], dx[n, h].reshape(-1), False)
+@functools.cache
+def _spatial_backward(width: int) -> int:
+    """Return the address of the kernel that turns the gradient of outputs into that of inputs."""
+
+    def differentiate_maps(numbers: int, part: int, parts: int, memory: int) -> None:
+        x, g, dx, N, H, W, C, size, scale, k, relu, slope = unpack(numbers, 12)
+        image, row = (H * W * C + 15) // 16 * 64, (W * C + 15) // 16 * 64
+        before = size // 2
+        in_squares, in_shares = memory + image, memory + 2 * image
+        squares, shares = pointer(in_squares, 4), pointer(in_shares, 4)
+        rows, s = pointer(memory + 4 * image, 4), pointer(memory + 4 * image + row, 4)
+        q = pointer(memory + 4 * image + 2 * row, 4)
+        for n in range(N * part // parts, N * (part + 1) // parts):
+            shift = n * H * W * C * width
+            source, gradient = pointer(x + shift, width), pointer(g + shift, width)
+            target = pointer(dx + shift, width)
+            values, gradients = pointer(memory, 4), pointer(memory + 3 * image, 4)
+            for i in range(H * W * C):
+                value = read(source, i, relu != 0)
+                values[i] = value
+                squares[i] = value * value
+                gradients[i] = read(gradient, i, False)
+            for h in range(H):
+                _patch_sums(in_squares, rows, s, (H, W, C), before, size, h)
+                _roots_of_sums(s, q, W * C, number(scale), number(k))
+                first = h * W * C
+                for i in range(W * C):
+                    square = q[i] * q[i]
+                    gradients[first + i] *= square * q[i]
+                    shares[first + i] = gradients[first + i] * values[first + i] * (square * square)
+            for h in range(H):
+                _patch_sums(in_shares, rows, s, (H, W, C), size - before - 1, size, h)
+                first = h * W * C
+                values = pointer(memory + 4 * first, 4)
+                gradients = pointer(memory + 3 * image + 4 * first, 4)
+                _subtract_shared(gradients, values, s, W * C, number(slope), relu != 0)
+                for i in range(W * C):
+                    write(target, first + i, gradients[i], False)
+
+    return compiled_function(differentiate_maps, fastmath=_FASTMATH)

@@ -9,23 +9,25 @@ Legend: N images, H x W positions in, P x Q positions out, C channels, D channel
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from alexnet.kernels.norm import FASTMATH, backward_row, inverse_fourth_roots
+from alexnet.kernels.norm import backward_bytes, differentiate_row, forward_bytes, normalize_row
 from alexnet.kernels.norm_reference import NormSettings
-from alexnet.kernels.numba import (
-    cached_njit,
-    channels_last_array,
-    launch,
-    load_row,
-    prange,
-    store_row,
-    thread_count,
+from alexnet.kernels.numba import channels_last_array, compiled_function
+from alexnet.kernels.pointers import (
+    address,
+    call,
+    float_bits,
+    launch_parts,
+    pointer,
+    row_bytes,
+    unpack,
+    write,
 )
-from alexnet.kernels.pool import max_over_line, sum_gradients, windows_over, write_maxima
+from alexnet.kernels.pool import pool_window, sum_gradients, window_bytes
 
 __all__ = ["backward", "forward"]
 
@@ -49,7 +51,24 @@ def forward(
         relu: whether a ReLU stands before the normalization, and one after the pooling.
     """
     arrays = [channels_last_array(tensor) for tensor in (x, y, argmax)]
-    launch(_forward, *arrays, *_numbers(norm), *window, *relu, thread_count())
+    channels, columns = x.shape[1], x.shape[3]
+    width = x.element_size()
+    launch_parts(
+        _forward(width),
+        [
+            normalize_row(width, 4),
+            pool_window(4, width),
+            *[address(array) for array in arrays],
+            *arrays[0].shape,
+            *arrays[1].shape[1:3],
+            *_numbers(norm),
+            *window,
+            *relu,
+            row_bytes(window[0] * columns * channels),
+        ],
+        row_bytes(window[0] * columns * channels)
+        + max(window_bytes(channels), forward_bytes(channels, norm.size)),
+    )
 
 
 def backward(
@@ -73,121 +92,166 @@ def backward(
         relu: whether a ReLU stands before the normalization; `argmax` knows of the other one.
     """
     arrays = [channels_last_array(tensor) for tensor in (x, g, argmax, dx)]
-    launch(_backward, *arrays, *_numbers(norm), *window, relu, thread_count())
+    channels, width = x.shape[1], x.element_size()
+    launch_parts(
+        _backward(width),
+        [
+            differentiate_row(width),
+            sum_gradients(width),
+            *[address(array) for array in arrays],
+            *arrays[0].shape,
+            *arrays[1].shape[1:3],
+            *_numbers(norm),
+            *window,
+            relu,
+            row_bytes(channels),
+        ],
+        row_bytes(channels) + backward_bytes(channels, norm.size),
+    )
 
 
 def _numbers(norm: NormSettings) -> tuple[Any, ...]:
-    return norm.size, np.float32(norm.scale), np.float32(norm.k), norm.towers
+    return norm.size, float_bits(norm.scale), float_bits(norm.k), norm.towers
 
 
-@cached_njit(parallel=True, fastmath=FASTMATH)
-def _forward(
-    x: Any,
-    y: Any,
-    argmax: Any,
-    size: int,
-    scale: Any,
-    k: Any,
-    towers: int,
-    kernel: int,
-    stride: int,
-    relu_before: bool,
-    relu_after: bool,
-    parts: int,
-) -> None:
-    N, H, W, C = x.shape
-    P, Q = y.shape[1:3]
-    D = C // towers
-    for part in prange(parts):
-        x_bits = np.empty(D, dtype=np.uint32)
-        s_bits = np.empty(D, dtype=np.uint32)
-        q_bits = np.empty(D, dtype=np.uint32)
-        values, s, q_ = x_bits.view(np.float32), s_bits.view(np.float32), q_bits.view(np.float32)
-        squares = np.zeros(D + size - 1, dtype=np.float32)
-        # Rows under the present windows, row h in slot h % kernel: each is normalized once, though
-        # windows overlap.
-        rows = np.empty((kernel, W, C), dtype=np.float32)
-        best_bits = np.empty((2, C), dtype=np.uint32)
-        best, index = best_bits.view(np.float32), np.empty((2, C), dtype=np.uint32)
+@functools.cache
+def _forward(width: int) -> int:
+    """Return the address of the kernel for numbers of so many bytes."""
+
+    def normalize_and_pool(numbers: int, part: int, parts: int, memory: int) -> None:
+        (
+            normalize,
+            pool,
+            x,
+            y,
+            argmax,
+            N,
+            H,
+            W,
+            C,
+            P,
+            Q,
+            size,
+            scale,
+            k,
+            towers,
+            kernel,
+            stride,
+            relu_before,
+            relu_after,
+            kept,
+        ) = unpack(numbers, 20)
+        D = C // towers
+        line, own = 4 * W * C, memory + kept
         for n in range(N * part // parts, N * (part + 1) // parts):
             done = 0
             for p in range(P):
                 top = p * stride
                 bottom = min(top + kernel, H)
+                # Rows under the present windows, row h in slot h % kernel: each is normalized once,
+                # though windows overlap.
                 for h in range(max(done, top), bottom):
-                    for w in range(W):
-                        for tower in range(towers):
-                            first = tower * D
-                            load_row(x[n, h, w, first : first + D], values, x_bits, relu_before)
-                            inverse_fourth_roots(
-                                values, squares, s, s_bits, q_, q_bits, size, scale, k
-                            )
-                            out = rows[h % kernel, w, first : first + D]
-                            for c in range(D):
-                                out[c] = values[c] * (q_[c] * q_[c] * q_[c])
+                    source = x + (n * H + h) * W * C * width
+                    target = memory + h % kernel * line
+                    for row in range(W * towers):
+                        call(
+                            normalize,
+                            source + row * D * width,
+                            target + 4 * row * D,
+                            D,
+                            size,
+                            scale,
+                            k,
+                            relu_before,
+                            own,
+                        )
                 done = bottom
                 for q in range(Q):
                     left = q * stride
-                    width = min(kernel, W - left)
-                    best[0, :] = rows[top % kernel, left]
-                    index[0, :] = 0
-                    last = 0
-                    for i in range(bottom - top):
-                        line = rows[(top + i) % kernel, left : left + width]
-                        last = max_over_line(best, index, line, i * kernel, width, last)
-                    write_maxima(
-                        best[last],
-                        best_bits[last],
-                        index[last],
-                        y[n, p, q],
-                        argmax[n, p, q],
+                    place = ((n * P + p) * Q + q) * C
+                    call(
+                        pool,
+                        memory + 4 * left * C,
+                        line,
+                        kernel,
+                        top,
+                        bottom - top,
+                        min(kernel, W - left),
+                        C,
+                        kernel,
                         relu_after,
+                        y + place * width,
+                        argmax + place,
+                        own,
                     )
+
+    return compiled_function(normalize_and_pool)
 
 
 # The sums of squares are made again: one row of them lies in the cache, where all of them would be
 # a second tensor of the input's size to write and to read.
-@cached_njit(parallel=True, fastmath=FASTMATH)
-def _backward(
-    x: Any,
-    g: Any,
-    argmax: Any,
-    dx: Any,
-    size: int,
-    scale: Any,
-    k: Any,
-    towers: int,
-    kernel: int,
-    stride: int,
-    relu: bool,
-    parts: int,
-) -> None:
-    N, H, W, C = x.shape
-    P, Q = argmax.shape[1:3]
-    D = C // towers
-    for part in prange(parts):
-        x_bits = np.empty(D, dtype=np.uint32)
-        g_bits = np.empty(C, dtype=np.uint32)
-        sums_bits = np.empty(C, dtype=np.uint32)
-        s_bits = np.empty(D, dtype=np.uint32)
-        q_bits = np.empty(D, dtype=np.uint32)
-        values, row = x_bits.view(np.float32), g_bits.view(np.float32)
-        sums = sums_bits.view(np.float32)
-        s, q_ = s_bits.view(np.float32), q_bits.view(np.float32)
-        squares = np.zeros(D + size - 1, dtype=np.float32)
-        shares = np.zeros(D + size - 1, dtype=np.float32)
-        for n in range(N * part // parts, N * (part + 1) // parts):
-            for h in range(H):
-                over_h = windows_over(h, P, kernel, stride)
-                for w in range(W):
-                    over_w = windows_over(w, Q, kernel, stride)
-                    sum_gradients(
-                        g[n], argmax[n], h, w, over_h, over_w, kernel, stride, row, g_bits, sums
-                    )
-                    for tower in range(towers):
-                        first = tower * D
-                        gradients = sums[first : first + D]
-                        load_row(x[n, h, w, first : first + D], values, x_bits, relu)
-                        inverse_fourth_roots(values, squares, s, s_bits, q_, q_bits, size, scale, k)
-                        backward_row(values, gradients, q_, shares, s, size, scale, relu)
-                    store_row(sums, sums_bits, dx[n, h, w], False)
+@functools.cache
+def _backward(width: int) -> int:
+    """Return the address of the kernel for numbers of so many bytes."""
+
+    def pool_and_normalize_back(numbers: int, part: int, parts: int, memory: int) -> None:
+        (
+            differentiate,
+            add_up,
+            x,
+            g,
+            argmax,
+            dx,
+            N,
+            H,
+            W,
+            C,
+            P,
+            Q,
+            size,
+            scale,
+            k,
+            towers,
+            kernel,
+            stride,
+            relu,
+            kept,
+        ) = unpack(numbers, 20)
+        D = C // towers
+        for position in range(N * part // parts * H * W, N * (part + 1) // parts * H * W):
+            place, w = position // W, position % W
+            outputs = place // H * P * Q * C
+            shift = position * C * width
+            sums = dx + shift if width == 4 else memory
+            call(
+                add_up,
+                g + outputs * width,
+                argmax + outputs,
+                place % H,
+                w,
+                P,
+                Q,
+                C,
+                kernel,
+                stride,
+                sums,
+            )
+            for tower in range(towers):
+                call(
+                    differentiate,
+                    x + shift + tower * D * width,
+                    sums + 4 * tower * D,
+                    D,
+                    size,
+                    scale,
+                    k,
+                    relu,
+                    memory + kept,
+                )
+            if width == 4:
+                continue
+            values, row = pointer(memory, 4), pointer(dx + shift, width)
+            for c in range(C):
+                write(row, c, values[c], False)
+
+    return compiled_function(pool_and_normalize_back)

@@ -1,12 +1,13 @@
-"""What the kernels compiled by numba share: compiling, launching, reading and writing rows.
+"""What the kernels compiled by numba share: compiling and launching.
 
 Importing this module fails where numba (extra: fast) is not installed; whoever imports a kernel has
-another way. Kernels read rows of float32 or of bfloat16, the latter as uint16 bits, because numba
-knows no bfloat16, and compute in float32.
+another way.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import inspect
 import logging
 import threading
@@ -14,10 +15,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numba
-import numpy as np
 from numba import types
 from numba.core import event
-from numba.extending import overload
+from numba.core.ccallback import CFunc
+from numba.extending import register_jitable as _register_jitable
 
 if TYPE_CHECKING:  # loaded where it is used: kernels that pack images do without it
     import torch
@@ -27,10 +28,9 @@ __all__ = [
     "channels_last_array",
     "compiled_function",
     "launch",
-    "load_row",
     "njit",
     "prange",
-    "store_row",
+    "register_jitable",
     "thread_count",
 ]
 
@@ -38,10 +38,7 @@ __all__ = [
 _numba: Any = numba
 njit: Any = numba.njit
 prange: Any = numba.prange
-
-_HALF = np.uint32(16)  # bits of a bfloat16: the upper half of a float32
-_NEGATIVE_ZERO, _NEGATIVE_INFINITY = np.uint32(0x80000000), np.uint32(0xFF800000)
-_ROUNDING, _ONE = np.uint32(0x7FFF), np.uint32(1)
+register_jitable: Any = _register_jitable
 
 # The "workqueue" threading layer, numba's choice where neither TBB nor OpenMP is found, ends the
 # process when two threads launch kernels at once.
@@ -92,18 +89,44 @@ def cached_njit(**options: Any) -> Callable[[Any], Any]:
     return compile_later
 
 
-def compiled_function(function: Any) -> int:
+_CFunc: Any = CFunc
+
+
+class _CompiledFunction(_CFunc):
+    """A function that tells numba's listeners when it is compiled, and not read from disk."""
+
+    def _compile_uncached(self) -> Any:
+        parent: Any = super()
+        described = _Described(getattr(self, "_pyfunc"))  # noqa: B009 - numba has no annotations
+        with event.trigger_event("numba:compile", data={"dispatcher": described}):
+            made: Any = parent._compile_uncached()
+            made.library.finalize()  # machine code, which is made at the first use else
+            return made
+
+
+@dataclasses.dataclass(frozen=True)
+class _Described:
+    """What listeners ask for of what is compiled."""
+
+    py_func: Any
+
+
+def compiled_function(function: Any, *, fastmath: Any = False) -> int:
     """Return the address of the machine code of a function of whole numbers that returns nothing.
 
     Kernels call it by that address: it is compiled once for all of them, and none is compiled
     again for another function.
+
+    Args:
+        function: each of its arguments is an int64.
+        fastmath: what LLVM may change in floating point.
     """
-    signature = types.void(*[types.int64] * len(inspect.signature(function).parameters))
-    settings = {"nopython": True, "error_model": "numpy"}
-    try:
-        made: Any = _numba.cfunc(signature, cache=True, **settings)(function)
-    except RuntimeError:  # as in `cached_njit`
-        made = _numba.cfunc(signature, **settings)(function)
+    signature: Any = types.void(*[types.int64] * len(inspect.signature(function).parameters))
+    settings = {"nopython": True, "error_model": "numpy", "fastmath": fastmath}
+    made: Any = _CompiledFunction(function, (signature.args, signature.return_type), {}, settings)
+    with contextlib.suppress(RuntimeError):  # as in `cached_njit`
+        made.enable_caching()
+    made.compile()
     _functions.append(made)  # the code lives as long as this does
     return made.address
 
@@ -137,68 +160,3 @@ def channels_last_array(x: torch.Tensor) -> Any:
 
     rows = x.detach().permute(0, 2, 3, 1)
     return (rows.view(torch.uint16) if x.dtype == torch.bfloat16 else rows).numpy()
-
-
-def load_row(row: Any, values: Any, bits: Any, relu: bool) -> None:
-    """Copy a row of float32 numbers, or of the bits of bfloat16 ones, into float32 `values`.
-
-    Args:
-        row: what is read.
-        values: float32, written.
-        bits: the same memory as `values`, as uint32.
-        relu: set what is below zero to zero; what is not a number stays so, as in torch.
-    """
-    raise NotImplementedError  # `overload` puts one of the two below in its place
-
-
-# A ReLU is made on the way from one array to the other. In place LLVM turns
-# "if x < 0: x = 0" into a store under a mask (vmaskmov, or a scatter), and AMD's processors with
-# AVX2 take about ten times as long for those as for plain stores.
-@overload(load_row)
-def _load_row_of_type(row: Any, values: Any, bits: Any, relu: bool) -> Any:
-    if row.dtype == types.uint16:
-
-        def load_row(row: Any, values: Any, bits: Any, relu: bool) -> None:
-            for c in range(len(row)):
-                wide = np.uint32(row[c]) << _HALF
-                # -0 to minus infinity, compared as bits: NaNs with a sign lie above
-                negative = _NEGATIVE_ZERO <= wide <= _NEGATIVE_INFINITY
-                bits[c] = np.uint32(0) if relu and negative else wide
-    else:
-
-        def load_row(row: Any, values: Any, bits: Any, relu: bool) -> None:
-            for c in range(len(row)):
-                values[c] = np.float32(0) if relu and row[c] < 0 else row[c]
-
-    return load_row
-
-
-def store_row(values: Any, bits: Any, row: Any, relu: bool) -> None:
-    """Copy float32 `values` into a row; bfloat16 is the nearest, ties to even.
-
-    Args:
-        values: float32.
-        bits: the same memory, as uint32.
-        row: what is written.
-        relu: as for `load_row`.
-    """
-    raise NotImplementedError  # `overload` puts one of the two below in its place
-
-
-@overload(store_row)
-def _store_row_of_type(values: Any, bits: Any, row: Any, relu: bool) -> Any:
-    if row.dtype == types.uint16:
-
-        def store_row(values: Any, bits: Any, row: Any, relu: bool) -> None:
-            for c in range(len(row)):
-                negative = _NEGATIVE_ZERO <= bits[c] <= _NEGATIVE_INFINITY
-                kept = np.uint32(0) if relu and negative else bits[c]
-                # half of the last kept place, less one where that place is even: ties to even
-                row[c] = np.uint16((kept + _ROUNDING + ((kept >> _HALF) & _ONE)) >> _HALF)
-    else:
-
-        def store_row(values: Any, bits: Any, row: Any, relu: bool) -> None:
-            for c in range(len(row)):
-                row[c] = np.float32(0) if relu and values[c] < 0 else values[c]
-
-    return store_row

@@ -16,7 +16,6 @@ Legend: n pixels along a side before and m after, k taps of a filter, P pairs of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +25,7 @@ from numba import types
 
 from alexnet.kernels import byte_vectors as vectors
 from alexnet.kernels.byte_vectors import cgutils, intrinsic
+from alexnet.kernels.integer_weights import integer_weights
 from alexnet.kernels.numba import cached_njit
 
 __all__ = ["resample", "takes"]
@@ -33,8 +33,6 @@ __all__ = ["resample", "takes"]
 _FEWEST_COLUMNS = 11
 """Pixels that a row must have, before and after: fewer are not the 32 bytes of a vector."""
 
-_MOST_PRECISION = 22  # bits
-_WEIGHT_LIMIT = 1 << 15
 _NOTHING = np.uint8(0x80)  # in a table of a shuffle: a zero
 
 
@@ -44,52 +42,9 @@ def takes(image: Any, left: int, size: tuple[int, int]) -> bool:
     return columns >= _FEWEST_COLUMNS and image.dtype == np.uint8 and image.flags.c_contiguous
 
 
-@cached_njit()
-def _integer_weights(size: int, count: int) -> Any:
-    """Return what each of m outputs is a sum of, as torch does it.
-
-    Returns:
-        (m,) int64 first pixel under each filter; (m, 2 P) int16 weights, zero beyond the filter's
-        end; and of how many bits their unit is.
-    """
-    scale = size / count
-    support = max(scale, 1.0)
-    inverse = 1.0 / support
-    length = math.ceil(support) * 2 + 1
-    first = np.empty(count, dtype=np.int64)
-    weights = np.zeros((count, length + 1), dtype=np.float64)
-    largest, most = 0.0, 1
-    for i in range(count):
-        center = scale * (i + 0.5)
-        start = max(int(center - support + 0.5), 0)
-        taps = min(max(min(int(center + support + 0.5), size) - start, 0), length)
-        total = 0.0
-        for j in range(taps):
-            weights[i, j] = max(1.0 - abs((j + start - center + 0.5) * inverse), 0.0)
-            total += weights[i, j]
-            most = max(most, j + 1) if weights[i, j] > 0 else most
-        for j in range(taps):
-            weights[i, j] /= total
-            largest = max(largest, weights[i, j])
-        first[i] = start
-    precision = 0
-    while precision < _MOST_PRECISION:
-        if int(0.5 + largest * (1 << (precision + 1))) >= _WEIGHT_LIMIT:
-            break
-        precision += 1
-    rounded = np.empty((count, most + most % 2), dtype=np.int16)
-    for i in range(count):
-        for j in range(rounded.shape[1]):
-            rounded[i, j] = np.int16(0.5 + weights[i, j] * (1 << precision))
-    return first, rounded, precision
-
-
-@cached_njit()
 def _fits_densely(first: Any) -> bool:
     """Whether four outputs in a row, whatever channels, find each pair of taps in 16 bytes."""
-    most = 0
-    for i in range(len(first) - 1):
-        most = max(most, first[i + 1] - first[i])
+    most = int(np.diff(first).max(initial=0))
     return 3 * (most + 1) + 3 <= 16
 
 
@@ -98,7 +53,7 @@ def _tables(first: Any, weights: Any, step: int, limit: int) -> Any:
     """Return from where the bytes of each vector come, their order, and their weights.
 
     Args:
-        first: (m,) of `_integer_weights`.
+        first: (m,) of `integer_weights`.
         weights: (m, 2 P) likewise.
         step: outputs of a half of a vector that count: 4, whatever pixels they are of, or 3, one
             pixel, where four would not find their pixels in 16 bytes.
@@ -311,7 +266,6 @@ def _sum_rows(
         _rows_any(place, factors, pairs, precision, length, target)
 
 
-@cached_njit()
 def resample(
     image: Any,
     top: int,
@@ -338,18 +292,38 @@ def resample(
         rows: its rows.
         columns: likewise.
     """
-    source_bytes, target_bytes = 3 * image.shape[1], 3 * resized.shape[1]
-    source = image.ctypes.data + top * source_bytes + 3 * left
-    target = resized.ctypes.data + first_row * target_bytes + 3 * first_column
-    first, weights, column_precision = _integer_weights(width, columns)
+    first, weights, precision = integer_weights(width, columns)
     step = 4 if _fits_densely(first) else 3
-    bases, orders, factors = _tables(first, weights, step, source_bytes - 3 * left)
-    first, weights, row_precision = _integer_weights(height, rows)
+    tables = _tables(first, weights, step, 3 * (image.shape[1] - left))
+    source = image.ctypes.data + 3 * (top * image.shape[1] + left)
+    target = resized.ctypes.data + 3 * (first_row * resized.shape[1] + first_column)
+    lines = (source, 3 * image.shape[1], target, 3 * resized.shape[1])
+    _resize_lines(*lines, height, columns, *tables, precision, step, *integer_weights(height, rows))
+
+
+@cached_njit()
+def _resize_lines(
+    source: int,
+    source_bytes: int,
+    target: int,
+    target_bytes: int,
+    height: int,
+    columns: int,
+    bases: Any,
+    orders: Any,
+    factors: Any,
+    column_precision: int,
+    step: int,
+    first: Any,
+    weights: Any,
+    row_precision: int,
+) -> None:
+    """Resize a window; addresses and distances of rows are in bytes, tables are of `_tables`."""
     taps = weights.shape[1]
     ring = np.empty((taps, 4 * columns + 80), dtype=np.uint8)
     places = np.empty(taps, dtype=np.int64)
     done = 0
-    for y in range(rows):
+    for y in range(len(first)):
         end = min(first[y] + taps, height)
         for row in range(max(done, first[y]), end):
             place = ring[row % taps].ctypes.data

@@ -24,7 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.kernels.numba import channels_last_array, launch, thread_count
+from alexnet.kernels.numba import channels_last_array, thread_count
+from alexnet.kernels.pointers import address, float_bits, launch_parts
+from alexnet.kernels.vectors import FLOAT_BYTES, LANES
 from alexnet.kernels.winograd.instructions import GRADIENTS, INPUTS
 from alexnet.kernels.winograd.kernels import convolve, filter_gradients
 from alexnet.kernels.winograd.matrices import matrices
@@ -60,8 +62,12 @@ def find_wild(x: Tensor, *, gradients: bool = False) -> Any:
         gradients: they are some of outputs.
     """
     wild = np.zeros(len(x), dtype=np.uint8)
-    outlier = np.float32(_OUTLIER_GRADIENT if gradients else _OUTLIER)
-    launch(mark_wild, channels_last_array(x).reshape(len(x), -1), wild, outlier)
+    outlier = float_bits(_OUTLIER_GRADIENT if gradients else _OUTLIER)
+    maps = channels_last_array(x)
+    sizes = (len(x), x[0].numel())
+    launch_parts(
+        mark_wild(), [address(maps), address(wild), *sizes, outlier], 4 * FLOAT_BYTES * LANES
+    )
     return wild
 
 
@@ -132,23 +138,28 @@ def _convolve(
     relu: bool,
 ) -> None:
     channels = plan.groups * plan.outputs
-    biases = np.zeros(channels, np.float32) if bias is None else bias.detach().numpy()
+    biases = np.zeros(channels, np.float32) if bias is None else bias.detach().contiguous().numpy()
     threads = thread_count()
     images, lines = plan.unit(len(x), threads)
     units = -(-len(x) // images) * -(-plan.rows // lines)
-    launch(
-        convolve,
-        (read_row(plan.m, plan.r, INPUTS), multiply_panel(), write_row(plan.m, plan.r)),
-        channels_last_array(x),
-        filters.numbers,
-        channels_last_array(y),
-        biases,
-        np.array([0 if relu else -np.inf], dtype=np.float32),
-        wild,
-        _thread_memory(threads, plan.unit_numbers(images, lines)),
-        *plan.kernel_sizes(images, lines),
-        -(-threads // units),
-        threads,
+    maps, outputs = channels_last_array(x), channels_last_array(y)
+    floor = np.array([0 if relu else -np.inf], dtype=np.float32)
+    memory = _thread_memory(threads, plan.unit_numbers(images, lines))
+    arrays = (maps, filters.numbers, outputs, biases, floor, wild, memory)
+    launch_parts(
+        convolve(),
+        [
+            read_row(plan.m, plan.r, INPUTS),
+            multiply_panel(),
+            write_row(plan.m, plan.r),
+            *[address(array) for array in arrays],
+            memory.strides[0],
+            *maps.shape,
+            *outputs.shape[1:],
+            *plan.kernel_sizes(images, lines),
+            -(-threads // units),
+        ],
+        _patch_bytes(plan),
     )
 
 
@@ -172,21 +183,23 @@ def weight_gradient(
     splits = -(-threads // panels)
     totals = np.zeros((splits, plan.numbers * plan.groups * plan.inputs * plan.outputs), np.float32)
     bias_totals = np.zeros((splits, plan.groups * plan.outputs), np.float32)
-    launch(
-        filter_gradients,
-        (
+    maps, gradients = channels_last_array(x), channels_last_array(g)
+    memory = _thread_memory(threads, plan.unit_numbers(images, lines))
+    launch_parts(
+        filter_gradients(),
+        [
             read_row(plan.m, plan.r, INPUTS),
             read_row(plan.m, plan.r, GRADIENTS),
             multiply_panel(),
-        ),
-        channels_last_array(x),
-        channels_last_array(g),
-        totals,
-        bias_totals,
-        wild,
-        _thread_memory(threads, plan.unit_numbers(images, lines)),
-        *plan.kernel_sizes(images, lines),
-        threads,
+            *[address(array) for array in (maps, gradients, totals, bias_totals, wild, memory)],
+            memory.strides[0],
+            *maps.shape,
+            *gradients.shape[1:],
+            *plan.kernel_sizes(images, lines),
+            splits,
+            totals.strides[0],
+        ],
+        _patch_bytes(plan),
     )
     total: Any = totals.sum(0) if splits > 1 else totals[0]
     numbers = torch.from_numpy(total)
@@ -198,6 +211,11 @@ def weight_gradient(
     bias_total: Any = bias_totals.sum(0)
     biases = torch.from_numpy(bias_total)
     return dw.contiguous(memory_format=torch.channels_last), biases
+
+
+def _patch_bytes(plan: Plan) -> int:
+    """Return the bytes of a patch of vectors."""
+    return FLOAT_BYTES * plan.numbers * LANES
 
 
 def _thread_memory(threads: int, numbers: int) -> Any:

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 
 from alexnet.kernels import vectors
-from alexnet.kernels.vectors import FLOAT, FLOAT_BYTES, INDEX, LANES, REGISTERS, VECTOR, intrinsic
+from alexnet.kernels.vectors import FLOAT, FLOAT_BYTES, LANES, REGISTERS, VECTOR, intrinsic
 from alexnet.kernels.winograd.linear import apply_both_sides
 from alexnet.kernels.winograd.matrices import matrices
 
@@ -22,7 +22,6 @@ __all__ = [
     "INPUTS",
     "MOST_ROWS",
     "add_rows",
-    "call",
     "clear_quads",
     "clear_vector",
     "copy_number",
@@ -51,21 +50,6 @@ _QUAD = ir.VectorType(FLOAT, 4)
 
 INPUTS, GRADIENTS = 0, 1
 """What `read_patch` transforms: a x a inputs by B^T, or m x m gradients of outputs by A."""
-
-
-@intrinsic
-def call(context: Any, function: Any, *arguments: Any) -> Any:
-    """Call what `compiled_function` gave the address of, with whole numbers."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        address, numbers = values
-        count = len(signature.args[1])
-        kind = ir.FunctionType(ir.VoidType(), [INDEX] * count)
-        callee = builder.inttoptr(address, kind.as_pointer())
-        builder.call(callee, [builder.extract_value(numbers, i) for i in range(count)])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.StarArgUniTuple(types.int64, len(arguments))), generate
 
 
 @intrinsic(prefer_literal=True)

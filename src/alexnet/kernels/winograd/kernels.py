@@ -6,14 +6,13 @@ second cache while all filters pass by. Legend: see `transforms`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import numpy as np
-from numba.extending import register_jitable
-
-from alexnet.kernels.numba import cached_njit, prange
+from alexnet.kernels.numba import compiled_function, register_jitable
+from alexnet.kernels.pointers import BYTES, call, pointer, unpack
 from alexnet.kernels.vectors import FLOAT_BYTES, LANES
-from alexnet.kernels.winograd.instructions import add_rows, call
+from alexnet.kernels.winograd.instructions import add_rows
 from alexnet.kernels.winograd.space_to_depth import fill_blocks
 from alexnet.kernels.winograd.transforms import plane_numbers
 
@@ -41,7 +40,7 @@ def _read_unit(
         sizes: (H, W, C).
         form: m, r, side of a block, padding.
         unit: first image, images; first row of tiles, rows, columns.
-        wild: (N,) uint8; such an image counts as zeros.
+        wild: address of (N,) bytes; 1: such an image counts as zeros.
         target: address of the first plane.
         group: of channels, its number.
         depth: channels of a group.
@@ -50,6 +49,7 @@ def _read_unit(
     m, r, block, padding = form
     first, many, line, high, columns = unit
     blocks, edge = memory
+    marks = pointer(wild, BYTES)
     apart = FLOAT_BYTES * plane_numbers(many * high * columns, depth)
     for n in range(many):
         height, width, channels = sizes
@@ -69,7 +69,7 @@ def _read_unit(
                 top + row * m,
                 left,
                 columns,
-                np.int64(wild[first + n]),
+                marks[first + n],
                 target + FLOAT_BYTES * (n * high + row) * columns * depth,
                 depth,
                 apart,
@@ -77,69 +77,52 @@ def _read_unit(
             )
 
 
-@cached_njit(parallel=True)
-def convolve(
-    functions: Any,
-    maps: Any,
-    filters: Any,
-    outputs: Any,
-    bias: Any,
-    floor: Any,
-    wild: Any,
-    memory: Any,
-    m: int,
-    r: int,
-    width: int,
-    panel: int,
-    block: int,
-    padding: int,
-    images: int,
-    lines: int,
-    splits: int,
-    threads: int,
-) -> None:
-    """Convolve.
+@functools.cache
+def convolve() -> int:
+    """Return the address of the kernel that convolves, for `launch_parts`.
 
-    Args:
-        functions: addresses of `read_row` of inputs, `multiply_panel` and `write_row`.
-        maps: (N, H, W, C) float32.
-        filters: flat float32: for each of a x a numbers, each panel of outputs, each input of its
-            group: a row of the panel.
-        outputs: (N, P, Q, K) float32, written.
-        bias: (K,) float32.
-        floor: (1,) float32 that is put for what lies below it.
-        wild: (N,) uint8; such an image's outputs are those of zeros.
-        memory: (threads, numbers) float32, written.
-        m: outputs of a tile in a row.
-        r: side of the filters.
-        width: channels of a group, in blocks where there are any.
-        panel: outputs that are multiplied at a time.
-        block: side of a block in positions; 1: there are none.
-        padding: positions of zeros before the maps.
-        images: of a unit.
-        lines: rows of tiles of a unit: all of them where images are more than one.
-        splits: parts of the panels, each with units of its own.
-        threads: that share the units.
+    Its numbers:
+
+    read, multiply, write: addresses of `read_row` of inputs, `multiply_panel` and `write_row`.
+    in_maps: address of (N, H, W, C) float32.
+    in_filters: address of float32: for each of a x a numbers, each panel of outputs, each input of
+        its group: a row of the panel.
+    in_outputs: address of (N, P, Q, K) float32, written.
+    in_bias: address of (K,) float32.
+    in_floor: address of the float32 that is put for what lies below it.
+    wild: address of (N,) bytes; where there is 1, an image's outputs are those of zeros.
+    in_memory: address of memory for the units, written.
+    unit_bytes: of each part's memory.
+    N, H, W, C, P, Q, K: sizes.
+    m: outputs of a tile in a row.
+    r: side of the filters.
+    width: channels of a group, in blocks where there are any.
+    panel: outputs that are multiplied at a time.
+    block: side of a block in positions; 1: there are none.
+    padding: positions of zeros before the maps.
+    images: of a unit.
+    lines: rows of tiles of a unit: all of them where images are more than one.
+    splits: parts of the panels, each with units of its own.
+
+    A part's own memory holds a patch of vectors.
     """
-    read, multiply, write = functions
-    N, H, W, C = maps.shape
-    P, Q, K = outputs.shape[1:]
-    a = m + r - 1
-    rows, columns = (P + m - 1) // m, (Q + m - 1) // m
-    bands = (rows + lines - 1) // lines
-    jobs = (N + images - 1) // images * bands * splits
-    panels, blocked = K // panel, C * block * block
-    groups = blocked // width
-    shared = panels // groups  # panels of a group
-    in_maps, in_filters = np.int64(maps.ctypes.data), np.int64(filters.ctypes.data)
-    in_outputs, in_bias = np.int64(outputs.ctypes.data), np.int64(bias.ctypes.data)
-    in_memory, in_floor = np.int64(memory.ctypes.data), np.int64(floor.ctypes.data)
-    size = FLOAT_BYTES * width * panel
-    for thread in prange(threads):
-        edges = np.empty(a * a * LANES, dtype=np.float32)
-        edge = np.int64(edges.ctypes.data)
-        own = in_memory + FLOAT_BYTES * thread * memory.shape[1]
-        for job in range(jobs * thread // threads, jobs * (thread + 1) // threads):
+
+    def convolve_maps(numbers: int, part: int, parts: int, edge: int) -> None:
+        read, multiply, write, in_maps, in_filters, in_outputs, in_bias, in_floor = unpack(
+            numbers, 8
+        )
+        wild, in_memory, unit_bytes, N, H, W, C, P, Q, K = unpack(numbers + 64, 10)
+        m, r, width, panel, block, padding, images, lines, splits = unpack(numbers + 144, 9)
+        a = m + r - 1
+        rows, columns = (P + m - 1) // m, (Q + m - 1) // m
+        bands = (rows + lines - 1) // lines
+        jobs = (N + images - 1) // images * bands * splits
+        panels, blocked = K // panel, C * block * block
+        groups = blocked // width
+        shared = panels // groups  # panels of a group
+        size = FLOAT_BYTES * width * panel
+        own = in_memory + part * unit_bytes
+        for job in range(jobs * part // parts, jobs * (part + 1) // parts):
             unit, split = job // splits, job % splits
             first, line = unit // bands * images, unit % bands * lines
             many, high = min(images, N - first), min(lines, rows - line)
@@ -201,69 +184,49 @@ def convolve(
                                 edge,
                             )
 
+    return compiled_function(convolve_maps)
 
-@cached_njit(parallel=True)
-def filter_gradients(
-    functions: Any,
-    maps: Any,
-    gradients: Any,
-    totals: Any,
-    bias_totals: Any,
-    wild: Any,
-    memory: Any,
-    m: int,
-    r: int,
-    width: int,
-    panel: int,
-    block: int,
-    padding: int,
-    images: int,
-    lines: int,
-    threads: int,
-) -> None:
-    """Write the gradient of the transformed filters.
 
-    Args:
-        functions: addresses of `read_row` of inputs and of gradients, and of `multiply_panel`.
-        maps: (N, H, W, C) float32.
-        gradients: (N, P, Q, K) float32, of the outputs.
-        totals: (splits, numbers) float32, zeros, written: for each part of the images the gradient
-            in the order of `filters` in `convolve`.
-        bias_totals: (splits, K) float32, zeros, written: the gradient of the biases.
-        wild: (N,) uint8; such an image counts as zeros.
-        memory: as in `convolve`.
-        m: as in `convolve`.
-        r: as in `convolve`.
-        width: as in `convolve`.
-        panel: as in `convolve`.
-        block: as in `convolve`.
-        padding: as in `convolve`.
-        images: as in `convolve`.
-        lines: as in `convolve`.
-        threads: as in `convolve`.
+@functools.cache
+def filter_gradients() -> int:
+    """Return the address of the kernel that writes the gradient of the transformed filters.
+
+    Its numbers:
+
+    read, read_gradients, multiply: addresses of `read_row` of inputs and of gradients, and of
+        `multiply_panel`.
+    in_maps: address of (N, H, W, C) float32.
+    in_gradients: address of (N, P, Q, K) float32, of the outputs.
+    in_totals: address of (splits, numbers) float32, zeros, written: for each part of the images the
+        gradient in the order of `in_filters` in `convolve`.
+    in_biases: address of (splits, K) float32, zeros, written: the gradient of the biases.
+    wild: address of (N,) bytes; where there is 1, an image counts as zeros.
+    in_memory: as in `convolve`, and so are the sizes up to `lines`.
+    splits: of the images.
+    total_bytes: of one of the splits in `in_totals`.
     """
-    read, read_gradients, multiply = functions
-    N, H, W, C = maps.shape
-    P, Q, K = gradients.shape[1:]
-    a = m + r - 1
-    rows, columns = (P + m - 1) // m, (Q + m - 1) // m
-    bands = (rows + lines - 1) // lines
-    units = (N + images - 1) // images * bands
-    panels, blocked = K // panel, C * block * block
-    groups = blocked // width
-    shared = panels // groups  # panels of a group
-    splits = len(totals)
-    in_maps, in_gradients = np.int64(maps.ctypes.data), np.int64(gradients.ctypes.data)
-    in_totals, in_memory = np.int64(totals.ctypes.data), np.int64(memory.ctypes.data)
-    in_biases = np.int64(bias_totals.ctypes.data)
-    size = FLOAT_BYTES * width * panel
-    each = threads // splits  # threads that share the panels of a part of the images
-    for thread in prange(each * splits):
-        edges = np.empty(a * a * LANES, dtype=np.float32)
-        edge = np.int64(edges.ctypes.data)
-        own = in_memory + FLOAT_BYTES * thread * memory.shape[1]
-        split, member = thread // each, thread % each
-        total = in_totals + FLOAT_BYTES * split * totals.shape[1]
+
+    def add_up_filters(numbers: int, part: int, parts: int, edge: int) -> None:
+        read, read_gradients, multiply, in_maps, in_gradients = unpack(numbers, 5)
+        in_totals, in_biases, wild, in_memory, unit_bytes = unpack(numbers + 40, 5)
+        N, H, W, C, P, Q, K = unpack(numbers + 80, 7)
+        m, r, width, panel, block, padding, images, lines = unpack(numbers + 136, 8)
+        splits, total_bytes = unpack(numbers + 200, 2)
+        a = m + r - 1
+        rows, columns = (P + m - 1) // m, (Q + m - 1) // m
+        bands = (rows + lines - 1) // lines
+        units = (N + images - 1) // images * bands
+        panels, blocked = K // panel, C * block * block
+        groups = blocked // width
+        shared = panels // groups  # panels of a group
+        marks = pointer(wild, BYTES)
+        size = FLOAT_BYTES * width * panel
+        each = parts // splits  # threads that share the panels of a part of the images
+        if part >= each * splits:
+            return
+        own = in_memory + part * unit_bytes
+        split, member = part // each, part % each
+        total = in_totals + split * total_bytes
         start, stop = panels * member // each, panels * (member + 1) // each
         for unit in range(units * split // splits, units * (split + 1) // splits):
             first, line = unit // bands * images, unit % bands * lines
@@ -299,7 +262,7 @@ def filter_gradients(
                                 (line + row) * m,
                                 0,
                                 columns,
-                                np.int64(wild[first + n]),
+                                marks[first + n],
                                 others + FLOAT_BYTES * (n * high + row) * columns * panel,
                                 panel,
                                 apart,
@@ -333,3 +296,5 @@ def filter_gradients(
                             total + (p + 1) * size if last else sums + panels * size,
                             size,
                         )
+
+    return compiled_function(add_up_filters)

@@ -11,12 +11,11 @@ Addresses and strides are in bytes, as integers.
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
-from alexnet.kernels.numba import cached_njit, compiled_function, prange
+from alexnet.kernels.numba import compiled_function, register_jitable
+from alexnet.kernels.pointers import BYTES, number, pointer, unpack
 from alexnet.kernels.vectors import FLOAT_BYTES, LANES
 from alexnet.kernels.winograd.instructions import (
     INPUTS,
@@ -45,34 +44,41 @@ def plane_numbers(tiles: int, channels: int) -> int:
     return tiles * channels + LANES
 
 
-@cached_njit(parallel=True)
-def mark_wild(maps: Any, wild: Any, outlier: Any) -> None:
-    """Mark images whose numbers lie too far apart for the fast form, or are none.
+@functools.cache
+def mark_wild() -> int:
+    """Return the address of the kernel that marks images whose numbers lie too far apart.
 
-    Args:
-        maps: (N, numbers) float32, a multiple of a vector of numbers.
-        wild: (N,) uint8; 1 is written for an image that is left to plain convolution.
-        outlier: float32, how many times as large as is usual a number may be.
+    Those are left to plain convolution, and so are images that hold what is no number. Its numbers:
+
+    maps: address of (N, count) float32; count is a multiple of a vector of numbers.
+    wild: address of (N,) bytes; 1 is written for such an image.
+    N, count: sizes.
+    outlier: as `float_bits`, how many times as large as is usual a number may be.
+
+    A part's own memory holds four vectors.
     """
-    N, count = maps.shape
-    start = np.int64(maps.ctypes.data)
-    for n in prange(N):
-        found = np.empty((4, LANES), dtype=np.float32)
-        measure(start + FLOAT_BYTES * n * count, count // LANES, np.int64(found.ctypes.data))
-        largest, squares, roots, others = np.float32(0), 0.0, 0.0, 0.0
-        for lane in range(LANES):
-            largest = max(largest, found[0, lane])
-            squares += found[1, lane]
-            roots += found[2, lane]
-            others += found[3, lane]
-        if others == 0:  # no number but zero
-            continue
-        # A mean of roots, squared: one number, however large, hardly changes it.
-        usual = (roots / others) ** 2
-        rms = np.sqrt(squares / others)
-        sound = _SMALLEST < rms < _LARGEST and largest < outlier * usual
-        if not sound:  # also where the sums are no numbers
-            wild[n] = 1
+
+    def mark(numbers: int, part: int, parts: int, memory: int) -> None:
+        maps, wild, N, count, outlier = unpack(numbers, 5)
+        found, marks = pointer(memory, 4), pointer(wild, BYTES)
+        for n in range(N * part // parts, N * (part + 1) // parts):
+            measure(maps + FLOAT_BYTES * n * count, count // LANES, memory)
+            largest, squares, roots, others = np.float32(0), 0.0, 0.0, 0.0
+            for lane in range(LANES):
+                largest = max(largest, found[lane])
+                squares += found[LANES + lane]
+                roots += found[2 * LANES + lane]
+                others += found[3 * LANES + lane]
+            if others == 0:  # no number but zero
+                continue
+            # A mean of roots, squared: one number, however large, hardly changes it.
+            usual = (roots / others) ** 2
+            rms = np.sqrt(squares / others)
+            sound = _SMALLEST < rms < _LARGEST and largest < number(outlier) * usual
+            if not sound:  # also where the sums are no numbers
+                marks[n] = 1
+
+    return compiled_function(mark)
 
 
 @functools.cache
@@ -120,19 +126,21 @@ def read_row(m: int, r: int, kind: int) -> int:
             place = target + FLOAT_BYTES * column * width
             for c in range(0, width, LANES):
                 at = place + FLOAT_BYTES * c
-                if inside:
-                    patch = corner + FLOAT_BYTES * c
-                    read_patch(kind, m, r, patch, W * pixel, pixel, at, apart)
-                    continue
-                for i in range(side):
-                    whole = 0 <= top + i < H and zeros == 0
-                    for j in range(side):
-                        copied = edge + (i * side + j) * _VECTOR
-                        if whole and 0 <= x + j < W:
-                            copy_vector(corner + (i * W + j) * pixel + FLOAT_BYTES * c, copied)
-                        else:
-                            clear_vector(copied)
-                read_patch(kind, m, r, edge, side * _VECTOR, _VECTOR, at, apart)
+                patch = corner + FLOAT_BYTES * c
+                if not inside:
+                    for i in range(side):
+                        whole = 0 <= top + i < H and zeros == 0
+                        for j in range(side):
+                            copied = edge + (i * side + j) * _VECTOR
+                            if whole and 0 <= x + j < W:
+                                copy_vector(patch + (i * W + j) * pixel, copied)
+                            else:
+                                clear_vector(copied)
+                    patch = edge
+                # written once: it is much code, and takes long to compile
+                row = W * pixel if inside else side * _VECTOR
+                step = pixel if inside else _VECTOR
+                read_patch(kind, m, r, patch, row, step, at, apart)
 
     return compiled_function(read)
 
