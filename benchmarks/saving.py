@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -24,7 +25,14 @@ from alexnet.devices import choose_device, processor
 from alexnet.models import build_model
 from alexnet.recipe import Recipe
 from alexnet.runs import open_run
-from alexnet.training import PaperMomentum, Schedule, Stepper, Training, make_loss
+from alexnet.training import (
+    PaperMomentum,
+    Schedule,
+    Stepper,
+    Training,
+    can_step_in_backward,
+    make_loss,
+)
 
 
 def main() -> None:
@@ -74,8 +82,9 @@ def steps_alone(arguments: argparse.Namespace, folder: Path) -> None:
         model=arguments.model, batch_size=arguments.batch_size, lr=1e-4, schedule="constant"
     )
     optimizer = PaperMomentum(device.place(network), recipe)
+    in_backward = can_step_in_backward(network, device, own=True)
     training = Training(
-        stepper=Stepper(network, make_loss("softmax"), optimizer),
+        stepper=Stepper(network, make_loss("softmax"), optimizer, in_backward=in_backward),
         schedule=Schedule(recipe, 1000),
         batches=lambda epoch, start: (),
         device=device,
@@ -83,14 +92,11 @@ def steps_alone(arguments: argparse.Namespace, folder: Path) -> None:
     )
     images = torch.randn(arguments.batch_size, 3, network.crop_px, network.crop_px)
     images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.zeros(arguments.batch_size, dtype=torch.int64)
+    batch = RandomBatch(images, torch.zeros(arguments.batch_size, dtype=torch.int64))
 
     def step() -> float:
         started = time.perf_counter()
-        training.stepper.loss(network(images), labels).backward()
-        optimizer.set_lr(training.schedule.rates(0))
-        optimizer.step()
-        network.zero_grad(set_to_none=True)
+        training.step(batch)
         return time.perf_counter() - started
 
     step()
@@ -98,10 +104,14 @@ def steps_alone(arguments: argparse.Namespace, folder: Path) -> None:
     with open_run(folder, {"recipe": recipe.to_json()}) as run:
         for number in itertools.count(1):
             alone += [step() for _ in range(arguments.steps)]
-            started = time.perf_counter()
-            run.save(number, training.checkpoint())
-            waits.append(time.perf_counter() - started)
+            started, waited_s = time.perf_counter(), training.stepper.waited_s
+            checkpoint = training.checkpoint()
+            written = run.save(number, checkpoint)
+            if checkpoint.held:
+                training.stepper.hold(written)
+            saving_s = time.perf_counter() - started
             beside += [step() for _ in range(arguments.steps)]
+            waits.append(saving_s + training.stepper.waited_s - waited_s)
             run.saver.wait()
             writes.append(run.saver.writing_s or 0.0)
             if number == arguments.saves:
@@ -110,9 +120,16 @@ def steps_alone(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"{arguments.model}, batch {arguments.batch_size}: checkpoint of {size / 1e6:.1f} MB")
     say("a step alone", alone)
     say("a step while a checkpoint is written", beside)
-    say("a step waits for the first copy, whose memory is new", waits[:1])
-    say("a step waits for a later copy", waits[1:])
+    say("steps wait for the first checkpoint, whose memory or file is new", waits[:1])
+    say("steps wait for a later one", waits[1:])
     say("writing in the background, flushed to disk", writes)
+
+
+class RandomBatch(NamedTuple):
+    """What a loader yields."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
 
 
 def say(what: str, seconds: list[float]) -> None:

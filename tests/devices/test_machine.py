@@ -7,6 +7,7 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from alexnet.devices import (
     machine,
     peak_memory_mb,
     processor,
+    return_freed_memory,
 )
 from alexnet.devices.speeds import Speeds
 from alexnet.errors import RecipeError
@@ -248,3 +250,16 @@ def test_waiting_threads_yield_unless_the_environment_says_otherwise(monkeypatch
         monkeypatch.setattr(os, "environ", dict(said))
         machine.share_cores()
         assert os.environ == said
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_what_was_freed_is_kept_until_it_is_given_back():
+    def resident_mb():
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    choose_device("fp32", 1)
+    torch.ones(25_000_000)  # 100 MB, let go at once
+    kept = resident_mb()
+    return_freed_memory()
+    assert resident_mb() < kept - 90

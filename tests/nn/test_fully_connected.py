@@ -62,3 +62,42 @@ def test_nan_stays_where_it_is():
     x[1, 2] = float("nan")
     with convolving("winograd"):
         assert layer(x).isnan().all(1).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("form", ["torch", "winograd"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_rows_of_a_gradient_have_the_bits_of_the_whole_one_and_one_memory(form, bias):
+    layer, x, g = drawn(30, 2500, bias=bias), images(6, 30).requires_grad_(), images(6, 2500)
+    with convolving(form):
+        layer(x).backward(g)
+    whole, of_rows = layer.weight.grad.clone(), x.grad.clone()
+    of_bias = layer.bias.grad.clone() if bias else None
+    layer.zero_grad()
+    x.grad = None
+    taken, places = torch.full_like(whole, torch.nan), set()
+
+    def take(start, rows):
+        taken[start : start + len(rows)] = rows
+        places.add(rows.data_ptr())
+        with torch.no_grad():
+            layer.weight[start : start + len(rows)] = 7  # nothing reads the weights any more
+
+    layer.take_rows = take
+    with convolving(form):
+        layer(x).backward(g)
+    assert torch.equal(taken, whole)
+    assert len(places) == 1
+    assert layer.weight.grad is None
+    assert torch.equal(x.grad, of_rows)
+    assert of_bias is None or torch.equal(layer.bias.grad, of_bias)
+
+
+def test_a_frozen_layer_and_another_precision_hand_over_no_rows():
+    layer, taken = drawn(12, 7), []
+    layer.take_rows = lambda start, rows: taken.append(start)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        layer(images(3, 12)).sum().backward()
+    assert layer.weight.grad is not None
+    layer.requires_grad_(False)
+    layer(images(3, 12).requires_grad_()).sum().backward()
+    assert taken == []

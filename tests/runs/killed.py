@@ -3,6 +3,7 @@
     python killed.py FOLDER operations 20 0    at 20 operations on files, drawn with seed 0
     python killed.py FOLDER operations all 0   at every one
     python killed.py FOLDER instants 10 0      at 10 instants
+    python killed.py FOLDER instants 10 0 held     likewise, with steps that wait for a checkpoint
 
 Everything is imported and prepared once; each run is a fork of this process, killed by SIGKILL.
 Prints one JSON object: how many kills, and what was otherwise than in the uninterrupted run.
@@ -28,6 +29,7 @@ from alexnet.data import open_source
 from alexnet.devices import choose_device
 from alexnet.recipe import Recipe
 from alexnet.runs import Job, Packing, prepare
+from alexnet.training import step
 from fixtures import faults
 from fixtures.training import train_job
 
@@ -49,11 +51,14 @@ RECIPE = Recipe(
 
 def main() -> None:
     place, mode, count, seed = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+    if sys.argv[5:] == ["held"]:  # as networks of many parameters have it
+        step._LARGE = 1
     draw = random.Random(seed)
     write_images(place / "images")
     device = choose_device("fp32", 1)
     source = open_source(place / "images")
     job = prepare(source, RECIPE, device=device, packing=Packing(cache="none"))
+    assert job.training.stepper.in_backward == (sys.argv[5:] == ["held"])
     whole = place / "whole"
     started = time.monotonic()
     assert child(lambda: count_operations(job, whole)) == 0

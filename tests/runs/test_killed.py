@@ -15,12 +15,12 @@ PROGRAM = Path(__file__).with_name("killed.py")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
 
 
-def killed(folder: Path, mode: str, count: str) -> dict:
+def killed(folder: Path, mode: str, count: str, *more: str) -> dict:
     tests = str(PROGRAM.parents[1])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": tests}
     seed = str(random_seed())
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(folder), mode, count, seed],
+        [sys.executable, str(PROGRAM), str(folder), mode, count, seed, *more],
         capture_output=True,
         text=True,
         env=environment,
@@ -40,6 +40,10 @@ def test_at_some_operations_on_files(tmp_path):
     found = killed(tmp_path, "operations", "14")
     assert found["operations"] > 100
     assert found["kills"] >= 14
+
+
+def test_at_some_operations_while_steps_wait_for_their_checkpoint(tmp_path):
+    assert killed(tmp_path, "operations", "8", "held")["kills"] >= 8
 
 
 def test_at_some_instants(tmp_path):

@@ -93,3 +93,11 @@ def test_closing_waits_for_the_write(saver):
     saver.save({"w": torch.zeros(1)}, lambda copies: written.append(OSError(errno.ENOSPC, "full")))
     saver.close()
     assert len(written) == 1
+
+
+def test_what_is_held_is_not_copied_and_all_else_is(saver):
+    tensors, written = {"held": torch.zeros(3), "other": torch.zeros(3)}, {}
+    saver.save(tensors, written.update, held={"held"})
+    saver.wait()
+    places = {name: written[name].data_ptr() == each.data_ptr() for name, each in tensors.items()}
+    assert places == {"held": True, "other": False}

@@ -55,6 +55,34 @@ def test_the_same_state_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_tensors_may_change_as_soon_as_they_were_written(tmp_path):
+    made, seen = make(), {}
+    write_checkpoint(tmp_path / "a", make())
+
+    def change(places):
+        for name, place in places.items():
+            seen[name] = (place.dtype, place.shape, b"".join(place.portions()))
+            made.tensors[name].zero_()
+
+    write_checkpoint(tmp_path / "b", made, written=change)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    for name, tensor in make().tensors.items():
+        rows = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        assert seen[name] == (tensor.dtype, tensor.shape, rows)
+
+
+def test_what_is_wrong_after_the_tensors_were_written_leaves_the_old_file(tmp_path):
+    write_checkpoint(tmp_path / "c", make(1))
+
+    def full(places):
+        raise RunError("the disk is full")
+
+    with pytest.raises(RunError, match="the disk is full"):
+        write_checkpoint(tmp_path / "c", make(2), written=full)
+    assert read_checkpoint(tmp_path / "c").state["step"] == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["c"]
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole") / "c"

@@ -9,6 +9,7 @@ from torch import nn
 
 from alexnet.devices import Device
 from alexnet.errors import Diverged, Interrupted, RunError
+from alexnet.nn import FullyConnected, gaussian
 from alexnet.recipe import Recipe
 from alexnet.records import Epoch
 from alexnet.training import (
@@ -225,3 +226,55 @@ def test_steps_within_the_backward_pass_give_the_same_bits_and_keep_no_gradient(
         assert all(each.grad is None for each in network.parameters())
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
     assert most[1] <= 2 < most[0]
+
+
+class Order:
+    """A stand-in for an event: says when the step asks for it, and how the weights are then."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self.weight, self.asked = weight, []
+
+    def wait(self) -> None:
+        self.asked.append(self.weight.detach().clone())
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_large_layers_change_row_by_row_with_the_same_bits(large, monkeypatch):
+    monkeypatch.setattr("alexnet.training.optimizer._LARGE", 1 if large else 1 << 40)
+    recipe, results = Recipe(lr=0.1, momentum=0.9, weight_decay=0.01), []
+    images = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    batch = SimpleNamespace(images=images, labels=torch.arange(6) % 3)
+    for in_backward in (False, True):
+        layers = [FullyConnected(5, 1300), torch.nn.ReLU(), FullyConnected(1300, 3)]
+        for seed, layer in enumerate(layers[::2]):
+            gaussian(layer, 0.1, 0.5, generator=torch.Generator().manual_seed(seed))
+        network = torch.nn.Sequential(*layers)
+        optimizer, gradients = PaperMomentum(network, recipe), []
+        layers[0].weight.register_post_accumulate_grad_hook(
+            lambda parameter, seen=gradients: seen.append(parameter.grad is not None)
+        )
+        stepper = Stepper(network, make_loss("softmax"), optimizer, in_backward=in_backward)
+        device = Device(kind="cpu", processor="", precision="fp32", threads=1, reason="")
+        for rate in (0.1, 0.0, 0.2):
+            stepper(batch, Rates(rate, 2 * rate, epoch=0), 0, device)
+        results.append([*network.parameters(), *optimizer.state().values()])
+        assert any(gradients) is not (large and in_backward)  # no whole gradient was made
+        assert all(layer.take_rows is None for layer in layers[::2])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+def test_a_step_changes_nothing_until_its_checkpoint_is_written():
+    torch.manual_seed(1)
+    network = torch.nn.Sequential(torch.nn.Linear(5, 3))
+    optimizer = PaperMomentum(network, Recipe(lr=0.1))
+    stepper = Stepper(network, make_loss("softmax"), optimizer, in_backward=True)
+    device = Device(kind="cpu", processor="", precision="fp32", threads=1, reason="")
+    batch = SimpleNamespace(images=torch.randn(6, 5), labels=torch.arange(6) % 3)
+    before, order = network[0].weight.detach().clone(), Order(network[0].weight)
+    stepper.hold(order)
+    for _ in range(2):
+        stepper(batch, Rates(0.1, 0.1, epoch=0), 0, device)
+    assert len(order.asked) == 1  # the second step waits for nothing
+    assert torch.equal(order.asked[0], before)
+    assert not torch.equal(network[0].weight, before)
+    assert stepper.waited_s > 0

@@ -17,6 +17,7 @@ from .machine import (
     default_threads,
     peak_memory_mb,
     processor,
+    return_freed_memory,
     share_cores,
 )
 from .speeds import has_winograd, supports_bf16
@@ -39,6 +40,7 @@ __all__ = [
     "peak_memory_mb",
     "processor",
     "record_event",
+    "return_freed_memory",
     "share_cores",
     "supports_bf16",
     "synchronize",

@@ -47,6 +47,8 @@ InferencePrecision = Literal["fp32", "bf16"]
 
 Step = Callable[[Tensor], Tensor]
 
+_IMAGES_OF_MAPS = 32  # that are computed at a time; with fewer, threads have too little to do
+
 _FEW_TILES = 9 / 16
 """Winograd's tiles in a map, for each lane of a vector: for so few, reading filters takes longest.
 
@@ -93,18 +95,32 @@ def for_inference(
         fully_connected = "fp32"  # narrow as bfloat16 already
     kept = fully_connected if compiled else "fp32"
     form: ConvolutionForm = convolution_form() if compiled else "torch"
-    steps = _steps(network, dtype, device, until, compiled, kept, form)
+    steps, maps = _steps(network, dtype, device, until, compiled, kept, form)
     shape = (3, network.crop_px, network.crop_px)
 
     def predict(x: Tensor) -> Tensor:
         with torch.inference_mode(), _autocast(device, dtype), convolving(form):
             if x.shape[1:] != shape:
                 network(x)  # raises the error for images of another shape
-            for step in steps:
+            x = _in_parts(steps[:maps], x)
+            for step in steps[maps:]:
                 x = step(x)
             return x
 
     return predict
+
+
+def _in_parts(steps: list[Step], x: Tensor) -> Tensor:
+    """Apply steps to some images at a time: maps take as much memory as that.
+
+    What becomes of an image does not depend on the others.
+    """
+    parts = list(x.tensor_split(max(1, len(x) // _IMAGES_OF_MAPS))) if steps else [x]
+    for number, part in enumerate(parts):
+        for step in steps:
+            part = step(part)
+        parts[number] = part
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def _autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
@@ -119,24 +135,31 @@ def _steps(
     compiled: bool,
     kept: FullyConnected | None,
     form: ConvolutionForm,
-) -> list[Step]:
-    """Return the steps, a few layers each; one for a network that is no plain sequence."""
+) -> tuple[list[Step], int]:
+    """Return the steps, a few layers each; one for a network that is no plain sequence.
+
+    And how many of them come before the first fully connected layer, whose weights are better read
+    once for all images.
+    """
     names = [name for name, _ in network.named_children()]
     plain = type(network) is Network and (until is None or until in names)
     hooked = any(has_hooks(layer) for layer in network.modules())  # such a hook would see nothing
     if not plain or hooked or device.type != "cpu" or not _has_onednn_operators(dtype):
         _warn_of_no_effect(kept, "this network is not computed layer by layer here")
-        return [network if until is None else lambda x: network.stage(x, until)]
+        return [network if until is None else lambda x: network.stage(x, until)], 0
     last = len(names) if until is None else names.index(until) + 1
     remaining = list(network.children())[:last]
     if not any(map(_is_large, remaining)):
         _warn_of_no_effect(kept, f"no fully connected layer has {SMALLEST:,} weights")
     steps: list[Step] = []
+    maps: int | None = None
     while remaining:
+        if maps is None and isinstance(remaining[0], nn.Linear):
+            maps = len(steps)
         step, count = _first_step(remaining, dtype, compiled, kept, form)
         steps.append(step)
         del remaining[:count]
-    return steps
+    return steps, len(steps) if maps is None else maps
 
 
 def _first_step(

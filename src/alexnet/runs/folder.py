@@ -3,9 +3,10 @@
 run.json  journal.jsonl  weights.safetensors  checkpoints/  split.csv  skipped.csv
 results.json  report/
 
-A save is written in this order, so that a process may die at any instant: the best weights where
-they are new (`checkpoints/best-STEP.safetensors`), the checkpoint that names them, the same weights
-as `weights.safetensors`; then what no checkpoint needs any more is removed.
+A save is made in this order, so that a process may die at any instant: the checkpoint is written
+beside its place; the best weights where they are new (`checkpoints/best-STEP.safetensors`), out of
+what was written; the checkpoint that names them gets its place; the same weights as
+`weights.safetensors`; then what no checkpoint needs any more is removed.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import json
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,6 +49,7 @@ from alexnet.runs.saver import Saver
 from alexnet.text import quote_names
 from alexnet.training.checkpoint import (
     Checkpoint,
+    WrittenTensor,
     network_tensors,
     read_checkpoint,
     read_state,
@@ -120,36 +123,48 @@ class Run:
         self._prune()
         return checkpoint
 
-    def save(self, step: int, checkpoint: Checkpoint, best: Weights | None = None) -> None:
-        """Write a checkpoint in the background, from a copy; it remembers the journal's length.
+    def save(
+        self, step: int, checkpoint: Checkpoint, best: Weights | None = None
+    ) -> threading.Event:
+        """Write a checkpoint in the background; it remembers the journal's length.
 
         Args:
             step: of the run.
-            checkpoint: its tensors may change as soon as this returns.
+            checkpoint: its tensors may change as soon as this returns, but for those that are held:
+                they may when the event is set.
             best: where the network is the best so far: all of its weights file but the tensors,
                 which are those of the checkpoint.
+
+        Returns:
+            An event that is set when all tensors were written, or when writing has failed.
 
         Raises:
             RunError: the disk refused the save before; what was saved earlier is whole.
         """
         if best is not None:
             self._best = f"best-{step:09d}.safetensors"
-        name = self._best
+        name, written = self._best, threading.Event()
         size = self._journal.stat().st_size if self._journal.exists() else 0
         state = checkpoint.state | {"journal_bytes": size, "best": name}
         path = self._checkpoints / f"step-{step:09d}.checkpoint"
 
-        def write(tensors: Mapping[str, Tensor]) -> None:
+        def write_best(places: Mapping[str, WrittenTensor]) -> None:
+            written.set()
             if name is not None and best is not None:
-                weights = replace(best, state=network_tensors(tensors))
-                save_weights(self._checkpoints / name, weights)
-            write_checkpoint(path, Checkpoint(tensors, state))
+                save_weights(self._checkpoints / name, best, stored=network_tensors(places))
+
+        def write(tensors: Mapping[str, Tensor]) -> None:
+            try:
+                write_checkpoint(path, Checkpoint(tensors, state), written=write_best)
+            finally:
+                written.set()
             if name is not None:
                 link_file(self._checkpoints / name, self.weights)
             self.checkpoint_bytes = path.stat().st_size
             self._prune()
 
-        self.saver.save(checkpoint.tensors, write)
+        self.saver.save(checkpoint.tensors, write, held=checkpoint.held)
+        return written
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         """Append one line to the journal and flush it to disk."""

@@ -1,9 +1,9 @@
-"""Saving beside the training: a thread that writes a copy."""
+"""Saving beside the training: a thread that writes tensors, or copies of those that change."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
@@ -13,9 +13,9 @@ __all__ = ["Saver"]
 
 
 class Saver:
-    """Writes copies of tensors in a thread of its own, one write at a time.
+    """Writes tensors in a thread of its own, one write at a time.
 
-    Memory is bounded by one copy, whose buffers are used again.
+    Memory is bounded by one copy of those that may change meanwhile, whose buffers are used again.
     """
 
     def __init__(self) -> None:
@@ -25,17 +25,30 @@ class Saver:
         self.writing_s: float | None = None  # what the last finished write took
 
     def save(
-        self, tensors: Mapping[str, Tensor], write: Callable[[dict[str, Tensor]], None]
+        self,
+        tensors: Mapping[str, Tensor],
+        write: Callable[[dict[str, Tensor]], None],
+        *,
+        held: Collection[str] = (),
     ) -> None:
         """Copy `tensors` to the CPU and have `write` called with the copies, in the thread.
 
         The caller waits for the copying, and before it for the write that is under way.
 
+        Args:
+            tensors: by name.
+            write: must not need any of them when it has returned.
+            held: names of those on the CPU that are not copied, because they stay as they are
+                until `write` has said that it read them, or has returned.
+
         Raises:
             AlexNetError: what the write before raised.
         """
         self.wait()
-        copies = {name: self._copied(name, tensor) for name, tensor in tensors.items()}
+        copies = {
+            name: tensor.detach() if name in held else self._copied(name, tensor)
+            for name, tensor in tensors.items()
+        }
         self._write = self._thread.submit(self._timed, write, copies)
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from alexnet.data import write_skipped_csv, write_split_csv
-from alexnet.devices import Device, Precision, convolving
+from alexnet.devices import Device, Precision, convolving, return_freed_memory
 from alexnet.errors import Diverged, Interrupted
 from alexnet.models import describe_convolutions
 from alexnet.nn import describe_normalization
@@ -128,6 +128,7 @@ def fit(
         # Measuring takes memory of its own: what only a further step would need goes before it.
         run.saver.release()
         job.training.stepper.release()
+        _return_memory(job)
         with stop.at_once():
             finish(job, run, measured=options.measured, png=options.png)
     except Interrupted as error:
@@ -183,6 +184,7 @@ def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Genera
             with stop.at_once(" before the first step"), convolving(convolutions):
                 best = begin_fitted(job, run)
             saving.save(best=best)
+        _return_memory(job)
         try:
             for event in train_epochs(job.training, options.save_every, stop):
                 match event:
@@ -203,6 +205,12 @@ def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Genera
             saving.save()
             run.saver.wait()
             raise
+
+
+def _return_memory(job: Job) -> None:
+    """Give back what was freed, where a part of the training begins that takes other blocks."""
+    if job.training.stepper.in_backward:  # so many parameters that it is worth the time
+        return_freed_memory()
 
 
 class _Watch:
@@ -246,7 +254,10 @@ class _Saving:
         training, state = self._job.training, self._job.training.state
         started = time.perf_counter()
         weights = snapshot(self._job, {}) if best else None
-        self._run.save(state.step, training.checkpoint(), weights)
+        checkpoint = training.checkpoint()
+        written = self._run.save(state.step, checkpoint, weights)
+        if checkpoint.held:
+            training.stepper.hold(written)
         took = time.perf_counter() - started
         state.saving_seconds += took
         state.all_seconds += took

@@ -2,19 +2,22 @@
 
 It is a safetensors file, so that others can read it: the tensors, the plain state as JSON in the
 header, and there too the BLAKE2b digest of the file as it is with zeros in place of the digest. It
-is written tensor by tensor, so that no second copy of them is needed.
+is written tensor by tensor, and the digest is made of what was written: no second copy of the
+tensors is needed, and they themselves only as long as writing takes.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,6 +29,7 @@ from alexnet.files import replace_file
 __all__ = [
     "Checkpoint",
     "SaveEvery",
+    "WrittenTensor",
     "network_tensors",
     "read_checkpoint",
     "read_state",
@@ -89,13 +93,39 @@ def _number(text: str) -> float | None:
 
 @dataclass
 class Checkpoint:
-    """Tensors by name, and a state of plain values that JSON can hold exactly."""
+    """Tensors by name, and a state of plain values that JSON can hold exactly.
+
+    Attributes:
+        tensors: of the network and the optimizer.
+        state: all else.
+        held: names of tensors that stay as they are until the stepper is told that they were
+            written (see `Stepper.hold`), so that nobody needs to copy them.
+    """
 
     tensors: Mapping[str, Tensor]
     state: dict[str, Any]
+    held: frozenset[str] = frozenset()
 
 
-def network_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class WrittenTensor:
+    """A tensor that lies in a file which is being written; gone when the file is closed."""
+
+    dtype: torch.dtype
+    shape: torch.Size
+    descriptor: int
+    start: int  # in the file, bytes
+    size: int  # bytes
+
+    def portions(self) -> Generator[bytes]:
+        """Yield its bytes, one portion after the other."""
+        return _read_portions(self.descriptor, self.start, self.start + self.size)
+
+
+T = TypeVar("T")
+
+
+def network_tensors(tensors: Mapping[str, T]) -> dict[str, T]:
     """Return those of a checkpoint's tensors that are the network's, by their names there."""
     prefix = "network."
     return {
@@ -103,8 +133,19 @@ def network_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+def write_checkpoint(
+    path: Path,
+    checkpoint: Checkpoint,
+    *,
+    written: Callable[[dict[str, WrittenTensor]], None] | None = None,
+) -> None:
     """Write a checkpoint beside, flush it to disk and rename it.
+
+    Args:
+        path: the file to make or replace.
+        checkpoint: what to write.
+        written: called when all tensors were written, and may change; with where they lie in the
+            file that is not whole yet.
 
     Raises:
         RunError: the disk refuses; what was at `path` is untouched.
@@ -113,16 +154,46 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     header = _header(tensors, json.dumps(checkpoint.state))
 
     def write(file: BinaryIO) -> None:
-        digest = hashlib.blake2b(header, digest_size=_DIGITS // 2)
         file.write(header)
         for tensor in tensors.values():
-            data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
-            digest.update(data)
-            file.write(data)
+            file.write(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        file.flush()
+        places = _places(file.fileno(), tensors, len(header))
+        if written is not None:
+            written(places)
+        digest = hashlib.blake2b(header, digest_size=_DIGITS // 2)
+        for place in places.values():
+            for portion in place.portions():
+                digest.update(portion)
         file.seek(header.index(_UNKNOWN))
         file.write(digest.hexdigest().encode())
 
     replace_file(path, write)
+
+
+def _places(descriptor: int, tensors: Mapping[str, Tensor], start: int) -> dict[str, WrittenTensor]:
+    """Return where tensors lie that were written one after the other, from `start` on."""
+    places: dict[str, WrittenTensor] = {}
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        places[name] = WrittenTensor(tensor.dtype, tensor.shape, descriptor, start, size)
+        start += size
+    return places
+
+
+def _read_portions(descriptor: int, start: int, end: int) -> Generator[bytes]:
+    """Read a part of an open file, whose position may be anywhere afterwards."""
+    while start < end:
+        size = min(_PORTION_BYTES, end - start)
+        if hasattr(os, "pread"):
+            portion = os.pread(descriptor, size, start)
+        else:  # Windows
+            os.lseek(descriptor, start, os.SEEK_SET)
+            portion = os.read(descriptor, size)
+        if not portion:
+            raise OSError(errno.EIO, "what was written cannot be read back")
+        yield portion
+        start += len(portion)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -98,8 +98,9 @@ class Training:
     def step(self, batch: BatchLike) -> int:
         """Make one step; return how many images it had."""
         state = self.state
-        rates = self.schedule.rates(state.step)
+        rates, waited_s = self.schedule.rates(state.step), self.stepper.waited_s
         self.stepper(batch, rates, _dropout_seed(self.seed, state.step), self.device)
+        state.saving_seconds += self.stepper.waited_s - waited_s
         state.step += 1
         state.step_in_epoch += 1
         state.seen += len(batch.labels)
@@ -119,7 +120,10 @@ class Training:
         return self.schedule.observe(epoch, validation.error, loss)
 
     def checkpoint(self) -> Checkpoint:
-        """Return all that shapes the rest of the run; tensors are not copied."""
+        """Return all that shapes the rest of the run; tensors are not copied.
+
+        Whoever reads the ones that are `held` while steps go on, gives the stepper an event.
+        """
         tensors: dict[str, Tensor] = {
             **{f"network.{name}": each for name, each in self.network.state_dict().items()},
             **{f"velocity.{name}": each for name, each in self.optimizer.state().items()},
@@ -130,7 +134,14 @@ class Training:
             "schedule": self.schedule.state(),
             "lr_limits": self.optimizer.lr_limits,
         }
-        return Checkpoint(tensors, plain)
+        return Checkpoint(tensors, plain, self._held_tensors())
+
+    def _held_tensors(self) -> frozenset[str]:
+        """Return the names of a checkpoint's tensors that nothing but a step's update changes."""
+        if not self.stepper.in_backward:
+            return frozenset()
+        parameters = {f"network.{name}" for name, _ in self.network.named_parameters()}
+        return frozenset(parameters | {f"velocity.{name}" for name in self.optimizer.state()})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same network and recipe.
@@ -190,6 +201,7 @@ def train_epochs(
         sums = _EpochSums(training)
         for batch in training.batches(state.epoch, state.step_in_epoch):
             images = training.step(batch)
+            del batch  # the next one needs memory
             yield StepDone(images, state.mean_loss)
             stopping = bool(stop)  # read once: a signal may come at any moment
             saving = save_every.is_due(state.step, time.monotonic() - saved_at)

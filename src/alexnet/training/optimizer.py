@@ -23,10 +23,13 @@ from torch import Tensor, nn
 
 from alexnet.errors import RecipeError, did_you_mean
 from alexnet.kernels.foreach_momentum import DeviceLearningRate, foreach_momentum_step
+from alexnet.nn import FullyConnected
 from alexnet.recipe import LayerSetting, Recipe
 
 __all__ = ["PaperMomentum", "Rates"]
 
+
+_LARGE = 1 << 20  # weights: 4 MB of a gradient
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -92,13 +95,20 @@ class _Group:
     @torch.no_grad()
     def step_slot(self, slot: _Slot) -> None:
         """Change one parameter, where it has a gradient, and where the rate is a plain number."""
-        if self.rate != 0:
-            _step(slot, self.rate)
+        if self.rate != 0 and slot.parameter.grad is not None:
+            _step(slot, slot.parameter, slot.velocity, slot.parameter.grad, self.rate)
 
     def step_at_gradient(self, slot: _Slot, parameter: Tensor) -> None:
         """Change one parameter whose gradient is there now, and let the gradient go."""
         self.step_slot(slot)
         parameter.grad = None
+
+    @torch.no_grad()
+    def step_rows(self, slot: _Slot, start: int, gradient: Tensor) -> None:
+        """Change some rows of one parameter, from `start` on, by their gradient."""
+        if self.rate != 0:
+            rows = slice(start, start + len(gradient))
+            _step(slot, slot.parameter[rows], slot.velocity[rows], gradient, self.rate)
 
 
 class PaperMomentum:
@@ -197,23 +207,34 @@ class PaperMomentum:
     def stepping_in_backward(self) -> Generator[None]:
         """Change each parameter as soon as a backward pass has made its gradient; no `step` after.
 
-        The numbers are those of a `step` after the pass. A gradient lives until its parameter is
-        changed, so that there is one at a time and not one of every parameter: as much memory as
-        the network takes. Rates must be plain numbers, as on a processor. No layer may read its
-        weights in its backward pass but in the operator that also makes their gradient: ours do
+        Both passes belong into it. The numbers are those of a `step` after the pass. A gradient
+        lives until its parameter is changed, so that there is one at a time and not one of every
+        parameter, which takes as much memory as the network; of a large fully connected layer there
+        are some rows at a time. Rates must be plain numbers, as on a processor. No layer may read
+        its weights in its backward pass but in the operator that also makes their gradient: ours do
         not; of an external model nobody knows.
         """
-        handles: list[Any] = [
-            slot.parameter.register_post_accumulate_grad_hook(partial(group.step_at_gradient, slot))
-            for group in self._groups
-            for slot in group.slots
-            if slot.parameter.requires_grad
-        ]
+        layers = [each for each in self._network.modules() if isinstance(each, FullyConnected)]
+        by_rows = {each.weight: each for each in layers if each.weight.numel() >= _LARGE}
+        handles: list[Any] = []
         try:
+            for group, slot in self._changing_slots():
+                at_gradient = partial(group.step_at_gradient, slot)
+                # also where a layer gives rows: in which precision it computes, it knows by itself
+                handles.append(slot.parameter.register_post_accumulate_grad_hook(at_gradient))
+                if slot.parameter in by_rows:
+                    by_rows[slot.parameter].take_rows = partial(group.step_rows, slot)
             yield
         finally:
             for handle in handles:
                 handle.remove()
+            for layer in by_rows.values():
+                layer.take_rows = None
+
+    def _changing_slots(self) -> list[tuple[_Group, _Slot]]:
+        """Return the parameters that get gradients, each with its group."""
+        slots = [(group, slot) for group in self._groups for slot in group.slots]
+        return [(group, slot) for group, slot in slots if slot.parameter.requires_grad]
 
     def plan(self) -> tuple[bool, ...]:
         """Return what decides over a step's operators: rates of 0, parameters without gradient."""
@@ -250,20 +271,17 @@ def _grouped(slots: list[_Slot], rates_on_device: bool | None) -> list[_Group]:
     return list(groups.values())
 
 
-def _step(slot: _Slot, rate: float) -> None:
-    """Change one parameter, where it has a gradient."""
-    gradient = slot.parameter.grad
-    if gradient is None:
-        return
-    tensors = (slot.parameter, slot.velocity, gradient)
+def _step(slot: _Slot, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
+    """Change a parameter and its velocity, or some rows of both, by their gradient."""
+    tensors = (parameter, velocity, gradient)
     if (kernels := _fused_momentum()) and kernels.supports(*tensors):
         kernels.momentum_step(*tensors, slot.momentum, slot.weight_decay, rate)
         return
-    velocity = slot.velocity.mul_(slot.momentum)
+    velocity.mul_(slot.momentum)
     if slot.weight_decay:
-        velocity.add_(slot.parameter, alpha=-slot.weight_decay * rate)
+        velocity.add_(parameter, alpha=-slot.weight_decay * rate)
     velocity.add_(gradient, alpha=-rate)
-    slot.parameter.add_(velocity)
+    parameter.add_(velocity)
 
 
 @functools.cache

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Hashable
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
@@ -61,6 +64,8 @@ class Stepper:
     Attributes:
         sums: (2,) float64 on the device: loss and number of errors, summed over images; whoever
             begins an epoch sets them.
+        in_backward: as above.
+        waited_s: how long steps have waited for what `hold` was told, in all.
     """
 
     def __init__(
@@ -80,7 +85,9 @@ class Stepper:
         self._layers = list(network.modules())
         self._graph = None if capture is None else CudaGraphStep(capture, self._changing)
         self._why_no_graph = why_no_graph
-        self._in_backward = in_backward
+        self.in_backward = in_backward
+        self.waited_s = 0.0
+        self._held: threading.Event | None = None
 
     @property
     def form(self) -> str:
@@ -119,6 +126,14 @@ class Stepper:
         labels = batch.labels.to(device.kind, non_blocking=True)
         return self._step(images, labels, device)
 
+    def hold(self, written: threading.Event) -> None:
+        """Leave parameters and velocities as they are until an event is set: they are being read.
+
+        The forward pass of the next step goes on meanwhile. For steps within the backward pass
+        alone; buffers change.
+        """
+        self._held = written
+
     def release(self) -> None:
         """Let go of all memory but the network's; no step follows."""
         self.optimizer.release()
@@ -126,22 +141,30 @@ class Stepper:
 
     def _step(self, images: Tensor, labels: Tensor, device: Device) -> StepResult:
         """Do what is done on the device; no value comes to the host, so a graph can repeat it."""
+        stepping = self.optimizer.stepping_in_backward if self.in_backward else nullcontext
         try:
-            with device.arithmetic():
-                logits = self.network(images)
-            logits = logits.float()
-            loss = self.loss(logits, labels)
-            if self._in_backward:
-                with self.optimizer.stepping_in_backward():
-                    loss.backward()
-            else:
+            with stepping():
+                with device.arithmetic():
+                    logits = self.network(images)
+                logits = logits.float()
+                loss = self.loss(logits, labels)
+                self._wait_until_written()
                 loss.backward()
+            if not self.in_backward:
                 self.optimizer.step()
         finally:
             self.network.zero_grad(set_to_none=True)
         loss, wrong = loss.detach(), (logits.detach().argmax(dim=1) != labels).sum()
         self.sums += torch.stack([loss.double() * len(labels), wrong.double()])
         return loss, wrong
+
+    def _wait_until_written(self) -> None:
+        if self._held is None:
+            return
+        started = time.perf_counter()
+        self._held.wait()
+        self._held = None
+        self.waited_s += time.perf_counter() - started
 
     def _graph_key(self, device: Device) -> Hashable:
         """Return what a graph is made for: which operators run, and on which memory."""

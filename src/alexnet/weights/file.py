@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from alexnet.errors import AlexNetError, WeightsError, is_out_of_memory
 from alexnet.files import as_path, replace_file
 from alexnet.images import Preprocessing
 from alexnet.text import format_bytes
-from alexnet.weights.header import KEY, MEAN, read_header, tensor_digest, write_header
+from alexnet.weights.header import (
+    KEY,
+    MEAN,
+    read_header,
+    stored_digest,
+    tensor_digest,
+    write_header,
+)
 from alexnet.weights.location import weights_file
 from alexnet.weights.other_formats import what_it_is
+from alexnet.weights.stored import MemoryTensor, StoredTensor, read_tensors, write_tensors
 from alexnet.weights.weights import Weights
 
 __all__ = [
@@ -38,7 +46,13 @@ MAX_TENSORS = 100_000
 """Of a weights file: no network has a thousandth of a million parts."""
 
 
-def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") -> None:
+def save_weights(
+    path: Path,
+    weights: Weights,
+    *,
+    dtype: Storage = "float32",
+    stored: Mapping[str, StoredTensor] | None = None,
+) -> None:
     """Write one file that is enough by itself; the same weights give the same bytes.
 
     Written beside and renamed, so that `path` is the old file or the new one, never half of it.
@@ -49,14 +63,20 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
         dtype: how the network's numbers are kept: "float32" bit for bit; "float16" and "bfloat16"
             halve the file and round. Always kept in full, since they are few and of any size: the
             mean image and tensors of one axis (biases, what a normalization over the batch knows).
+        stored: the network's tensors by name, where they do not lie in memory; kept as they are,
+            in place of those of `weights`.
 
     Raises:
         WeightsError: a number lies outside of float16, or a value is not plain JSON.
         RunError: the disk refuses.
     """
-    tensors = {name: _stored(each, name, dtype) for name, each in weights.state.items()}
+    tensors: dict[str, StoredTensor] = dict(stored or {})
+    if stored is None:
+        state = weights.state.items()
+        tensors |= {name: MemoryTensor(_stored(each, name, dtype)) for name, each in state}
     if weights.preprocessing.mean is not None:
-        tensors[MEAN] = torch.from_numpy(weights.preprocessing.mean.copy())  # pyright: ignore[reportUnknownMemberType]
+        mean: Any = torch.from_numpy(weights.preprocessing.mean.copy())  # pyright: ignore[reportUnknownMemberType]
+        tensors[MEAN] = MemoryTensor(mean)
     header = write_header(
         {
             "model": weights.model,
@@ -67,11 +87,10 @@ def save_weights(path: Path, weights: Weights, *, dtype: Storage = "float32") ->
             "recipe": weights.recipe,
             "results": weights.results,
             "versions": weights.versions,
-            "digest": tensor_digest(tensors),
+            "digest": stored_digest(tensors),
         }
     )
-    data = save(tensors, {KEY: header})
-    replace_file(Path(path), lambda file: file.write(data))
+    replace_file(Path(path), lambda file: write_tensors(file, tensors, {KEY: header}))
 
 
 def load_weights(path: Path | str) -> Weights:
@@ -141,12 +160,8 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]
         _require_no_pickle(file)
         _require_size(file)
         with cast("Any", safe_open)(file, framework="pt", device="cpu") as opened:
-            # safetensors hands out views of the mapped file: without the copy, a file that is cut
-            # later would end the process with SIGBUS.
-            names: list[str] = opened.keys()
-            _require_few(len(names), file)
-            tensors = {name: opened.get_tensor(name).clone() for name in names}
-            return tensors, opened.metadata()
+            _require_few(len(opened.keys()), file)
+            return read_tensors(file, opened), opened.metadata()
     except OSError as error:
         raise WeightsError(f"Could not read {file}: {error.strerror or error}.") from error
     except (SafetensorError, ValueError, RuntimeError, TypeError, KeyError) as error:

@@ -14,7 +14,17 @@ from alexnet.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FORMAT", "KEY", "MEAN", "read_header", "tensor_digest", "write_header"]
+    from alexnet.weights.stored import StoredTensor
+
+__all__ = [
+    "FORMAT",
+    "KEY",
+    "MEAN",
+    "read_header",
+    "stored_digest",
+    "tensor_digest",
+    "write_header",
+]
 
 FORMAT = 1
 """Number of the file's form; raised when an older reader would misunderstand a newer file."""
@@ -119,13 +129,19 @@ def _check_encodable(texts: Iterable[object], path: Path) -> None:
 
 def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
     """Return 32 hex digits that change with any name, dtype, shape or bit of the tensors."""
-    import torch
+    from alexnet.weights.stored import MemoryTensor
 
+    return stored_digest({name: MemoryTensor(each) for name, each in tensors.items()})
+
+
+def stored_digest(tensors: Mapping[str, StoredTensor]) -> str:
+    """Return the `tensor_digest` of tensors that need not lie in memory."""
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+        tensor = tensors[name]
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        for portion in tensor.portions():
+            digest.update(portion)
     return digest.hexdigest()
 
 
