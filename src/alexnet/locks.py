@@ -16,13 +16,15 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from alexnet.errors import AlexNetError, RunError
 from alexnet.files import disk_errors
 
 __all__ = ["locked", "own_warning_filters"]
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +89,8 @@ def _acquire(path: Path, error: type[AlexNetError]) -> tuple[FileLock, int]:
     Raises:
         error: another process holds it, or the disk or the file system refuses.
     """
+    from filelock import FileLock, Timeout  # where nothing is locked, it is not loaded
+
     while True:
         descriptors: list[int] = []
         # The hook gives the descriptor, and with it filelock (4.2) never falls back to a lock file

@@ -11,6 +11,7 @@ from rich.console import Console
 from alexnet.cli.console.models import render_describe
 from alexnet.commands.describe import describe
 from alexnet.errors import RecipeError, WeightsError
+from alexnet.nn.convolution import winograd_planner
 from alexnet.records import ModelList, NetworkSummary
 
 
@@ -48,6 +49,24 @@ def test_it_is_one_json_object():
     assert found["layers"][0]["coverage"].startswith("conv1: 55 windows")
     listed = json.loads(json.dumps(describe().to_json()))
     assert listed["models"][0]["name"] == "alexnet"
+
+
+@pytest.mark.skipif(winograd_planner() is None, reason="needs numba")
+def test_forms_of_convolutions_are_said_without_measuring(printed, monkeypatch):
+    monkeypatch.setattr("alexnet.devices.speeds.measure_speeds", None)  # calling it fails
+    text = " ".join(printed(describe("cifar_18pct")).split())
+    assert (
+        "- conv1 by torch, the others by Winograd, where training and predicting find Winograd's "
+        "form the fastest on this machine."
+    ) in text
+    assert "- conv1: by torch, since 3 channels in are no multiple of " in text
+    assert "- conv2, conv3: 4 x 4 outputs a tile, 6.2 times fewer multiplications." in text
+    assert "Convolutions" not in printed(describe("mlp"))
+    found = json.loads(json.dumps(describe("small-200").to_json(), allow_nan=False))
+    assert found["convolutions"] == "conv1 by torch, the others by Winograd"
+    layers = {each["name"]: each for each in found["layers"]}
+    assert layers["conv2"]["tile"] == 4
+    assert "12 channels" in layers["conv1"]["torch_because"]
 
 
 def test_the_table_of_the_papers_network(printed):

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet import evaluation, features, predict, save_weights
-from alexnet.evaluation import graph_predictions, with_temperature
+from alexnet import SourceError, evaluation, features, load_weights, pack, predict, save_weights
+from alexnet import weights as weights_room
+from alexnet.evaluation import ensemble, graph_predictions, with_temperature
 from alexnet.evaluation.graph_cache import cached_graphs, graphs_folder
 from alexnet.exporters.onnx import cached
 from alexnet.images import resize
@@ -301,6 +303,60 @@ def test_features_are_those_of_torch(quick, photos, tmp_path, saved, layer):
             np.testing.assert_array_equal(one[name], other[name])
 
 
+@pytest.mark.parametrize(("store", "gray"), [("pixels", False), ("jpeg", False), ("pixels", True)])
+def test_features_of_a_pack_are_those_of_torch(quick, photos, tmp_path, saved, store, gray):
+    source, packed = tmp_path / "source", tmp_path / "packed"
+    weights = load_weights(saved("a"))
+    rule = replace(weights.preprocessing, gray=gray)
+    path = tmp_path / "b.safetensors"
+    save_weights(path, replace(weights, preprocessing=rule))
+    for name in ("ant", "bee"):
+        (source / name).mkdir(parents=True)
+        for number, file in enumerate(["color2.jpg", "deep.png", "gray.jpg"] * 2):
+            (source / name / f"{number}-{file}").write_bytes((photos / file).read_bytes())
+    pack(source, packed, image_px=rule.image_px, resize_mode=rule.resize_mode, store=store)
+    expected = features(path, packed, out=tmp_path / "a.npz", crops=5)
+    quick()
+    found = features(path, packed, out=tmp_path / "b.npz", crops=5)
+    assert {**found.to_json(), "out": ""} == {**expected.to_json(), "out": ""}
+    assert found.images == 12
+    with np.load(tmp_path / "a.npz") as one, np.load(tmp_path / "b.npz") as other:
+        largest = max(1.0, float(np.abs(one["features"]).max()))
+        np.testing.assert_allclose(
+            other["features"], one["features"], rtol=0, atol=TOLERANCE * largest
+        )
+        np.testing.assert_array_equal(one["paths"], other["paths"])
+
+
+def test_a_pack_of_another_size_is_the_same_error_by_a_graph(quick, photos, tmp_path, saved):
+    path, source = saved("a"), tmp_path / "source"
+    (source / "ant").mkdir(parents=True)
+    (source / "ant" / "1.jpg").write_bytes((photos / "color2.jpg").read_bytes())
+    features(path, source, out=tmp_path / "a.npz")  # makes the graph
+    (source / "bee").mkdir()
+    (source / "bee" / "1.jpg").write_bytes((photos / "color3.jpg").read_bytes())
+    pack(source, tmp_path / "packed", image_px=21)
+    quick()
+    with pytest.raises(SourceError, match="holds images of 21 pixels"):
+        features(path, tmp_path / "packed", out=tmp_path / "b.npz")
+
+
+def test_weights_are_loaded_once_for_features_and_their_graph(
+    quick, photos, tmp_path, saved, monkeypatch
+):
+    path, source, loaded = saved("a"), tmp_path / "source", []
+    (source / "ant").mkdir(parents=True)
+    (source / "ant" / "1.jpg").write_bytes((photos / "color2.jpg").read_bytes())
+    load = ensemble.load_weights
+    for module in (ensemble, weights_room):
+        monkeypatch.setattr(
+            module, "load_weights", lambda *a, **k: loaded.append(1) or load(*a, **k)
+        )
+    features(path, source, out=tmp_path / "a.npz")
+    assert loaded == [1]
+    assert len(cached_graphs()) == 1
+
+
 def test_the_answer_comes_before_the_graph(quick, alexnet, photos, saved, monkeypatch):
     monkeypatch.setattr(cached, "keep_graph", lambda *arguments: sys.stdout.write("the graph\n"))
     said = alexnet("predict", saved("a"), photos / "color2.jpg")
@@ -340,9 +396,34 @@ PROGRAM = """
 import sys
 from alexnet.cli.main import main
 code = main(sys.argv[1:])
-loaded = {"torch", "numba", "cyclopts", "onnx", "scipy", "pandas"} & set(sys.modules)
-print(code, *sorted(loaded), file=sys.stderr)
+loaded = {"torch", "numba", "cyclopts", "onnx", "scipy", "pandas"}
+loaded |= {"filelock", "numpy.ma", "PIL.PdfParser"}  # these take a fifth of it
+print(code, *sorted(loaded & set(sys.modules)), file=sys.stderr)
 """
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_features_load_neither_torch_nor_what_takes_as_long_as_an_image(
+    quick, photos, saved, tmp_path, packed
+):
+    path, source = saved("a"), tmp_path / "source"
+    for name in ("ant", "bee"):
+        (source / name).mkdir(parents=True)
+        (source / name / "1.jpg").write_bytes((photos / "color2.jpg").read_bytes())
+    if packed:
+        rule = load_weights(path).preprocessing
+        pack(source, tmp_path / "packed", image_px=rule.image_px, resize_mode=rule.resize_mode)
+        source = tmp_path / "packed"
+    features(path, source, out=tmp_path / "a.npz")
+    words = ["features", path, source, "--out", tmp_path / "b.npz", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == "0\n"
+    assert json.loads(done.stdout)["images"] == 2
 
 
 def test_neither_torch_nor_numba_is_loaded(quick, photos, saved, tmp_path):

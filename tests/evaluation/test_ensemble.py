@@ -37,7 +37,7 @@ def by_hand(path, source) -> dict[str, np.ndarray]:
 
 def predict(ensemble, source) -> np.ndarray:
     stream = predict_batches(ensemble.members, source, np.arange(len(source)), batch_size=4)
-    return np.concatenate([part.probabilities for part in stream])
+    return np.concatenate([part.numbers for part in stream])
 
 
 def test_one_network_predicts_as_computed_by_hand(saved, images):

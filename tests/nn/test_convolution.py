@@ -146,7 +146,7 @@ class TestWinograd:
     """The other form is used where it is asked for, and only there."""
 
     def test_a_layer_by_itself_convolves_as_torch_does(self):
-        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        layer, x = float32_layer(64, 64, kernel=3, padding=1)
         plain = functional.conv2d(
             x.contiguous(memory_format=torch.channels_last), layer.weight, layer.bias, padding=1
         )
@@ -172,7 +172,7 @@ class TestWinograd:
             assert torch.equal(layer(x), plain)
 
     def test_double_autocast_no_images_and_gradients_of_images_are_torchs(self):
-        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        layer, x = float32_layer(64, 64, kernel=3, padding=1)
         with convolving("winograd"):
             assert layer.winograd_plan(x) is not None
             assert layer.winograd_plan(x.double()) is None
@@ -180,20 +180,20 @@ class TestWinograd:
             assert layer(x[:0]).shape == (0, 64, 12, 12)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 assert layer.winograd_plan(x) is None
-            first, x = float32_layer(3, 32, kernel=11, stride=4)
-            x = functional.pad(x, (0, 40, 0, 40))
+            first, x = float32_layer(3, 96, kernel=11, stride=4)
+            x = functional.pad(x, (0, 103, 0, 103))
             assert first.winograd_plan(x) is not None
             assert first.winograd_plan(x.requires_grad_()) is None  # a saliency map wants it
 
     def test_without_numba_it_is_torchs(self, monkeypatch):
         monkeypatch.setattr(convolution, "winograd_planner", lambda: None)
-        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        layer, x = float32_layer(64, 64, kernel=3, padding=1)
         plain = layer(x)
         with convolving("winograd"):
             assert torch.equal(layer(x), plain)
 
     @pytest.mark.parametrize("form", ["torch", "winograd"])
     def test_a_relu_within_is_one_after_it(self, form):
-        layer, x = float32_layer(32, 64, kernel=3, padding=1)
+        layer, x = float32_layer(64, 64, kernel=3, padding=1)
         with convolving(form):
             assert torch.equal(layer(x, relu=True), layer(x).relu())

@@ -43,7 +43,7 @@ def test_features_are_those_computed_by_hand(weights, images, layer):
     member = Member(weights.network(), weights.preprocessing)
     parts = list(layer_features(member, source, indices, layer=layer, batch_size=3))
     assert [part.indices.tolist() for part in parts] == [[9, 0, 3], [12]]
-    found = np.concatenate([part.features for part in parts])
+    found = np.concatenate([part.numbers for part in parts])
     wanted = by_hand(weights, source, layer, indices.tolist())
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
@@ -63,7 +63,7 @@ def test_crops_are_averaged(weights, images):
                 rows.append(network.stage(x, "relu4")[0].numpy())
     member = Member(network, rule)
     (part,) = layer_features(member, source, np.array([0]), layer="relu4", crops=10)
-    np.testing.assert_allclose(part.features[0], np.mean(rows, axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(part.numbers[0], np.mean(rows, axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_dropout_is_off_and_modes_are_left_as_they_were(images, saved):
@@ -76,14 +76,14 @@ def test_dropout_is_off_and_modes_are_left_as_they_were(images, saved):
 
     def drop6() -> np.ndarray:
         (part,) = layer_features(member, source, np.arange(4), layer="drop6")
-        return part.features
+        return part.numbers
 
     np.testing.assert_array_equal(drop6(), drop6())
     assert {name: layer.training for name, layer in network.named_modules()} == modes
 
 
 def test_the_file_holds_every_readable_image_in_order(saved, weights, images, tmp_path):
-    report = extract_features(saved("w"), images, out=tmp_path / "f.npz", batch_size=3)
+    report, _ = extract_features(saved("w"), images, out=tmp_path / "f.npz", batch_size=3)
     source = open_source(images)
     readable = [i for i, path in enumerate(source.paths) if "torn" not in path]
     assert (report.images, report.layer, report.crops) == (14, "relu4", 1)
@@ -126,7 +126,7 @@ def test_one_class_is_enough(saved, images, tmp_path):
     folder = tmp_path / "photos" / "ant"
     folder.mkdir(parents=True)
     (folder / "0.png").write_bytes((images / "val" / "ant" / "0.png").read_bytes())
-    report = extract_features(saved("w"), tmp_path / "photos", out=tmp_path / "f.npz")
+    report, _ = extract_features(saved("w"), tmp_path / "photos", out=tmp_path / "f.npz")
     assert (report.images, report.classes) == (1, ["ant"])
 
 

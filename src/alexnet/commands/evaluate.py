@@ -113,8 +113,8 @@ def evaluate(
         for batch in batches:
             policy.handle(images, batch.failures)
             failures += [(images.paths[index], reason) for index, reason in batch.failures]
-            require_finite(batch.probabilities, weights)
-            metrics.update(batch.probabilities, labels[images.labels[batch.indices]])
+            require_finite(batch.numbers, weights)
+            metrics.update(batch.numbers, labels[images.labels[batch.indices]])
             advance(len(batch.indices) + len(batch.failures))
     if failures and len(failures) == len(indices):
         raise unreadable_source(source, failures)

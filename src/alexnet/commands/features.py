@@ -103,7 +103,7 @@ def features(
     from alexnet.transfer import extract_features
 
     mapped = map_for_graph(chosen, precision=precision, exact_convolutions=exact_convolutions)
-    report = extract_features(
+    report, member = extract_features(
         chosen,
         place,
         out=Path(out),
@@ -118,6 +118,6 @@ def features(
         exact_convolutions=exact_convolutions,
         mapped=mapped,
     )
-    if mapped is not None:
-        keep_features_graph(mapped, layer, crops * report.images)
+    if mapped is not None and member is not None:
+        keep_features_graph(mapped, layer, member, crops * report.images)
     return report

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
-from alexnet.errors import AlexNetError
 from alexnet.progress import track
 from alexnet.records import Prediction
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from alexnet.evaluation import ComputedBatch, Member
     from alexnet.evaluation.inputs import NamedImages
     from alexnet.weights.mapped import MappedWeights
 
@@ -33,9 +29,6 @@ _FEW_CROPS = 32  # that are predicted sooner than the compiled kernels are loade
 
 Answer = tuple[list[Prediction], dict[str, str]]
 """The rows in order, and what class names mean."""
-
-_Batch: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32], list[tuple[int, str]]]"
-"""Numbers of images, their probabilities, and number and reason of those that cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,30 +93,24 @@ def predict_some(request: PredictionRequest) -> Answer:
     return _by_graph(request, mapped, inputs) or _by_torch(request, inputs, mapped)
 
 
-def keep_features_graph(mapped: MappedWeights, layer: str | None, crops: int) -> None:
+def keep_features_graph(
+    mapped: MappedWeights, layer: str | None, member: Member, crops: int
+) -> None:
     """Make the graph of a layer for the next time, where torch has just computed a few images.
 
     Args:
         mapped: the weights, mapped before they were loaded.
         layer: as it was asked for; None: the network's own choice.
+        member: the network that computed them.
         crops: that were computed.
     """
     from alexnet.evaluation.graph_predictions import MOST_CROPS
-
-    if "torch" not in sys.modules or crops > MOST_CROPS:
-        return
-    _make(partial(_keep_features_graph, mapped, layer))
-
-
-def _keep_features_graph(mapped: MappedWeights, layer: str | None) -> None:
     from alexnet.exporters.onnx.cached import keep_graph
     from alexnet.transfer.feature_table import graph_output
-    from alexnet.weights import load_weights
 
-    with contextlib.suppress(AlexNetError, OSError, MemoryError, RuntimeError):  # it was answered
-        loaded = load_weights(mapped.path)
-        network = loaded.network(copy=False)
-        keep_graph(mapped, graph_output(layer), network, loaded.preprocessing)
+    if crops <= MOST_CROPS:
+        rule = member.preprocessing
+        _make(partial(keep_graph, mapped, graph_output(layer), member.network, rule))
 
 
 def _make(graph: Callable[[], None]) -> None:
@@ -147,15 +134,8 @@ def _by_graph(
         return None
     with contextlib.suppress(GraphFailure):
         batches = predictor.batches(inputs, inputs.indices, crops=request.crops)
-        return (
-            _rows(
-                ((each.indices, each.numbers, each.failures) for each in batches),
-                inputs,
-                request,
-                tuple(mapped.header["classes"]),
-            ),
-            mapped.header["class_words"],
-        )
+        rows = _rows(batches, inputs, request, tuple(mapped.header["classes"]))
+        return rows, mapped.header["class_words"]
     return None
 
 
@@ -184,12 +164,7 @@ def _by_torch(
         precision=request.precision,
         compiled=compiled,
     )
-    rows = _rows(
-        ((each.indices, each.probabilities, each.failures) for each in batches),
-        inputs,
-        request,
-        ensemble.classes,
-    )
+    rows = _rows(batches, inputs, request, ensemble.classes)
     if mapped is not None and not any(row.error == NO_NUMBER for row in rows):
         from alexnet.evaluation.graph_cache import PROBABILITIES
         from alexnet.exporters.onnx.cached import keep_graph
@@ -201,7 +176,7 @@ def _by_torch(
 
 
 def _rows(
-    batches: Iterable[_Batch],
+    batches: Iterable[ComputedBatch],
     inputs: NamedImages,
     request: PredictionRequest,
     classes: tuple[str, ...],
@@ -211,14 +186,14 @@ def _rows(
 
     rows: dict[int, Prediction] = {}
     with track("predicting", len(inputs.paths)) as advance:
-        for indices, probabilities, failures in batches:
-            for index, reason in failures:
+        for batch in batches:
+            for index, reason in batch.failures:
                 rows[index] = Prediction(path=inputs.paths[index], error=reason)
-            numbers: list[int] = indices.tolist()
-            for index, row in zip(numbers, probabilities, strict=True):
+            indices: list[int] = batch.indices.tolist()
+            for index, row in zip(indices, batch.numbers, strict=True):
                 path = inputs.paths[index]
                 rows[index] = named_prediction(
                     path, row, classes, request.top, request.reject_below
                 )
-            advance(len(indices) + len(failures))
+            advance(len(indices) + len(batch.failures))
     return [rows[index] for index in range(len(rows))]

@@ -21,7 +21,6 @@ from .metrics import (
 from .predict import (
     InferencePrecision,
     Member,
-    PredictedBatch,
     PredictFunction,
     average_crop_views,
     average_members,
@@ -30,11 +29,12 @@ from .predict import (
     probabilities,
 )
 from .predictor import Predictor
-from .stored_images import BATCH, StoredBatch, stored_images
+from .stored_images import BATCH, ComputedBatch, StoredBatch, stored_images
 from .temperature import best_temperature
 
 __all__ = [
     "BATCH",
+    "ComputedBatch",
     "CropView",
     "Crops",
     "Ensemble",
@@ -43,7 +43,6 @@ __all__ = [
     "Member",
     "MetricAccumulator",
     "PredictFunction",
-    "PredictedBatch",
     "Predictor",
     "StoredBatch",
     "average_crop_views",

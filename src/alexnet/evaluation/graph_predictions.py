@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import ImageFiles, decode_files
+from alexnet.data import ImageFiles, Pack
 from alexnet.evaluation.crops import CropView, crop_view_array, crop_views
 from alexnet.evaluation.graph_cache import GraphEntry
 from alexnet.evaluation.graph_session import GraphFunction, onnx_runtime, open_graph
+from alexnet.evaluation.stored_images import ComputedBatch, stored_images
 from alexnet.images.resize import resize_without_torch
 from alexnet.weights.mapped import MappedWeights, map_weights
 
-__all__ = ["MOST_CROPS", "GraphBatch", "GraphFailure", "GraphPredictor", "map_for_graph"]
+__all__ = ["MOST_CROPS", "GraphFailure", "GraphPredictor", "map_for_graph"]
 
 MOST_CROPS = 64
 """That are computed by a graph: of more, torch has caught up with its own loading."""
@@ -33,15 +33,6 @@ _BATCH = 8  # so few that no compiled kernel is loaded to crop them
 
 class GraphFailure(Exception):
     """A graph gives nothing: torch is to compute, and says what is wrong where something is."""
-
-
-@dataclass(frozen=True)
-class GraphBatch:
-    """What a graph computes of one batch."""
-
-    indices: NDArray[np.int64]  # (n,) of the images that could be read
-    numbers: NDArray[np.float32]  # (n, D)
-    failures: list[tuple[int, str]]  # index and reason of those that could not
 
 
 def map_for_graph(
@@ -85,32 +76,28 @@ class GraphPredictor:
         return None if opened is None else cls(weights, *opened)
 
     def batches(
-        self, images: ImageFiles, indices: NDArray[np.int64], *, crops: int
-    ) -> Iterator[GraphBatch]:
+        self, images: ImageFiles | Pack, indices: NDArray[np.int64], *, crops: int
+    ) -> Iterator[ComputedBatch]:
         """Compute what the graph gives of images, averaged over crops, batch by batch.
 
         Args:
-            images: gives the bytes and the name of each image.
+            images: gives the bytes and the name of each image; or a pack.
             indices: (N,) which images.
             crops: 1, 5 or 10.
 
         Raises:
             GraphFailure: none of it counts, and torch is to compute.
             RecipeError: another number of crops.
+            SourceError: a pack that does not hold what the weights take.
         """
         resize_without_torch()
         rule = self.weights.preprocessing
         views = crop_views(rule, crops)
-        shape = (-1, rule.image_px, rule.image_px, 3)
-
-        def read(data: bytes, name: str) -> NDArray[np.uint8]:
-            return rule.read(data, name).ravel()
-
-        for readable, flat, failures in decode_files(images, indices, read, batch_size=_BATCH):
+        for stored in stored_images([rule], images, indices, batch_size=_BATCH):
             numbers = np.empty((0, 0), dtype=np.float32)
-            if len(readable):
-                numbers = self._average(flat.reshape(shape), views)
-            yield GraphBatch(readable, numbers, failures)
+            if len(stored.indices):
+                numbers = self._average(stored.images[0], views)
+            yield ComputedBatch(stored.indices, numbers, stored.failures)
         if not self.weights.is_unchanged():
             raise GraphFailure("the weights file changed meanwhile")
 

@@ -17,7 +17,7 @@ from alexnet.data import ImageFiles, Pack
 from alexnet.devices import ConvolutionForm, convolving
 from alexnet.errors import RecipeError
 from alexnet.evaluation.crops import crop_view_tensor, crop_views
-from alexnet.evaluation.stored_images import BATCH, stored_images
+from alexnet.evaluation.stored_images import BATCH, ComputedBatch, stored_images
 from alexnet.images import Preprocessing
 from alexnet.models import (
     FullyConnected,
@@ -31,7 +31,6 @@ __all__ = [
     "InferencePrecision",
     "Member",
     "PredictFunction",
-    "PredictedBatch",
     "average_crop_views",
     "average_members",
     "make_predictor",
@@ -52,15 +51,6 @@ class Member:
     coefficient: float = 1.0  # its weight in the average; the weights are divided by their sum
     columns: tuple[int, ...] | None = None  # its classes in the ensemble's order; None: the same
     convolutions: ConvolutionForm | None = None  # None: the form of whoever prepares to predict
-
-
-@dataclass(frozen=True)
-class PredictedBatch:
-    """The class probabilities of one batch of images."""
-
-    indices: NDArray[np.int64]  # (n,) of the images that could be read
-    probabilities: NDArray[np.float32]  # (n, K)
-    failures: list[tuple[int, str]]  # index and reason of those that could not
 
 
 def make_predictor(
@@ -195,7 +185,7 @@ def predict_batches(
     precision: InferencePrecision = "fp32",
     compiled: bool = True,
     fully_connected: FullyConnected | None = None,
-) -> Iterator[PredictedBatch]:
+) -> Iterator[ComputedBatch]:
     """Predict images with one or several networks, batch by batch, in order.
 
     Args:
@@ -215,4 +205,4 @@ def predict_batches(
     rules = [member.preprocessing for member in members]
     for stored in stored_images(rules, images, indices, batch_size=batch_size):
         averaged = average_members(members, stored.images, crops=crops, predictors=predictors)
-        yield PredictedBatch(stored.indices, averaged, stored.failures)
+        yield ComputedBatch(stored.indices, averaged, stored.failures)

@@ -1,6 +1,6 @@
 """Images as each preprocessing stores them, batch by batch: decoded, or out of a pack.
 
-Legend: N images, n of a batch, S side of the stored image.
+Legend: N images, n of a batch, S side of the stored image, D numbers of each.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data import ImageFiles, Pack, decode_files
+from alexnet.data import ImageFiles, Pack, decode_files, prefetch
 from alexnet.errors import SourceError
 from alexnet.images import Preprocessing
 
-__all__ = ["BATCH", "StoredBatch", "stored_images"]
+__all__ = ["BATCH", "ComputedBatch", "StoredBatch", "stored_images"]
 
 BATCH = 128
 """Images of a batch. One default everywhere: figures agree to the last digit."""
@@ -30,6 +30,15 @@ class StoredBatch:
 
     indices: NDArray[np.int64]  # (n,) of the images that could be read
     images: tuple[NDArray[np.uint8], ...]  # for each preprocessing (n, S, S, 3)
+    failures: list[tuple[int, str]]  # index and reason of those that could not
+
+
+@dataclass(frozen=True)
+class ComputedBatch:
+    """What a network computes of one batch: class probabilities, or the features of a layer."""
+
+    indices: NDArray[np.int64]  # (n,) of the images that could be read
+    numbers: NDArray[np.float32]  # (n, D)
     failures: list[tuple[int, str]]  # index and reason of those that could not
 
 
@@ -55,8 +64,6 @@ def stored_images(
         SourceError: the pack's images are of another size or resize mode than a rule's.
     """
     if isinstance(images, Pack):
-        from alexnet.data import prefetch  # its room loads torch
-
         yield from prefetch(_packed_images(rules, images, indices, batch_size), _AHEAD)
         return
     distinct = list({_reading(rule): rule for rule in rules}.values())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any, TypedDict, cast
 
 import torch
 from torch import nn
@@ -13,9 +14,40 @@ from alexnet.models.evaluation_mode import evaluating
 from alexnet.nn import Convolution
 from alexnet.text import join_words
 
-__all__ = ["describe_convolutions"]
+__all__ = ["LayerForm", "describe_convolutions", "describe_forms", "layer_form"]
 
 _NAMED = 4  # layers that are named; of more, how many they are
+
+
+class LayerForm(TypedDict):
+    """What `LayerSummary` says of the form of a convolution; all None: it is none."""
+
+    tile: int | None
+    saving: float | None
+    torch_because: str | None
+
+
+def layer_form(parts: Iterable[tuple[nn.Module, tuple[int, ...]]]) -> LayerForm:
+    """Return how Winograd's form computes a layer, or why it is left to torch.
+
+    Nothing is computed and nothing is measured: shapes decide.
+
+    Args:
+        parts: the layer, or the layers that it is made of, with the shape of what each reads of one
+            image. Where one of them is left to torch, or saves less, that is what is said.
+    """
+    convolutions = [(each, shape) for each, shape in parts if isinstance(each, nn.Conv2d)]
+    found: list[Any] = [
+        part.winograd_plan_or_reason((part.in_channels, *shape[1:]))
+        if isinstance(part, Convolution)
+        else "layers of torch's own have no other form"
+        for part, shape in convolutions
+    ]
+    reason = next((each for each in found if isinstance(each, str)), None)
+    if reason is not None or not found:
+        return {"tile": None, "saving": None, "torch_because": reason}
+    plan = min(found, key=lambda each: each.saving)
+    return {"tile": plan.m, "saving": plan.saving, "torch_because": None}
 
 
 def describe_convolutions(network: nn.Module, form: ConvolutionForm) -> str | None:
@@ -38,11 +70,20 @@ def describe_convolutions(network: nn.Module, form: ConvolutionForm) -> str | No
         layer = layers[name]
         if isinstance(layer, Convolution) and layer.winograd_plan(x) is not None:
             fast.append(name)
-    plain = [name for name in layers if name not in fast]
+    return describe_forms(fast, [name for name in layers if name not in fast])
+
+
+def describe_forms(fast: list[str], plain: list[str]) -> str:
+    """Say which layers are computed in which form.
+
+    Args:
+        fast: names of those that Winograd's form computes.
+        plain: names of those that torch does.
+    """
     if not plain:
         return "all by Winograd"
     if len(plain) > _NAMED:
-        return f"{len(fast)} of {len(layers)} by Winograd, the others by torch"
+        return f"{len(fast)} of {len(fast) + len(plain)} by Winograd, the others by torch"
     others = f"{join_words(plain)} by torch"
     return f"{others}, the others by Winograd" if fast else f"{others}: shapes without another form"
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.models import cuda_convnet
+from alexnet.models.convolution_forms import describe_convolutions, describe_forms, layer_form
 from alexnet.models.cuda_convnet.network import (
     IMAGES,
     GroupedLayers,
@@ -141,8 +142,21 @@ def summarize_network(network: Network) -> NetworkSummary:
         parameters=weights + biases,
         multiply_adds=multiply_adds,
         features_layer=network.features_layer,
+        convolutions=_convolutions(network, layers),
         notes=graph_notes(network) if is_graph else model_notes(network, neurons),
     )
+
+
+def _convolutions(network: Network, layers: list[LayerSummary]) -> str | None:
+    """Say which convolutions Winograd's form computes; of external code, by running it once."""
+    if isinstance(network, ExternalNetwork):
+        return describe_convolutions(network, "winograd")
+    fast = [layer.name for layer in layers if layer.tile]
+    plain = {layer.name: layer.torch_because for layer in layers if layer.torch_because}
+    reasons = set(plain.values())
+    if not fast and len(reasons) == 1:
+        return f"all by torch, since {reasons.pop()}"
+    return describe_forms(fast, list(plain)) if fast or plain else None
 
 
 def _summarize_headed(network: HeadedNetwork) -> NetworkSummary:
@@ -208,7 +222,14 @@ def _layer(name: str, layer: nn.Module, shapes: list[list[int]]) -> LayerSummary
         coverage = describe_coverage(
             name, window, shapes[0][1], zeros=isinstance(parts[0], Convolution)
         )
-    return _row(name, layer, _output(layer, shapes), window, coverage, side=shapes[0][-1])
+    inputs = layer if isinstance(layer, SummedLayers) else [layer]
+    form = layer_form(
+        (part, tuple(shape))
+        for source, shape in zip(inputs, shapes, strict=False)
+        for part in _parts(source)
+    )
+    row = _row(name, layer, _output(layer, shapes), window, coverage, side=shapes[0][-1])
+    return dataclasses.replace(row, **form)
 
 
 def _row(

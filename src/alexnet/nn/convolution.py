@@ -23,12 +23,12 @@ _CACHED = 1 << 20  # numbers of unfolded windows at a time: 4 MB, which stay in 
 
 @functools.cache
 def winograd_planner() -> Any:
-    """Return `kernels.winograd.plan.make_plan`; None where numba (extra: fast) is not installed."""
+    """Return `kernels.winograd.plan.plan_or_reason`; None where numba (extra: fast) is missing."""
     try:
-        from alexnet.kernels.winograd.plan import make_plan
+        from alexnet.kernels.winograd.plan import plan_or_reason
     except ImportError:
         return None
-    return make_plan
+    return plan_or_reason
 
 
 class Convolution(nn.Conv2d):
@@ -101,15 +101,29 @@ class Convolution(nn.Conv2d):
             x.device.type == "cpu"
             and x.dtype == self.weight.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
-            and self.dilation == (1, 1)
             and len(x) > 0
             and not (x.requires_grad and self.in_channels <= _FEW_CHANNELS)
         )
-        make_plan = winograd_planner() if fits else None
-        if make_plan is None:
-            return None
-        windows = (self.window.stride, self.window.padding, self.groups, self._overhang(x))
-        return make_plan(tuple(x.shape[1:]), tuple(self.weight.shape), *windows)
+        found = self.winograd_plan_or_reason(tuple(x.shape[1:])) if fits else ""
+        return None if isinstance(found, str) else found
+
+    def winograd_plan_or_reason(self, shape: tuple[int, ...]) -> Any:
+        """Return how Winograd's form computes float32 maps on a processor, or why it does not.
+
+        Args:
+            shape: of an image's maps: (inputs, H, W).
+
+        Returns:
+            A `kernels.winograd.plan.Plan`, or a phrase.
+        """
+        plan_or_reason = winograd_planner()
+        if plan_or_reason is None:
+            return "numba (extra: fast) is not installed"
+        if self.dilation != (1, 1):
+            return "windows with dilation have no tiles"
+        overhang = (self.window.overhang(shape[1]), self.window.overhang(shape[2]))
+        windows = (self.window.stride, self.window.padding, self.groups, overhang)
+        return plan_or_reason(shape, tuple(self.weight.shape), *windows)
 
     def _overhang(self, x: Tensor) -> tuple[int, int]:
         """Return the positions below and right of (N, inputs, H, W) that are read as zeros."""

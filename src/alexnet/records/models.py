@@ -39,6 +39,9 @@ class LayerSummary(Record):
     overhang: int  # positions by which the last window passes the padded edge
     uncovered: int  # padded positions at the end that no window reaches
     coverage: str | None  # a sentence where the windows do not cover their input exactly
+    tile: int | None = None  # of a convolution in Winograd's form: side of a tile of outputs
+    saving: float | None = None  # products of the direct form over those of Winograd's
+    torch_because: str | None = None  # why a convolution has no such form, as a phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class NetworkSummary(Record):
     parameters: int
     multiply_adds: int  # for one crop
     features_layer: str  # the last hidden layer
+    convolutions: str | None = None  # which Winograd's form computes where it is measured fastest
     notes: list[str]
     images: list[str] = field(default_factory=list[str])  # of a description: mean, scale, channels
 

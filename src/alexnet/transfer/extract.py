@@ -6,7 +6,6 @@ Legend: N images, n images of a batch, D features of each.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from alexnet.devices import ConvolutionForm, convolving
 from alexnet.errors import WeightsError
 from alexnet.evaluation import (
     BATCH,
+    ComputedBatch,
     InferencePrecision,
     Member,
     PredictFunction,
@@ -24,16 +24,7 @@ from alexnet.evaluation import (
 )
 from alexnet.models import Block, Network, for_inference
 
-__all__ = ["FeatureBatch", "layer_features", "make_layer_extractor"]
-
-
-@dataclass(frozen=True)
-class FeatureBatch:
-    """The features of one batch."""
-
-    indices: NDArray[np.int64]  # (n,) of the images that could be read
-    features: NDArray[np.float32]  # (n, D)
-    failures: list[tuple[int, str]]  # index and reason of those that could not
+__all__ = ["layer_features", "make_layer_extractor"]
 
 
 def make_layer_extractor(
@@ -73,7 +64,7 @@ def layer_features(
     crops: int = 1,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
-) -> Iterator[FeatureBatch]:
+) -> Iterator[ComputedBatch]:
     """Yield a layer's output for images, batch by batch, averaged over the crops.
 
     The output is exactly the layer's own: "fc7" before its activation, "relu7" after it. A layer
@@ -94,4 +85,4 @@ def layer_features(
                 f'The output of the layer "{layer}" is no number for some images: the weights are '
                 "not finite or overflow, as after a training that diverged. Use other weights."
             )
-        yield FeatureBatch(stored.indices, features, stored.failures)
+        yield ComputedBatch(stored.indices, features, stored.failures)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,9 @@ from alexnet.weights.mapped import MappedWeights
 
 if TYPE_CHECKING:
     from alexnet.data import Pack
-    from alexnet.evaluation import Member
+    from alexnet.evaluation import ComputedBatch, Member
 
 __all__ = ["extract_features", "graph_output"]
-
-_Batch: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32], list[tuple[int, str]]]"
-"""(n,) numbers of images, (n, D), and number and reason of those that cannot be read."""
 
 
 def extract_features(
@@ -47,7 +44,7 @@ def extract_features(
     precision: Literal["fp32", "bf16"] = "fp32",
     exact_convolutions: bool = False,
     mapped: MappedWeights | None = None,
-) -> FeaturesReport:
+) -> tuple[FeaturesReport, Member | None]:
     """Write the features of a source's images with path, class and split, in its order.
 
     Args:
@@ -66,6 +63,9 @@ def extract_features(
         precision: of the arithmetic.
         exact_convolutions: see `choose_device`.
         mapped: the weights file, if its cached graph may compute what is little.
+
+    Returns:
+        What was written, and the network that torch computed it with; None: a graph has done it.
 
     Raises:
         SourceError: the source cannot be used, or none of its images can be read.
@@ -87,11 +87,10 @@ def extract_features(
     )
     _, indices = choose_split(images.splits, split, where=source)
     table = _Table(out, write, source, images, indices, crops)
-    if graph is not None and isinstance(images, Source) and crops * len(indices) <= MOST_CROPS:
+    if graph is not None and crops * len(indices) <= MOST_CROPS:
         with contextlib.suppress(GraphFailure):
             computed = graph.batches(images, indices, crops=crops)
-            triples = ((each.indices, each.numbers, each.failures) for each in computed)
-            return table.write(triples, graph.entry.output)
+            return table.write(computed, graph.entry.output), None
     from alexnet.models import default_features
     from alexnet.transfer.extract import layer_features
 
@@ -106,7 +105,7 @@ def extract_features(
         batch_size=batch_size,
         precision=precision,
     )
-    return table.write(((each.indices, each.features, each.failures) for each in batches), layer)
+    return table.write(batches, layer), member
 
 
 def graph_output(layer: str | None) -> str:
@@ -136,7 +135,7 @@ class _Table:
     indices: NDArray[np.int64]
     crops: int
 
-    def write(self, batches: Iterable[_Batch], layer: str) -> FeaturesReport:
+    def write(self, batches: Iterable[ComputedBatch], layer: str) -> FeaturesReport:
         """Write what was computed of the images, batch by batch.
 
         Raises:
@@ -148,12 +147,13 @@ class _Table:
 
         def rows() -> Iterator[FeatureRows]:
             with track("extracting features", len(self.indices)) as advance:
-                for indices, features, failures in batches:
+                for batch in batches:
+                    failures = batch.failures
                     unreadable.extend((self.images.paths[i], reason) for i, reason in failures)
-                    advance(len(indices) + len(failures))
-                    if len(indices):
-                        shape[:] = shape[0] + len(indices), features.shape[1]
-                        yield self._rows(indices, features)
+                    advance(len(batch.indices) + len(failures))
+                    if len(batch.indices):
+                        shape[:] = shape[0] + len(batch.indices), batch.numbers.shape[1]
+                        yield self._rows(batch.indices, batch.numbers)
             if not shape[0]:
                 raise unreadable_source(self.where, unreadable)
 

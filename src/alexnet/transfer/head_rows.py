@@ -67,7 +67,7 @@ def extract_rows(
             precision=precision,
         )
         for batch in batches:
-            parts.append(batch.features)
+            parts.append(batch.numbers)
             advance(len(batch.indices))
     features = np.concatenate(parts)
     groups = burst_groups(pack, indices, features)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet.data.sources import sidecars
 from alexnet.data.sources.folder import list_folder
 from alexnet.data.sources.listing import ListingBuilder
 from alexnet.data.sources.sidecars import START_BYTES, image_mask, is_image_start, needs_start
@@ -81,6 +82,18 @@ def test_suffixes_tell_before_contents_and_contents_where_suffixes_do_not(make_f
     listing = list_folder(make_folder(files))
     kept = [path for path, keep in zip(listing.paths, image_mask(listing), strict=True) if keep]
     assert kept == ["a/1.png", "a/2.jpg", "a/3", "a/4.dat", "b/5"]
+
+
+def test_usual_images_are_told_without_loading_all_of_pillow(make_folder, make_png, monkeypatch):
+    assert {f".{each}" for each in sidecars._USUAL_ENDINGS} <= sidecars._image_suffixes()
+    sidecars._image_suffixes.cache_clear()
+    monkeypatch.setattr(Image, "init", None)  # calling it fails
+    folder = make_folder(
+        {"a/1.PNG": make_png(1), "a/2.jpg": b"", "a/notes.txt": b"", "b/3.jpeg": b""}
+    )
+    listing = list_folder(folder)
+    told = dict(zip(listing.paths, image_mask(listing).tolist(), strict=True))
+    assert told == {"a/1.PNG": True, "a/2.jpg": True, "a/notes.txt": False, "b/3.jpeg": True}
 
 
 def test_what_cannot_be_read_counts_so_that_it_is_named_later():

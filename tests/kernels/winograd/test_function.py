@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -15,8 +16,9 @@ from torch.nn import functional
 pytest.importorskip("numba")
 
 from alexnet.kernels import vectors
+from alexnet.kernels.winograd import plan as plans
 from alexnet.kernels.winograd.function import convolution
-from alexnet.kernels.winograd.plan import Plan, make_plan
+from alexnet.kernels.winograd.plan import Plan, plan_or_reason
 
 pytestmark = pytest.mark.skipif(not vectors.has_fma(), reason="no fused multiply-add here")
 
@@ -40,10 +42,15 @@ class Layer:
         return self.outputs, self.shape[0] // self.groups, self.kernel, self.kernel
 
     def plan(self) -> Plan:
-        windows = (self.stride, self.padding, self.groups, self.overhang)
-        plan = make_plan(self.shape, self.filters, *windows)
-        assert plan is not None
+        plan = self.plan_or_reason()
+        assert isinstance(plan, Plan), plan
         return plan
+
+    def plan_or_reason(self) -> Plan | str:
+        windows = (self.stride, self.padding, self.groups, self.overhang)
+        # Small layers too, which gain nothing and are quick to test.
+        with mock.patch.object(plans, "_LEAST_GAIN", 0.0):
+            return plan_or_reason.__wrapped__(self.shape, self.filters, *windows)
 
     def torch(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         down, right = self.overhang
@@ -133,8 +140,8 @@ def test_any_size_gives_what_torch_gives(
         padding=padding,
         groups=groups,
     )
-    plan = make_plan(layer.shape, layer.filters, 1, padding, groups)
-    if plan is None:
+    plan = layer.plan_or_reason()
+    if isinstance(plan, str):
         return
     given_ = tensors(layer, count, seed)
     right = results(layer.torch, *(each.double() for each in given_))

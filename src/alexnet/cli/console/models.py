@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -40,6 +42,7 @@ def render_describe(summary: NetworkSummary | ModelList, console: Console) -> No
     for title, sentences in (
         ("Settings", _settings(summary.layers)),
         ("Coverage", coverage),
+        ("Convolutions", _forms(summary)),
         ("Differences from the paper", summary.notes),
         ("Images", summary.images),
     ):
@@ -106,11 +109,37 @@ def _layer_row(layer: LayerSummary) -> list[Text]:
 
 def _settings(layers: list[LayerSummary]) -> list[str]:
     """Return a sentence for each setting, with all layers that have it."""
+    return _with_layers((layer.name, layer.details) for layer in layers)
+
+
+def _forms(summary: NetworkSummary) -> list[str]:
+    """Say which convolutions have a form with fewer multiplications, how many, and why not."""
+    if summary.convolutions is None:
+        return []
+    if not any(layer.tile for layer in summary.layers):
+        where = ""
+    else:
+        where = ", where training and predicting find Winograd's form the fastest on this machine"
+    forms = _with_layers((layer.name, _form(layer)) for layer in summary.layers)
+    return [f"{summary.convolutions}{where}.", *forms]
+
+
+def _form(layer: LayerSummary) -> str | None:
+    if layer.torch_because is not None:
+        return f"by torch, since {layer.torch_because}"
+    if layer.tile is None:
+        return None
+    tile = f"{layer.tile} x {layer.tile} outputs a tile"
+    return f"{tile}, {layer.saving:.1f} times fewer multiplications"
+
+
+def _with_layers(phrases: Iterable[tuple[str, str | None]]) -> list[str]:
+    """Return a sentence for each phrase, with the names of all layers that have it."""
     names: dict[str, list[str]] = {}
-    for layer in layers:
-        if layer.details:
-            names.setdefault(layer.details, []).append(layer.name)
-    return [f"{', '.join(layer_names)}: {details}." for details, layer_names in names.items()]
+    for name, phrase in phrases:
+        if phrase:
+            names.setdefault(phrase, []).append(name)
+    return [f"{', '.join(layer_names)}: {phrase}." for phrase, layer_names in names.items()]
 
 
 def render_export(report: ExportReport, console: Console) -> None:

@@ -10,17 +10,19 @@ import queue
 import threading
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from alexnet.data.loading.augmentation import AugmentationParams
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alexnet.data.loading.augmentation import AugmentationParams
 
 __all__ = ["Batch", "BatchPlan", "CropBatch", "prefetch"]
 
-BatchPlan = tuple[NDArray[np.int64], AugmentationParams]
+BatchPlan: TypeAlias = "tuple[NDArray[np.int64], AugmentationParams]"
 """(n,) indices of a batch's images in the pack, and what is done to each."""
 
 

@@ -180,7 +180,7 @@ class MappedShards:
             SourceError: the pixels differ from what was packed; the shard is named.
         """
         numbers, positions = self._shards.locate(indices)
-        used: list[int] = np.unique(numbers).tolist()
+        used: list[int] = sorted(set(numbers.tolist()))
         for number in used:
             self._require_whole(number)
         fresh = np.flatnonzero(self._unverified[indices])

@@ -65,7 +65,7 @@ def read_layout(
     """
     if images is None:
         images = np.array([looks_like_image(path) for path in files.paths], dtype=np.bool_)
-    with_images: list[int] = np.unique(files.folder_of[images]).tolist()
+    with_images: list[int] = sorted(set(files.folder_of[images].tolist()))
     folders = [files.folders[i] for i in with_images]
     levels = find_levels(files.where, folders, class_depth)
     meanings = {folder: levels.class_and_split(folder) for folder in folders}

@@ -135,7 +135,7 @@ def validate_classes(
             f"{'' if files is None else where_labels_may_lie(files)}"
         )
     classes_of: dict[int, set[int]] = {
-        code: set(np.unique(labels[splits == code]).tolist())
+        code: set(labels[splits == code].tolist())
         for code in range(1, len(SPLITS))
         if bool((splits == code).any())
     }

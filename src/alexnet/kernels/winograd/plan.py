@@ -8,13 +8,20 @@ from dataclasses import dataclass, replace
 from alexnet.kernels import vectors
 from alexnet.kernels.winograd.products import panel_width
 from alexnet.kernels.winograd.transforms import plane_numbers
+from alexnet.text import join_words
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "plan_or_reason"]
 
 # Tiles by side of the filter. Larger ones save more products and lose more digits: F(6, 3) and
 # F(6, 5) have ten times the error of these.
 _TILES = {3: (4, 5), 5: (4,)}
-_LEAST_SAVING = 1.9  # products of the plain form over those of the fast one, in which it must pay
+# Transforms cost a channel of a tile as much as its products with so many channels; of images,
+# whose gradient is not made, less. Filters are transformed once a step: as much as one tile of each
+# image. Of 30 convolutions in training, on processors with vectors of 8 and of 16 numbers, those
+# with less than this gain, so estimated, took longer than torch's.
+_TRANSFORMS, _TRANSFORMS_OF_IMAGES = 60, 36
+_LEAST_GAIN = 1.2
+_NO_PANEL = f"no multiple of {2 * vectors.LANES} or {3 * vectors.LANES}"  # see `panel_width`
 _FEW_CHANNELS = 4  # of images: a layer that reads them can have a stride
 # What a thread transforms at a time stays in or near its second cache while all filters pass by:
 # 1.5 MB, but so many tiles at least that fetching the filters does not take longer.
@@ -122,7 +129,6 @@ def backward_plan(plan: Plan, height: int, width: int) -> Plan:
     )
 
 
-@functools.lru_cache(maxsize=256)
 def make_plan(
     shape: tuple[int, int, int],
     filters: tuple[int, int, int, int],
@@ -141,6 +147,20 @@ def make_plan(
         groups: of channels.
         overhang: zeros below and right of the padded maps.
     """
+    found = plan_or_reason(shape, filters, stride, padding, groups, overhang)
+    return found if isinstance(found, Plan) else None
+
+
+@functools.lru_cache(maxsize=256)
+def plan_or_reason(
+    shape: tuple[int, int, int],
+    filters: tuple[int, int, int, int],
+    stride: int,
+    padding: int,
+    groups: int,
+    overhang: tuple[int, int] = (0, 0),
+) -> Plan | str:
+    """Return what `make_plan` does, or as a phrase why there is no plan."""
     outputs, inputs, side, other_side = filters
     channels, *sides = shape
     height, width = (
@@ -149,20 +169,13 @@ def make_plan(
     )
     block = stride if stride > 1 and channels <= _FEW_CHANNELS and groups == 1 else 1
     r = -(-side // block)
-    fits = (
-        side == other_side
-        and min(height, width) >= 1
-        and padding < side
-        and stride == block
-        and r in _TILES
-        and vectors.has_fma()
-        and (inputs * block * block) % vectors.LANES == 0
-        and panel_width(outputs // groups)
-        # the gradient of the inputs, which images do not need, is a product with as many columns
-        and (block > 1 or panel_width(inputs))
+    if min(height, width) < 1 or padding >= side:
+        return "no tile fits into the maps"
+    reason = _window_reason(side, other_side, stride, block) or _channels_reason(
+        inputs * block * block, outputs // groups, block
     )
-    if not fits:
-        return None
+    if reason is not None:
+        return reason
     plans = [
         Plan(
             m=m,
@@ -181,4 +194,43 @@ def make_plan(
     ]
     best = min(plans, key=lambda plan: (plan.numbers * plan.tiles, plan.m))
     saving = height * width * side * side * inputs / (best.numbers * best.tiles * best.inputs)
-    return None if saving < _LEAST_SAVING else replace(best, saving=saving)
+    best = replace(best, saving=saving)
+    if _estimated_gain(best) >= _LEAST_GAIN:
+        return best
+    return (
+        f"the transforms of {best.inputs} channels in and {best.outputs} out, over maps of "
+        f"{height} x {width}, take what {saving:.1f} times fewer multiplications save"
+    )
+
+
+def _estimated_gain(plan: Plan) -> float:
+    """Return the time of a training step in the direct form over that in the fast one."""
+    transforms = _TRANSFORMS if plan.block == 1 else _TRANSFORMS_OF_IMAGES
+    taken = 1 + transforms * (1 / plan.inputs + 1 / plan.outputs) + 1 / plan.tiles
+    return plan.saving / taken
+
+
+def _window_reason(side: int, other_side: int, stride: int, block: int) -> str | None:
+    """Return why windows have no fast form; None: they have."""
+    if side != other_side:
+        return f"windows of {side} x {other_side} are not square"
+    if stride != block:
+        return f"a stride of {stride} over more than {_FEW_CHANNELS} channels has no tiles"
+    if (r := -(-side // block)) not in _TILES:
+        sides = join_words([f"{each} x {each}" for each in _TILES])
+        blocks = f", {r} x {r} in blocks of {block}," if block > 1 else ""
+        return f"windows are {side} x {side}{blocks} and tiles are for {sides}"
+    return None
+
+
+def _channels_reason(inputs: int, outputs: int, block: int) -> str | None:
+    """Return why this processor's vectors do not suit channels of a group; None: they do."""
+    if not vectors.has_fma():
+        return "this processor has no fused multiply-add"
+    # The gradient of the inputs, which images do not need, is a product with as many columns.
+    if inputs % vectors.LANES or (block == 1 and not panel_width(inputs)):
+        if block > 1:
+            blocks = f"blocks of {block} x {block} make {inputs} channels"
+            return f"{blocks}, no multiple of {vectors.LANES}"
+        return f"{inputs} channels in are {_NO_PANEL}"
+    return None if panel_width(outputs) else f"{outputs} channels out are {_NO_PANEL}"

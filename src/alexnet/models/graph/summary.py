@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from alexnet.models.convolution_forms import layer_form
 from alexnet.models.graph.network import INPUT, GraphNetwork
 from alexnet.nn import (
     AxisResize,
@@ -139,6 +140,7 @@ def _row(
         overhang=window.overhang(before[1]) if window else 0,
         uncovered=window.uncovered(before[1]) if window else 0,
         coverage=describe_coverage(name, window, before[1], zeros=zeros) if window else None,
+        **layer_form([(layer, before)]),
     )
 
 
