@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -66,6 +68,29 @@ def test_a_command_is_one_that_there_is(page, command):
         assert all(re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(), re.M) for verb in verbs)
     else:
         assert Path(program).name in _OTHER_PROGRAMS
+
+
+SCRIPTS = [(place(page), block) for page in PAGES for _, block in blocks(page, "bash")]
+
+
+@pytest.mark.parametrize(("page", "script"), SCRIPTS)
+def test_a_script_is_shell_and_calls_commands_that_there_are(page, script):
+    if shutil.which("bash"):
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    for words in re.findall(r"-m (alexnet [^'\n]*)", script.replace("\\\n", " ")):
+        _, *arguments = shlex.split(words)
+        assert build_app(arguments).meta(arguments) is not None
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if any(blocks(each, "yaml"))], ids=place)
+def test_manifests_can_be_read_and_call_commands_that_there_are(page):
+    yaml = pytest.importorskip("yaml")
+    for _, block in blocks(page, "yaml"):
+        manifest = yaml.safe_load(block)
+        assert {"apiVersion", "kind", "metadata", "spec"} <= set(manifest)
+        for words in re.findall(r"alexnet, (.*)\]", block):
+            arguments = words.split(", ")
+            assert build_app(arguments).meta(arguments) is not None
 
 
 def photos(folder: Path) -> None:

@@ -2,107 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pytest
-import torch
-from PIL import Image
-
-from alexnet.data import open_source
-from alexnet.devices import choose_device
-from alexnet.recipe import Recipe
-from alexnet.runs import Packing, prepare, results
-from alexnet.runs.job import PackValidator
-from alexnet.runs.saver import Saver
-from alexnet.training import Stepper
-from fixtures.training import train_job
-
-RECIPE = Recipe(
-    model="mlp",
-    image_px=72,
-    crop_px=72,
-    lr=0.001,
-    schedule="constant",
-    epochs=2,
-    batch_size=4,
-    val_fraction=0.25,
-)
-LARGEST = 4 * 72 * 72 * 3 * 512  # bytes: 32 MB, nine tenths of the network
-
-PARTS = (
-    ("steps", Stepper, "__call__"),
-    ("validation", PackValidator, "validate"),
-    ("checkpoint", Saver, "save"),
-    ("calibration", results, "calibrated"),
-    ("final measuring", results, "measure_held_out"),
-    ("final weights", results, "save_weights"),
-    ("report", results, "write_report"),
-)
+PROGRAM = Path(__file__).with_name("live_memory.py")
+PARTS = {"steps", "validation", "checkpoint", "calibration", "final measuring", "final weights"}
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    draw = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(8):
-            pixels = draw.integers(0, 255, (72, 72, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
-    return tmp_path / "images"
-
-
-class Live:
-    """The bytes of torch's tensors that are alive, at the most within each part."""
-
-    def __init__(self) -> None:
-        self.most: dict[str, float] = {}
-
-    def mark(self, monkeypatch: pytest.MonkeyPatch, part: str, owner: Any, name: str) -> None:
-        function: Callable[..., Any] = getattr(owner, name)
-
-        @functools.wraps(function)
-        def marked(*arguments: Any, **named: Any) -> Any:
-            with torch.autograd.profiler.record_function(f"part: {part}"):
-                return function(*arguments, **named)
-
-        monkeypatch.setattr(owner, name, marked)
-
-    def read(self, profile: torch.profiler.profile) -> None:
-        """Add up what was allocated and freed, and see how much it was at most in each part."""
-        events = profile.profiler.kineto_results.events()
-        changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-        times = np.array([time for time, _ in changes])
-        totals = np.cumsum([size for _, size in changes])
-        for event in events:
-            if event.name().startswith("part: "):
-                start, end = event.start_ns(), event.start_ns() + event.duration_ns()
-                first, last = np.searchsorted(times, [start, end])
-                most = max(totals[max(0, first - 1) : last + 1]) / LARGEST
-                part = event.name().removeprefix("part: ")
-                self.most[part] = max(most, self.most.get(part, 0.0))
-
-
-def test_weights_and_velocities_are_all_that_is_as_large_as_the_network(
-    images, tmp_path, monkeypatch
-):
+def test_weights_and_velocities_are_all_that_is_as_large_as_the_network(tmp_path):
     """A whole gradient, a copy for a checkpoint or for measuring would be one more."""
-    monkeypatch.setattr("alexnet.nn.fully_connected._ROWS", 32)
-    live, device = Live(), choose_device("fp32", 1)
-    for part in PARTS:
-        live.mark(monkeypatch, *part)
-    cpu = torch.profiler.ProfilerActivity.CPU
-    with torch.profiler.profile(activities=[cpu], profile_memory=True) as profile:
-        train_job(
-            lambda: prepare(
-                open_source(images), RECIPE, device=device, packing=Packing(cache="none")
-            ),
-            images,
-            tmp_path / "run",
-        )
-    live.read(profile)
-    assert live.most.keys() == {part for part, _, _ in PARTS}
-    assert {part: most for part, most in live.most.items() if not 2 <= most < 2.5} == {}
+    words = [sys.executable, str(PROGRAM), str(tmp_path)]
+    tests = os.pathsep.join([str(PROGRAM.parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": tests, "ALEXNET_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    most = json.loads(done.stdout.splitlines()[-1])
+    assert most.keys() == PARTS | {"report"}
+    assert {part: each for part, each in most.items() if not 2 <= each < 2.5} == {}

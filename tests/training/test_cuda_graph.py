@@ -52,6 +52,7 @@ def device(precision="fp32", kind="cpu"):
 class Images:
     images: torch.Tensor
     labels: torch.Tensor
+    share: None = None
 
 
 class Loader:

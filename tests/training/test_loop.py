@@ -37,6 +37,7 @@ STEPS = 5
 class Images:
     images: torch.Tensor
     labels: torch.Tensor
+    share: None = None
 
 
 def batches(epoch, start):
@@ -217,7 +218,7 @@ def test_steps_within_the_backward_pass_give_the_same_bits_and_keep_no_gradient(
         )
         stepper = Stepper(network, make_loss("softmax"), optimizer, in_backward=in_backward)
         device = Device(kind="cpu", processor="", precision="fp32", threads=1, reason="")
-        batch = SimpleNamespace(images=images, labels=labels)
+        batch = SimpleNamespace(images=images, labels=labels, share=None)
         losses = [
             stepper(batch, Rates(rate, 2 * rate, epoch=0), 0, device)[0] for rate in (0.1, 0.0, 0.2)
         ]
@@ -243,7 +244,7 @@ def test_large_layers_change_row_by_row_with_the_same_bits(large, monkeypatch):
     monkeypatch.setattr("alexnet.training.optimizer._LARGE", 1 if large else 1 << 40)
     recipe, results = Recipe(lr=0.1, momentum=0.9, weight_decay=0.01), []
     images = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
-    batch = SimpleNamespace(images=images, labels=torch.arange(6) % 3)
+    batch = SimpleNamespace(images=images, labels=torch.arange(6) % 3, share=None)
     for in_backward in (False, True):
         layers = [FullyConnected(5, 1300), torch.nn.ReLU(), FullyConnected(1300, 3)]
         for seed, layer in enumerate(layers[::2]):
@@ -269,7 +270,7 @@ def test_a_step_changes_nothing_until_its_checkpoint_is_written():
     optimizer = PaperMomentum(network, Recipe(lr=0.1))
     stepper = Stepper(network, make_loss("softmax"), optimizer, in_backward=True)
     device = Device(kind="cpu", processor="", precision="fp32", threads=1, reason="")
-    batch = SimpleNamespace(images=torch.randn(6, 5), labels=torch.arange(6) % 3)
+    batch = SimpleNamespace(images=torch.randn(6, 5), labels=torch.arange(6) % 3, share=None)
     before, order = network[0].weight.detach().clone(), Order(network[0].weight)
     stepper.hold(order)
     for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import logging
 import os
 import sys
 import traceback
@@ -16,8 +17,15 @@ from typing import TYPE_CHECKING, Any
 from alexnet.cli.call import DASH, Call
 from alexnet.cli.commands import VERBS, Verb
 from alexnet.cli.plain import plain_call
+from alexnet.distributed import (
+    EndedByAnother,
+    OthersLost,
+    forget_outcome,
+    launched,
+    write_outcome,
+)
 from alexnet.errors import AlexNetError, Interrupted, RecipeError, RunError
-from alexnet.text import escape_unprintable, shorten
+from alexnet.text import escape_unprintable, join_words, shorten
 from alexnet.trust import trusting
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ _CSV = "csv"  # the parameter of verbs for which "-" is standard output
 _FAILED = 1
 _MOST_LETTERS = 10_000  # of an error: a library's words may be of any length
 _CTRL_C = 130  # the shells' code for it
+_TOGETHER = ("train", "evaluate", "bench")  # verbs that several processes do together
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [DASH if word == "-" else word for word in arguments]
     _open_closed_streams()
     _accept_any_file_name()
+    _begin_as_one_of_many()
     try:
         return _run(words)
     except KeyboardInterrupt:
@@ -54,6 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
     finally:
         _settle_stdout()
+
+
+def _begin_as_one_of_many() -> None:
+    """Let one of the processes of a launcher speak for all: the others say their errors alone."""
+    rank, processes = launched()
+    if processes > 1:
+        # torch writes there what its users cannot change; read when it is imported.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        forget_outcome(rank)
+        if rank:
+            logging.disable(logging.WARNING)
 
 
 def _run(words: list[str]) -> int:
@@ -109,11 +130,17 @@ def _call(call: Call) -> int:
     from alexnet.cli.screen import show_work, stderr_console
     from alexnet.commands.without_torch import making_graphs_later
 
+    rank, processes = launched()
+    if processes > 1 and verb.name not in _TOGETHER:
+        raise RecipeError(
+            f"{verb.name} runs in one process, and a launcher started {processes}. Call it without "
+            f"the launcher; several processes share {join_words(_TOGETHER)} alone."
+        )
     with making_graphs_later():
-        shown = show_work(stderr_console(), quiet=call.options.quiet)
+        shown = show_work(stderr_console(), quiet=call.options.quiet or rank > 0)
         with shown, trusting(*call.options.trust):
             record = call.run()
-        if record is not None:
+        if record is not None and rank == 0 and not write_outcome(0, 0, record.to_json()):
             _print_record(record, verb, as_json=call.options.json)
     return 0
 
@@ -157,8 +184,23 @@ def _import(path: str) -> Callable[..., Any]:
 def _print_error(error: AlexNetError, *, debug: bool, cause: Exception | None = None) -> int:
     if debug:
         _print_traceback(cause or error)
-    _print_sentence(str(error), "" if isinstance(error, Interrupted) else "error: ")
-    return error.exit_code
+    if _says(error):
+        _print_sentence(str(error), "" if isinstance(error, Interrupted) else "error: ")
+    said = not isinstance(error, OthersLost)  # else a launcher begins again
+    return 0 if said and write_outcome(launched()[0], error.exit_code) else error.exit_code
+
+
+def _says(error: AlexNetError) -> bool:
+    """Whether this process prints an error: of several the first one does, for all.
+
+    Whoever lost the others prints that itself, and so does the first process of another machine,
+    whose command line or folders may be others.
+    """
+    if launched()[0] == 0 or isinstance(error, OthersLost):
+        return True
+    return os.environ.get("LOCAL_RANK", "0") == "0" and not isinstance(
+        error, EndedByAnother | Interrupted
+    )
 
 
 def _print_bug(error: Exception, *, debug: bool) -> int:
@@ -170,7 +212,7 @@ def _print_bug(error: Exception, *, debug: bool) -> int:
         "" if debug else " Call it again with --debug to see where, and send us what it prints."
     )
     _print_sentence(f"This is a bug in alexnet: {description}.{advice}", "error: ")
-    return _FAILED
+    return 0 if write_outcome(launched()[0], _FAILED) else _FAILED
 
 
 def _print_traceback(error: Exception) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from alexnet.commands.arguments import optional_path, require_weights_first
+from alexnet.commands.processes import launch_processes
 from alexnet.errors import RecipeError, SourceError, WeightsError
 from alexnet.files import as_path
 from alexnet.records import Results
@@ -37,6 +38,7 @@ def evaluate(
     exact_convolutions: bool = False,
     fully_connected: Literal["fp32", "fp16", "int8"] | None = None,
     batch_size: int = 128,
+    processes: int | None = None,
 ) -> Results:
     """Measure weights on labeled images: top-1, top-5, loss, each class, the confusion matrix.
 
@@ -65,6 +67,8 @@ def evaluate(
             they were saved; fp16 and int8 round them, as alexnet.Predictor can to predict single
             images in less time.
         batch_size: images of a batch.
+        processes: how many processes of this machine share the batches, as "torchrun
+            --nproc-per-node" does; every figure is the same.
 
     Returns:
         The metrics; accuracies are fractions in 0..1.
@@ -74,34 +78,38 @@ def evaluate(
         WeightsError: the weights cannot be used, or do not belong together.
         RecipeError: a setting cannot work.
     """
+    launched = launch_processes(processes, "evaluate")
+    if launched is not None:
+        return Results.from_json(launched)
     require_batch_size(batch_size)
     source = as_path(source, SourceError, "A source of images")
     weights = as_path(weights, WeightsError, "A weights file")
     require_weights_first(weights, [source], verb="evaluate")
     paths = [as_path(path, WeightsError, "A weights file") for path in (weights, *also)]
     from alexnet.data import UnreadablePolicy, exclude_listed, open_source, unreadable_source
-    from alexnet.evaluation import MetricAccumulator, class_indices, load_ensemble, predict_batches
+    from alexnet.distributed import together
+    from alexnet.evaluation import MetricAccumulator, class_indices, load_ensemble, predict_together
     from alexnet.evaluation.held_out import held_out_images
     from alexnet.progress import track
 
-    ensemble = load_ensemble(paths, precision=precision, exact_convolutions=exact_convolutions)
-    opened = open_source(
-        source,
-        fewest_classes=1,
-        class_depth=class_depth,
-        join_classes=join_classes,
-        name_encoding=name_encoding,
-    )
-    images = exclude_listed(opened, optional_path(exclude))
-    labels = class_indices(
-        images.classes, ensemble.classes, where=source, join_classes=join_classes
-    )
-    name, indices = held_out_images(images, split, paths, where=source)
-    policy = UnreadablePolicy(unreadable)
-    metrics = MetricAccumulator(ensemble.classes)
-    failures: list[tuple[str, str]] = []
-    with track("evaluating", len(indices)) as advance:
-        batches = predict_batches(
+    with together():
+        ensemble = load_ensemble(paths, precision=precision, exact_convolutions=exact_convolutions)
+        opened = open_source(
+            source,
+            fewest_classes=1,
+            class_depth=class_depth,
+            join_classes=join_classes,
+            name_encoding=name_encoding,
+        )
+        images = exclude_listed(opened, optional_path(exclude))
+        labels = class_indices(
+            images.classes, ensemble.classes, where=source, join_classes=join_classes
+        )
+        name, indices = held_out_images(images, split, paths, where=source)
+        policy = UnreadablePolicy(unreadable)
+        metrics = MetricAccumulator(ensemble.classes)
+        failures: list[tuple[str, str]] = []
+        batches = predict_together(
             ensemble.members,
             images,
             indices,
@@ -110,12 +118,13 @@ def evaluate(
             precision=precision,
             fully_connected=fully_connected,
         )
-        for batch in batches:
-            policy.handle(images, batch.failures)
-            failures += [(images.paths[index], reason) for index, reason in batch.failures]
-            require_finite(batch.numbers, weights)
-            metrics.update(batch.numbers, labels[images.labels[batch.indices]])
-            advance(len(batch.indices) + len(batch.failures))
+        with track("evaluating", len(indices)) as advance:
+            for batch in batches:
+                policy.handle(images, batch.failures)
+                failures += [(images.paths[index], reason) for index, reason in batch.failures]
+                require_finite(batch.numbers, weights)
+                metrics.update(batch.numbers, labels[images.labels[batch.indices]])
+                advance(len(batch.indices) + len(batch.failures))
     if failures and len(failures) == len(indices):
         raise unreadable_source(source, failures)
     missing = _missing_classes(labels[images.labels[indices]], ensemble.classes)

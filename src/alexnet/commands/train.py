@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, Unpack
 
 from alexnet.commands.arguments import optional_path
+from alexnet.commands.processes import launch_processes
 from alexnet.devices import Precision
 from alexnet.recipe import RecipeChanges
 from alexnet.records import TrainReport
@@ -32,6 +33,8 @@ def train(
     precision: Precision = "auto",
     exact_convolutions: bool = False,
     threads: int | None = None,
+    processes: int | None = None,
+    parallel: Literal["auto", "data", "hybrid", "towers"] = "auto",
     save_every: float | str = 10.0,
     png: bool = False,
     restart: bool = False,
@@ -66,6 +69,11 @@ def train(
             other last digits, is faster here.
         threads: threads of arithmetic; none: every core, and for a run that goes on as many as it
             began with.
+        processes: how many processes of this machine train together, each with its part of every
+            batch; as "torchrun --nproc-per-node" does. The batch is the whole one.
+        parallel: how processes share a network: data, all of it in each; hybrid, the fully
+            connected layers in parts; towers, one of the paper's two towers in each; auto, what
+            takes the least time to send.
         save_every: minutes between two checkpoints (10, 0.5), or steps ("500 steps"); one is always
             saved after an epoch.
         png: write the report's figures as PNG files, too; of a finished run, now.
@@ -84,7 +92,7 @@ def train(
     """
     from alexnet.commands.tune import AUTO, resolve_lr
     from alexnet.data import exclude_listed, open_source
-    from alexnet.devices import choose_device
+    from alexnet.distributed import device_of_all, together, world
     from alexnet.recipes import choose_recipe
     from alexnet.runs import (
         FitOptions,
@@ -103,6 +111,9 @@ def train(
     from alexnet.trust import trusting
     from alexnet.weights import DEFAULT_WEIGHTS, load_weights, suggested_weights
 
+    launched = launch_processes(processes, "train")
+    if launched is not None:
+        return TrainReport.from_json(launched)
     every = SaveEvery.parse(save_every)
     options = FitOptions(
         save_every=every,
@@ -110,6 +121,7 @@ def train(
         threads=threads,
         exact_convolutions=exact_convolutions,
         png=png,
+        parallel=parallel,
     )
     packing = Packing(cache=cache, unreadable=unreadable, quarantine=optional_path(quarantine))
     folder, auto_lr = optional_path(run_dir), changes.get("lr") == "auto"
@@ -117,7 +129,7 @@ def train(
     if auto_lr:
         del changes["lr"]
 
-    with trusting(changes.get("model")), stop_on_signals() as stop:
+    with together(), trusting(changes.get("model")), stop_on_signals() as stop:
         chosen = choose_recipe(recipe, changes)
         with preparing(stop):
             opened = open_source(
@@ -127,7 +139,7 @@ def train(
                 name_encoding=name_encoding,
             )
             images = exclude_listed(opened, optional_path(exclude))
-            device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
+            device = device_of_all(precision, threads, exact_convolutions=exact_convolutions)
             if not from_scratch:
                 weights = load_weights(Path(from_ or DEFAULT_WEIGHTS))
                 candidates = prepare_candidates(
@@ -155,7 +167,8 @@ def train(
             if candidates and from_ is None:
                 more = suggested_weights(len(job.train))
                 _log.info("Other weights may do better; %s, then --from that name.", more)
-            return train_report(job, run)
+            report = train_report(job, run).to_json() if world().first else None
+            return TrainReport.from_json(world().from_first(report))
 
 
 def _is_from_scratch(from_: Path | str | None, recipe: str | None, changes: RecipeChanges) -> bool:

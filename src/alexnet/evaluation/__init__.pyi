@@ -31,6 +31,7 @@ from .predict import (
 from .predictor import Predictor
 from .stored_images import BATCH, ComputedBatch, StoredBatch, stored_images
 from .temperature import best_temperature
+from .together import predict_together
 
 __all__ = [
     "BATCH",
@@ -65,6 +66,7 @@ __all__ = [
     "load_ensemble",
     "make_predictor",
     "predict_batches",
+    "predict_together",
     "probabilities",
     "stored_images",
     "topk_credit",

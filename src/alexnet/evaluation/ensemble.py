@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.data import normalize_name
-from alexnet.devices import choose_device
+from alexnet.distributed import device_of_all
 from alexnet.errors import WeightsError
 from alexnet.evaluation.predict import InferencePrecision, Member
 from alexnet.weights import Weights, load_weights
@@ -47,7 +47,7 @@ def load_ensemble(
         for path, weights in zip(paths, loaded, strict=True)
     ]
     # Only now: the first choice on a machine takes seconds, and bad weights are said before it.
-    device = choose_device(precision, exact_convolutions=exact_convolutions)
+    device = device_of_all(precision, exact_convolutions=exact_convolutions)
     members: list[Member] = []
     for order, weights in zip(columns, loaded, strict=True):
         network = weights.network(copy=False)  # the weights are dropped at once

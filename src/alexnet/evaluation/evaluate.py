@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from alexnet.data import Pack, prefetch
 from alexnet.devices import Device, convolving
+from alexnet.distributed import add_up, world
 from alexnet.evaluation.metrics import compute_metrics
 from alexnet.evaluation.predict import InferencePrecision, Member, make_predictor, probabilities
 from alexnet.evaluation.stored_images import BATCH
@@ -45,6 +47,7 @@ def evaluate_pack(
     crops: int = 1,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
+    together: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Predict some images of a pack.
 
@@ -56,19 +59,25 @@ def evaluate_pack(
         crops: 1, 5 or 10.
         batch_size: images of a batch.
         precision: see `probabilities`.
+        together: every process that there is calls this, and takes some of the batches; all get
+            the whole result, to the bit what one process computes with as many threads.
 
     Returns:
         (n, K) float32 probabilities and (n,) int64 labels.
     """
     member = Member(network, preprocessing)
     predictor = make_predictor(member, precision)
-    predicted = np.empty((len(indices), network.classes), dtype=np.float32)
-    starts = range(0, len(indices), batch_size)
+    predicted = np.zeros((len(indices), network.classes), dtype=np.float32)
+    rank, size = (world().rank, world().size) if together else (0, 1)
+    starts = range(rank * batch_size, len(indices), size * batch_size)
     batches = prefetch((pack.read(indices[i : i + batch_size]) for i in starts), ahead=1)
     for start, images in zip(starts, batches, strict=True):
         predicted[start : start + len(images)] = probabilities(
             member, images, crops=crops, predictor=predictor
         )
+    if size > 1:  # every row is zeros but in one process
+        with world().naming_the_lost("validating"):
+            predicted = add_up(torch.from_numpy(predicted)).numpy()  # pyright: ignore[reportUnknownMemberType]
     return predicted, pack.labels[indices]
 
 

@@ -24,12 +24,21 @@ from .heads import HEADS, Head, make_head
 from .inference import FullyConnected, InferencePrecision, for_inference
 from .network import Network
 from .pooled_features import Block, PooledFeatures, default_blocks
+from .sharding import (
+    PARALLEL,
+    Parallel,
+    Sharding,
+    shard,
+    share_batch_norms,
+    synchronize,
+)
 from .summary import (
     default_classes,
     model_list,
     summarize_model,
     summarize_network,
 )
+from .traffic import possible_ways, sent_bytes
 from .zoo.imagenet import TORCHVISION_NAMES
 from .zoo.registry import MODELS, build_model, is_layer_file
 
@@ -39,6 +48,7 @@ __all__ = [
     "IMAGES",
     "INPUT",
     "MODELS",
+    "PARALLEL",
     "TORCHVISION_NAMES",
     "VERSION",
     "Block",
@@ -52,8 +62,10 @@ __all__ = [
     "LayerFileNetwork",
     "Network",
     "Node",
+    "Parallel",
     "PooledFeatures",
     "Shape",
+    "Sharding",
     "SummedLayers",
     "add_layer",
     "backbone_of",
@@ -70,9 +82,14 @@ __all__ = [
     "make_head",
     "model_list",
     "needs_trust",
+    "possible_ways",
     "read_layer_files",
+    "sent_bytes",
+    "shard",
+    "share_batch_norms",
     "summarize_model",
     "summarize_network",
+    "synchronize",
     "unused_name",
     "without_bent_scores",
 ]

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from alexnet.devices import convolution_form
 
-__all__ = ["FullyConnected", "TakeRows"]
+__all__ = ["FullyConnected", "TakeRows", "has_bias"]
 
 TakeRows = Callable[[int, Tensor], None]
 """Is handed rows of a gradient: the number of the first one, and (n, inputs)."""
@@ -47,6 +47,12 @@ class FullyConnected(nn.Linear):
             return _multiply(rows, self.weight, self.bias, by_onednn=by_onednn, take_rows=take_rows)
         return super().forward(rows)
 
+    def product(self, rows: Tensor) -> Tensor:
+        """Return the same for (N, inputs), of which no gradient is made."""
+        if convolution_form() == "winograd" and self.by_onednn(rows):
+            return _by_onednn(rows, self.weight, self.bias)
+        return functional.linear(rows, self.weight, self.bias)
+
     def gives_rows(self, rows: Tensor) -> bool:
         """Whether the gradient of a product with (N, inputs) comes in rows, as `take_rows` has it.
 
@@ -73,6 +79,11 @@ class FullyConnected(nn.Linear):
         )
 
 
+def has_bias(layer: nn.Linear) -> bool:
+    """Whether a layer has a bias; torch's annotations say that each has."""
+    return any(name == "bias" for name, _ in layer.named_parameters())
+
+
 def _multiply(
     rows: Tensor,
     weight: Tensor,
@@ -82,6 +93,11 @@ def _multiply(
     take_rows: TakeRows | None,
 ) -> Tensor:
     return _Product.apply(rows, weight, bias, by_onednn, take_rows)  # type: ignore[no-any-return]
+
+
+def _by_onednn(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    multiply: Any = torch.ops.mkldnn._linear_pointwise
+    return multiply(rows, weight, bias, "none", [], "")
 
 
 class _Product(torch.autograd.Function):
@@ -100,8 +116,7 @@ class _Product(torch.autograd.Function):
         ctx.take_rows = take_rows
         if not by_onednn:
             return functional.linear(rows, weight, bias)
-        multiply: Any = torch.ops.mkldnn._linear_pointwise
-        return multiply(rows, weight, bias, "none", [], "")
+        return _by_onednn(rows, weight, bias)
 
     @staticmethod
     @once_differentiable

@@ -1,6 +1,8 @@
 from .bench import (
     BenchReport,
     MachineLimit,
+    SharedStep,
+    SharedSteps,
     Throughput,
 )
 from .data import (
@@ -99,6 +101,8 @@ __all__ = [
     "RetrainedRun",
     "SearchReport",
     "SearchedField",
+    "SharedStep",
+    "SharedSteps",
     "Throughput",
     "TrainReport",
     "TrialCost",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from alexnet.records.record import Record
 
-__all__ = ["BenchReport", "MachineLimit", "Throughput"]
+__all__ = ["BenchReport", "MachineLimit", "SharedStep", "SharedSteps", "Throughput"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,39 @@ class Throughput(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedStep(Record):
+    """A training step that several processes make together, in one way of sharing it."""
+
+    parallel: str  # "data", "hybrid" or "towers"
+    seconds: float  # of a step, median
+    images_per_s: float
+    sent_bytes: float  # by each process in a step, on average
+    waited_s: float  # in a step, by each process for the others, on average
+    loss: float  # mean over the steps; the same for every way but for its last digits
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedSteps(Record):
+    """Steps of a model in every way in which some processes can share it."""
+
+    model: str
+    batch_size: int
+    processes: int
+    bytes_per_s: float  # that a process sends while sums are made
+    latency_s: float  # of a sum of a single number
+    ways: list[SharedStep]
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> SharedSteps:
+        """Read what `to_json` gave."""
+        fields: dict[str, Any] = {
+            **values,
+            "ways": [SharedStep(**each) for each in values["ways"]],
+        }
+        return cls(**fields)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchReport(Record):
     """How fast a model is on this machine, how far from its limits, and what to do about it."""
 
@@ -60,3 +94,4 @@ class BenchReport(Record):
     advice: list[str]
     seconds: float
     out: str | None  # file that holds this
+    shared: SharedSteps | None = None  # where steps of several processes were asked for

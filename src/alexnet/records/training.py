@@ -82,6 +82,17 @@ class TrainReport(Record):
     ways: list[WayScore] = field(default_factory=list[WayScore])  # that were compared
     cross_validation: Results | None = None  # out of fold, where the figures come from folds
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TrainReport:
+        """Read what `to_json` gave."""
+        fields: dict[str, Any] = {
+            **values,
+            "results": _results(values["results"]),
+            "cross_validation": _results(values["cross_validation"]),
+            "ways": [WayScore(**each) for each in values["ways"]],
+        }
+        return cls(**fields)
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the fields, and the curve where the run folder is there."""
         return Record._repr_html_(self) + draw_curve(read_errors(self.run_dir))
@@ -149,11 +160,7 @@ class Baseline(Record):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Baseline:
         """Read what `to_json` gave."""
-        results = values["results"]
-        fields: dict[str, Any] = {
-            **values,
-            "results": Results.from_json(results) if results else None,
-        }
+        fields: dict[str, Any] = {**values, "results": _results(values["results"])}
         return cls(**fields)
 
 
@@ -162,3 +169,7 @@ class FinetuneReport(TrainReport):
     """What `finetune` returns: the training, and its baselines with `--compare`."""
 
     baselines: list[Baseline] = field(default_factory=list[Baseline])
+
+
+def _results(values: dict[str, Any] | None) -> Results | None:
+    return Results.from_json(values) if values else None

@@ -1,6 +1,6 @@
 from .choice import CHOICE_FIELDS, Candidates, prepare_candidates
 from .chosen import follow_best_way
-from .config import run_config
+from .config import is_command_line, run_config
 from .finetune import (
     finetuning_recipe,
     last_layer,
@@ -18,9 +18,11 @@ from .folder import (
 from .job import Job, Packing, Start, as_begun, prepare
 from .results import train_report
 from .session import FitOptions, fit, format_epoch, preparing
+from .together import AnyParallel
 
 __all__ = [
     "CHOICE_FIELDS",
+    "AnyParallel",
     "Candidates",
     "FitOptions",
     "Job",
@@ -33,6 +35,7 @@ __all__ = [
     "fit",
     "follow_best_way",
     "format_epoch",
+    "is_command_line",
     "is_free",
     "last_layer",
     "open_run",

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alexnet.distributed import alone, world
 from alexnet.evaluation import compute_metrics, cross_validation_interval, fold_warning
 from alexnet.files import disk_errors, read_json, write_json
 from alexnet.models import HeadedNetwork, backbone_of
@@ -64,10 +65,16 @@ def follow_best_way(
     )
     job.training.device = candidates.ways.device = device  # of the folds, too: it shapes last bits
     if candidates.crossed and not run.finished:
-        tried = _tried(candidates, run, stop)
-        if tried.warning:
-            job = replace(job, warnings=(*job.warnings, tried.warning))
-        if not tried.chosen.trains:
+        first = world().first
+        with (
+            alone()
+        ):  # the ways are tried by one process; the one that is chosen is followed by all
+            tried = _tried(candidates, run, stop) if first else None
+        facts = (tried.warning, tried.chosen.trains) if tried else None
+        warning, trains = world().from_first(facts)
+        if warning:
+            job = replace(job, warnings=(*job.warnings, warning))
+        if not trains:
             job.training.schedule.plan.stop_reason = "no layer is trained on"
     yield from fit(job, run, stop, options, finish=partial(_finish, candidates, stop, tried))
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 
 from alexnet.devices import Device, Precision, cores, has_winograd, usable_threads
+from alexnet.distributed import world
 from alexnet.errors import RunError
 from alexnet.runs.job import Job
 from alexnet.weights import current_versions
@@ -25,6 +26,7 @@ __all__ = [
     "config_differences",
     "dated_name",
     "device_as_begun",
+    "is_command_line",
     "machine_facts",
     "new_folder",
     "require_same_config",
@@ -46,6 +48,7 @@ _SHAPING = (
     "precision",
     "convolutions",
     "threads",
+    "processes",
     "numba",
     "torch",
     "alexnet",
@@ -81,10 +84,13 @@ def run_config(
 
 def _command() -> list[str]:
     """Return what makes this run again: the words after `alexnet`, or the program that called."""
+    return ["alexnet", *sys.argv[1:]] if is_command_line() else sys.orig_argv
+
+
+def is_command_line() -> bool:
+    """Whether this process is the command `alexnet`, and not a program that imports it."""
     called = Path(sys.argv[0])
-    if called.stem == "alexnet" or called.parent.name == "alexnet":
-        return ["alexnet", *sys.argv[1:]]
-    return sys.orig_argv
+    return called.stem == "alexnet" or called.parent.name == "alexnet"
 
 
 def require_same_config(folder: Path, config: object, now: Mapping[str, Any]) -> None:
@@ -139,7 +145,8 @@ def machine_facts(device: Device) -> dict[str, Any]:
         numba = version("numba")  # compiles some kernels; without it torch's operators do the work
     except PackageNotFoundError:
         numba = None
-    return {"device": {**device.to_json(), "numba": numba}, "versions": current_versions()}
+    facts = {**device.to_json(), "processes": world().size, "numba": numba}
+    return {"device": facts, "versions": current_versions()}
 
 
 def resume_device(
@@ -203,7 +210,8 @@ def device_as_begun(
     if not exact_convolutions and then.get("kind") == device.kind:
         by_winograd = then["convolutions"] == "winograd" and has_winograd()
         as_begun["convolutions"] = "winograd" if by_winograd else "torch"
-    if threads is None and then.get("threads", cores() + 1) <= cores():
+    as_many = then.get("processes") == world().size
+    if threads is None and as_many and then.get("threads", cores() + 1) <= cores():
         as_begun["threads"] = then["threads"]
     resumed = dataclasses.replace(device, **as_begun)
     if resumed != device:
@@ -213,9 +221,9 @@ def device_as_begun(
 
 
 def _device_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the device that a run began on; before there were two forms, there was torch's."""
+    """Return the device that a run began on; earlier versions knew one form, and one process."""
     then: dict[str, Any] = config.get("device", {})
-    return {"convolutions": "torch", **then} if then else {}
+    return {"convolutions": "torch", "processes": 1, **then} if then else {}
 
 
 def source_name(source: Path) -> str:

@@ -26,6 +26,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
+from alexnet.distributed import world
 from alexnet.errors import RunError, WeightsError
 from alexnet.files import (
     append_flushed,
@@ -246,11 +247,43 @@ class Run:
             file.truncate(size)
 
 
+class _FollowedRun(Run):
+    """The run of process 0 in the others: these read and write no file of it."""
+
+    def __init__(self, folder: str, config: Mapping[str, Any], finished: bool) -> None:
+        self._is_finished = finished
+        super().__init__(Path(folder), config)
+
+    @property
+    def finished(self) -> bool:
+        return self._is_finished
+
+    def checkpoint(self) -> None:
+        return None
+
+    def save(
+        self, step: int, checkpoint: Checkpoint, best: Weights | None = None
+    ) -> threading.Event:
+        del step, checkpoint, best
+        nothing_to_wait_for = threading.Event()
+        nothing_to_wait_for.set()
+        return nothing_to_wait_for
+
+    def write(self, event: str, facts: Mapping[str, Any]) -> None:
+        pass
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        del kind
+        return []
+
+
 @contextmanager
 def open_run(
     folder: Path | None, config: Mapping[str, Any], *, restart: bool = False
 ) -> Generator[Run]:
     """Lock a run folder and give it; write `run.json` where it is new, else compare with it.
+
+    Of several processes that train together the first does; the others get what it says of it.
 
     Args:
         folder: made where missing; None: that of the newest run of this config, else a new one.
@@ -263,6 +296,9 @@ def open_run(
         RunError: the folder belongs to another recipe, model or source (the differences are
             listed), holds something else, or is in use by another process.
     """
+    if not world().first:
+        yield _FollowedRun(*world().from_first())
+        return
     folder = folder or _default_folder(config, restart=restart)
     if restart and (folder / "run.json").is_file():
         _move_aside(folder)
@@ -278,6 +314,7 @@ def open_run(
             write_json(file, dict(config))
             begun_with = dict(config)
         run = Run(folder, begun_with)
+        world().from_first([str(folder), begun_with, run.finished])
         try:
             yield run
         finally:

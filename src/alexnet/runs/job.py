@@ -115,7 +115,7 @@ class PackValidator:
     def validate(self) -> Validation:
         """Measure it with the weights that it has now."""
         probabilities, labels = evaluate_pack(
-            self.network, self.preprocessing, self.pack, self.indices
+            self.network, self.preprocessing, self.pack, self.indices, together=True
         )
         results = compute_metrics(probabilities, labels, self.pack.classes, crops=1)
         calibrated = None

@@ -16,7 +16,7 @@ from alexnet.reporting import ReportData, describe_preprocessing
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job
 from alexnet.runs.measurement import Measurement
-from alexnet.text import format_arithmetic, format_count, format_duration
+from alexnet.text import format_arithmetic, format_bytes, format_count, format_duration
 from alexnet.weights import Weights
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def report_data(
         class_words=job.class_words,
         filters=filters,
         no_filters=no_filters,
-        facts=_facts(job, weights, epochs, facts) | run.config["versions"],
+        facts=_facts(job, weights, epochs, facts) | _processes(run) | run.config["versions"],
         preprocessing=describe_preprocessing(weights.preprocessing),
         split_sizes={name: len(each) for name, each in job.splits.items() if len(each)},
         skipped=pack.skipped,
@@ -121,6 +121,31 @@ def _facts(
         count = format_count(found["images"], "validation image")
         lines["temperature"] = f"{found['temperature']:.2f}, of {count}; in the last layer"
     return lines | ({"most memory": f"{memory:,.0f} MB"} if memory else {})
+
+
+def _processes(run: Run) -> dict[str, str]:
+    """Return a line on what each of several processes had to do; nothing where there was one."""
+    begun = [each["processes"] for each in run.events("begin") if "processes" in each]
+    epochs = run.events("processes")
+    if not begun or not epochs:
+        return {}
+    count, latest = begun[-1]["count"], begun[-1]["parallel"]
+    shared = [each for each in epochs if len(each["images"]) == count]
+
+    def sums(name: str) -> list[float]:
+        return [sum(values) for values in zip(*(each[name] for each in shared), strict=True)]
+
+    images = ", ".join(f"{number:,.0f}" for number in sums("images"))
+    loading, waiting = (
+        ", ".join(f"{seconds:,.1f}" for seconds in sums(name))
+        for name in ("loading_s", "waiting_s")
+    )
+    sent = format_bytes(round(statistics.mean(sums("sent_bytes"))))
+    return {
+        "processes": f"{count}, each batch shared by {latest}; in {len(shared)} epochs they "
+        f"computed on {images} images, waited {loading} s for these and {waiting} s for each "
+        f"other, and sent {sent} each"
+    }
 
 
 def _ending(facts: Mapping[str, Any]) -> str:

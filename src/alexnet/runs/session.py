@@ -6,11 +6,13 @@ import logging
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
 from alexnet.data import write_skipped_csv, write_split_csv
 from alexnet.devices import Device, Precision, convolving, return_freed_memory
+from alexnet.distributed import alone, world
 from alexnet.errors import Diverged, Interrupted
 from alexnet.models import describe_convolutions
 from alexnet.nn import describe_normalization
@@ -23,10 +25,18 @@ from alexnet.runs.fitted_start import begin_fitted
 from alexnet.runs.folder import Run
 from alexnet.runs.job import Job, as_begun, diagnose, snapshot
 from alexnet.runs.results import write_results
+from alexnet.runs.together import (
+    AnyParallel,
+    begin_as_first,
+    from_first_process,
+    require_same_images,
+    share_training,
+)
 from alexnet.text import format_arithmetic, format_bytes, format_count
 from alexnet.training import (
     SaveDue,
     SaveEvery,
+    Shares,
     StepDone,
     StopRequest,
     is_stalled,
@@ -50,6 +60,8 @@ class FitOptions:
         exact_convolutions: whether torch's were asked for; else the form that the run began with.
         measured: whether the best weights are measured again at the end, and a page is drawn.
         png: whether the page's figures are written as PNG files, too.
+        parallel: how several processes share it; "auto" takes the way that the run began with, else
+            the one with the least to send.
     """
 
     save_every: SaveEvery = field(default_factory=lambda: SaveEvery(minutes=10))
@@ -58,6 +70,7 @@ class FitOptions:
     exact_convolutions: bool = False
     measured: bool = True
     png: bool = False
+    parallel: AnyParallel = "auto"
 
 
 @contextmanager
@@ -122,15 +135,21 @@ def fit(
         threads=options.threads,
         exact_convolutions=options.exact_convolutions,
     )
-    _begin(job, run)
+    require_same_images(job)
+    processes = share_training(job, run, options.parallel)
+    _begin(job, run, processes)
     try:
         yield from _train(job, run, stop, options)
         # Measuring takes memory of its own: what only a further step would need goes before it.
         run.saver.release()
-        job.training.stepper.release()
+        training, first = job.training, world().first
+        training.stepper.release()
         _return_memory(job)
-        with stop.at_once():
-            finish(job, run, measured=options.measured, png=options.png)
+        with stop.at_once(together=True), training.entire():
+            with alone():
+                if first:
+                    finish(job, run, measured=options.measured, png=options.png)
+            world().from_first()
     except Interrupted as error:
         run.saver.wait()
         raise Interrupted(f"{error} The same command continues the run.") from None
@@ -141,19 +160,22 @@ def fit(
         raise explained from None
 
 
-def _begin(job: Job, run: Run) -> None:
+def _begin(job: Job, run: Run, processes: dict[str, Any] | None) -> None:
     """Load the newest checkpoint, or write down where the images went."""
-    checkpoint = run.checkpoint()
-    if checkpoint is None:
-        write_split_csv(run.folder / "split.csv", job.pack, job.splits)
-        write_skipped_csv(run.folder / "skipped.csv", job.pack.skipped)
-    else:
+    checkpoint = from_first_process(run.checkpoint(), job.training)
+    if checkpoint is not None:
         job.training.restore(checkpoint)
         _log.info("Continuing %s after step %d.", run.folder, job.training.state.step)
+    elif world().first:
+        write_split_csv(run.folder / "split.csv", job.pack, job.splits)
+        write_skipped_csv(run.folder / "skipped.csv", job.pack.skipped)
     device, form = job.training.device, job.training.stepper.form
     normalization, feeding = describe_normalization(job.network, device.kind), job.loader.open()
+    with job.training.entire():
+        convolutions = _describe_convolutions(job)
     begin = {"step": job.training.state.step, "form": form, "device": device.to_json()}
-    arithmetic = {"convolutions": _describe_convolutions(job), "normalization": normalization}
+    arithmetic = {"convolutions": convolutions, "normalization": normalization}
+    begin |= {"processes": processes} if processes else {}
     run.write("begin", {**begin, **arithmetic, "feeding": feeding})
     if checkpoint is None:
         for sentence in job.warnings:
@@ -162,6 +184,8 @@ def _begin(job: Job, run: Run) -> None:
     more = [f"{name}: {how}" for name, how in arithmetic.items() if how]
     more += [feeding, form] if device.kind != "cpu" else []
     _log.info("%s", "; ".join([_format_device(device), *more]))
+    if processes:
+        _log.info("%s", _format_processes(processes))
     sizes = {name: len(each) for name, each in job.splits.items() if len(each)}
     _log.info("%s; run folder %s", _format_sizes(sizes), run.folder)
 
@@ -175,14 +199,15 @@ def _describe_convolutions(job: Job) -> str | None:
 def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Generator[Epoch]:
     """Train with the progress shown; write down, save and yield each epoch."""
     state = job.training.state
-    watch = _Watch(job, run) if options.measured else None
+    watch = _Watch(job, run) if options.measured and world().first else None
     saving = _Saving(job, run)
     with track(f"training {job.recipe.model}", job.recipe.epochs * len(job.train)) as advance:
         advance(state.epoch * len(job.train) + state.seen)
         if not run.continued and job.start is not None and job.start.fits_last_layer:
             convolutions = job.training.device.convolutions
-            with stop.at_once(" before the first step"), convolving(convolutions):
-                best = begin_fitted(job, run)
+            at_once = stop.at_once(" before the first step", together=True)
+            with at_once, convolving(convolutions), job.training.entire():
+                best = begin_as_first(job, partial(begin_fitted, job, run))
             saving.save(best=best)
         _return_memory(job)
         try:
@@ -194,12 +219,15 @@ def _train(job: Job, run: Run, stop: StopRequest, options: FitOptions) -> Genera
                         advance(event.images, note=_format_step(event, job))
                     case SaveDue():
                         saving.save()
+                    case Shares():
+                        run.write("processes", {"epoch": state.epoch + 1, **asdict(event)})
                     case Epoch():
                         saving.write_epoch(event)
                         yield event
                         _require_progress(event, job, run)
-                        if watch is not None:
-                            watch.look_at(event)
+                        with job.training.entire():  # symptoms may be looked for in its layers
+                            if watch is not None:
+                                watch.look_at(event)
         except Interrupted:
             run.write("stopped", {"step": state.step})
             saving.save()
@@ -278,7 +306,8 @@ def _require_progress(epoch: Epoch, job: Job, run: Run) -> None:
     """Raise Diverged where the training is stalled, with what can be measured of the causes."""
     entropy = job.label_entropy
     if job.recipe.loss == "softmax" and is_stalled(epoch, entropy, len(job.pack.classes)):
-        causes = with_commands(diagnose(job), run.config, run.folder)
+        with job.training.entire():
+            causes = with_commands(diagnose(job), run.config, run.folder)
         raise stalled_error(epoch, entropy, causes)
 
 
@@ -318,6 +347,11 @@ def _format_device(device: Device) -> str:
     threads = format_count(device.threads, "thread")
     arithmetic = format_arithmetic(device.precision, device.convolutions)
     return f"{device.processor}: {arithmetic}, {threads} ({device.reason})"
+
+
+def _format_processes(processes: dict[str, Any]) -> str:
+    count, way, why = processes["count"], processes["parallel"], processes["why"]
+    return f"{count} processes, each batch shared by --parallel {way}: {why}"
 
 
 def _format_sizes(sizes: dict[str, int]) -> str:

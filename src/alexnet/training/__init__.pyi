@@ -7,8 +7,11 @@ from .diagnosis import (
     label_entropy,
     stalled_error,
 )
+from .gradients import GradientSums
 from .loop import (
+    Parts,
     SaveDue,
+    Shares,
     State,
     StepDone,
     Training,
@@ -29,12 +32,15 @@ __all__ = [
     "Capture",
     "Cause",
     "Checkpoint",
+    "GradientSums",
     "LossFunction",
     "PaperMomentum",
+    "Parts",
     "Rates",
     "SaveDue",
     "SaveEvery",
     "Schedule",
+    "Shares",
     "State",
     "StepDone",
     "Stepper",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, cast
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.devices import Device, convolving
+from alexnet.distributed import add_up, any_of, traffic, world
 from alexnet.errors import Diverged, RunError
 from alexnet.records import Epoch
 from alexnet.training.checkpoint import Checkpoint, SaveEvery
@@ -20,7 +22,16 @@ from alexnet.training.schedule import Schedule
 from alexnet.training.step import BatchLike, Stepper
 from alexnet.training.stopping import StopRequest
 
-__all__ = ["SaveDue", "State", "StepDone", "Training", "Validation", "Validator", "train_epochs"]
+__all__ = [
+    "SaveDue",
+    "Shares",
+    "State",
+    "StepDone",
+    "Training",
+    "Validation",
+    "Validator",
+    "train_epochs",
+]
 
 _FETCH_EVERY = 50  # steps between two looks at the loss: looking waits for the device
 
@@ -33,6 +44,14 @@ class Validation:
     error: float
     top5_error: float
     calibrated_loss: float | None = None  # at the best temperature; None: not measured
+
+
+class Parts(Protocol):
+    """How parameters are shared among processes; `models.Sharding` is one."""
+
+    def whole(self, name: str, tensor: Tensor) -> Tensor: ...
+    def part(self, name: str, tensor: Tensor) -> Tensor: ...
+    def entire(self) -> AbstractContextManager[None]: ...
 
 
 class Validator(Protocol):
@@ -74,6 +93,7 @@ class Training:
         validator: measures after each epoch; None: there are no validation images.
         keeps_statistics: whether batch normalizations go by the means and deviations that they
             know, and not by those of the batch.
+        parts: where each process has some rows of some parameters; None: it has all.
     """
 
     stepper: Stepper
@@ -83,6 +103,7 @@ class Training:
     seed: int
     validator: Validator | None = None
     keeps_statistics: bool = False
+    parts: Parts | None = None
     state: State = field(default_factory=State)
 
     @property
@@ -96,15 +117,17 @@ class Training:
         return self.stepper.optimizer
 
     def step(self, batch: BatchLike) -> int:
-        """Make one step; return how many images it had."""
+        """Make one step; return how many images it had, in all processes together."""
         state = self.state
         rates, waited_s = self.schedule.rates(state.step), self.stepper.waited_s
-        self.stepper(batch, rates, _dropout_seed(self.seed, state.step), self.device)
+        with world().naming_the_lost(f"making step {state.step + 1}"):
+            self.stepper(batch, rates, _dropout_seed(self.seed, state.step), self.device)
         state.saving_seconds += self.stepper.waited_s - waited_s
+        images = batch.share.whole if batch.share else len(batch.labels)
         state.step += 1
         state.step_in_epoch += 1
-        state.seen += len(batch.labels)
-        return len(batch.labels)
+        state.seen += images
+        return images
 
     def observe(self, epoch: int, validation: Validation | None) -> bool:
         """Tell the schedule what a validation measured; return whether the network is the best.
@@ -122,11 +145,12 @@ class Training:
     def checkpoint(self) -> Checkpoint:
         """Return all that shapes the rest of the run; tensors are not copied.
 
+        Where processes have parts of tensors, these are made whole: all of them call this together.
         Whoever reads the ones that are `held` while steps go on, gives the stepper an event.
         """
+        whole = self._whole
         tensors: dict[str, Tensor] = {
-            **{f"network.{name}": each for name, each in self.network.state_dict().items()},
-            **{f"velocity.{name}": each for name, each in self.optimizer.state().items()},
+            f"{kind}.{name}": whole(name, each) for kind, name, each in self._tensors()
         }
         plain: dict[str, Any] = {
             "seed": self.seed,
@@ -149,19 +173,39 @@ class Training:
         Raises:
             RunError: its tensors are not those of this network.
         """
-        own = self.checkpoint().tensors
-        shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
-        if shapes != {name: tensor.shape for name, tensor in own.items()}:
+        own = {f"{kind}.{name}": each for kind, name, each in self._tensors()}
+        parts = {
+            key: self._part(key.partition(".")[2], each) for key, each in checkpoint.tensors.items()
+        }
+        shapes = {key: each.shape for key, each in parts.items()}
+        if shapes != {key: each.shape for key, each in own.items()}:
             raise RunError(
                 "The checkpoint holds other tensors than the network has that this version of "
                 "alexnet builds for the run's recipe. Go on with the version that began the run "
                 "(run.json names it), or start again with --restart."
             )
-        for name, tensor in own.items():
-            tensor.detach().copy_(checkpoint.tensors[name])
+        for key, tensor in own.items():
+            tensor.detach().copy_(parts[key])
         self.state = State(**checkpoint.state["state"])
         self.schedule.load_state(checkpoint.state["schedule"])
         self.optimizer.limit_lr(checkpoint.state.get("lr_limits", {}))
+
+    def entire(self) -> AbstractContextManager[None]:
+        """Let the network have all of its layers within a block; all processes enter it."""
+        return nullcontext() if self.parts is None else self.parts.entire()
+
+    def _tensors(self) -> Iterator[tuple[str, str, Tensor]]:
+        """Yield kind, name and tensor of all that a checkpoint holds."""
+        for name, tensor in self.network.state_dict().items():
+            yield "network", name, tensor
+        for name, tensor in self.optimizer.state().items():
+            yield "velocity", name, tensor
+
+    def _whole(self, name: str, tensor: Tensor) -> Tensor:
+        return tensor if self.parts is None else self.parts.whole(name, tensor)
+
+    def _part(self, name: str, tensor: Tensor) -> Tensor:
+        return tensor if self.parts is None else self.parts.part(name, tensor)
 
 
 @dataclass(frozen=True)
@@ -177,9 +221,19 @@ class SaveDue:
     """A checkpoint is due within an epoch; the state is settled for it."""
 
 
+@dataclass(frozen=True)
+class Shares:
+    """What the processes that made an epoch together had to do in it; lists by rank."""
+
+    images: list[int]  # that it computed on
+    loading_s: list[float]  # that it waited for its own images
+    waiting_s: list[float]  # that it waited for the others
+    sent_bytes: list[float]  # to the others
+
+
 def train_epochs(
     training: Training, save_every: SaveEvery, stop: StopRequest
-) -> Generator[StepDone | SaveDue | Epoch]:
+) -> Generator[StepDone | SaveDue | Shares | Epoch]:
     """Train until the schedule says that the run is finished; yield what happens.
 
     Whoever iterates saves: at `SaveDue`, after each epoch, and when `Interrupted` comes out.
@@ -198,13 +252,14 @@ def train_epochs(
     while training.schedule.plan.stop_reason is None:
         training.network.train()
         training.optimizer.prepare(state.epoch, keeps_statistics=training.keeps_statistics)
-        sums = _EpochSums(training)
-        for batch in training.batches(state.epoch, state.step_in_epoch):
+        sums, fed = _EpochSums(training), _Fed()
+        for batch in fed.counted(training.batches(state.epoch, state.step_in_epoch)):
             images = training.step(batch)
             del batch  # the next one needs memory
             yield StepDone(images, state.mean_loss)
-            stopping = bool(stop)  # read once: a signal may come at any moment
-            saving = save_every.is_due(state.step, time.monotonic() - saved_at)
+            # Read once: a signal may come at any moment. The clock is that of process 0.
+            due = save_every.is_due(state.step, time.monotonic() - saved_at)
+            stopping, saving = any_of(bool(stop), due and world().first)
             if stopping or saving or state.step_in_epoch % _FETCH_EVERY == 0:
                 sums.fetch()
             if stopping:
@@ -214,9 +269,11 @@ def train_epochs(
                 saved_at = time.monotonic()
                 sums.start_clock()
         sums.fetch()
+        if not world().alone:
+            yield fed.shares()
         yield _end_epoch(training, stop)
         saved_at = time.monotonic()
-        if stop:
+        if any_of(bool(stop))[0]:
             raise stop.interrupted(f" after step {state.step}")
 
 
@@ -229,7 +286,7 @@ class _EpochSums:
         self.fetched_at = self.state.step
         self.mean = self.state.mean_loss
         self.sums = training.stepper.sums
-        so_far = [self.state.loss_sum, self.state.wrong]
+        so_far = [self.state.loss_sum, self.state.wrong] if world().first else [0.0, 0.0]
         self.sums.copy_(torch.tensor(so_far, dtype=torch.float64))
         self.start_clock()
 
@@ -240,7 +297,8 @@ class _EpochSums:
     def fetch(self) -> None:
         """Bring the state up to date, and stop where the loss is not finite."""
         state = self.state
-        state.loss_sum, state.wrong = cast("list[float]", self.sums.tolist())
+        total = add_up(self.sums.clone())
+        state.loss_sum, state.wrong = cast("list[float]", total.tolist())
         took = time.perf_counter() - self.started
         state.seconds += took
         state.all_seconds += took
@@ -255,6 +313,34 @@ class _EpochSums:
         self.mean = state.mean_loss
 
 
+class _Fed:
+    """Counts what a process is given to do in an epoch."""
+
+    def __init__(self) -> None:
+        self._images, self._loading_s = 0, 0.0
+        traffic.taken()
+
+    def counted(self, batches: Iterable[BatchLike]) -> Iterator[BatchLike]:
+        """Yield the batches, and take the time that they are waited for."""
+        batches = iter(batches)
+        while True:
+            started = time.perf_counter()
+            batch = next(batches, None)
+            self._loading_s += time.perf_counter() - started
+            if batch is None:
+                return
+            self._images += len(batch.labels)
+            yield batch
+            del batch
+
+    def shares(self) -> Shares:
+        """Return what each process counted; all call this together."""
+        sent, waited = traffic.taken()
+        each = world().from_all([self._images, self._loading_s, waited, sent])
+        images, loading, waiting, sending = map(list, zip(*each, strict=True))
+        return Shares(images, loading, waiting, sending)
+
+
 def _end_epoch(training: Training, stop: StopRequest) -> Epoch:
     """Validate, tell the schedule, and sum the epoch up."""
     state = training.state
@@ -264,8 +350,12 @@ def _end_epoch(training: Training, stop: StopRequest) -> Epoch:
     validation = None
     if training.validator is not None:
         convolutions = training.device.convolutions
-        with stop.at_once(f" after step {state.step}"), convolving(convolutions):
+        when = f" after step {state.step}"
+        at_once = stop.at_once(when, together=True)
+        with at_once, training.entire(), convolving(convolutions):
             validation = training.validator.validate()
+        if not world().alone:  # other processors may round figures otherwise, and all go by them
+            validation = Validation(**world().from_first(asdict(validation)))
     error, loss = (validation.error, validation.loss) if validation else (None, None)
     best = training.observe(state.epoch + 1, validation)
     took = time.perf_counter() - started

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.devices import Device
+from alexnet.distributed import BatchShare, holding
 from alexnet.training.cuda_graph import Capture, CudaGraphStep, StepResult
+from alexnet.training.gradients import GradientSums
 from alexnet.training.loss import LossFunction
 from alexnet.training.optimizer import PaperMomentum, Rates
 
@@ -26,12 +28,17 @@ _TOLERANCES = {"fp32": 1e-4, "bf16": 1e-2}
 
 
 class BatchLike(Protocol):
-    """What a loader yields: images (N, 3, H, W) float32, labels (N,) int64."""
+    """What a loader yields: images (N, 3, H, W) float32, labels (N,) int64.
+
+    Where several processes share a batch, `share` says which part of it this is.
+    """
 
     @property
     def images(self) -> Tensor: ...  # noqa: D102
     @property
     def labels(self) -> Tensor: ...  # noqa: D102
+    @property
+    def share(self) -> BatchShare | None: ...  # noqa: D102
 
 
 def can_step_in_backward(network: nn.Module, device: Device, *, own: bool) -> bool:
@@ -60,6 +67,8 @@ class Stepper:
         why_no_graph: for people, where there are none.
         in_backward: change each parameter as soon as its gradient is made, which takes less memory;
             see `PaperMomentum.stepping_in_backward` for where that is possible.
+        gradients: sums them over several processes; None: each has all that it needs.
+        counts: whether this process's losses and errors are added up with those of the others.
 
     Attributes:
         sums: (2,) float64 on the device: loss and number of errors, summed over images; whoever
@@ -77,6 +86,8 @@ class Stepper:
         why_no_graph: str = "",
         *,
         in_backward: bool = False,
+        gradients: GradientSums | None = None,
+        counts: bool = True,
     ) -> None:
         self.network, self.loss, self.optimizer = network, loss, optimizer
         device = next(network.parameters()).device
@@ -88,6 +99,7 @@ class Stepper:
         self.in_backward = in_backward
         self.waited_s = 0.0
         self._held: threading.Event | None = None
+        self._gradients, self._counts = gradients, counts
 
     @property
     def form(self) -> str:
@@ -112,7 +124,7 @@ class Stepper:
         self.optimizer.set_lr(rates)
         if self._graph is not None:
             result = self._graph(
-                lambda images, labels: self._step(images, labels, device),
+                lambda images, labels: self._step(images, labels, device, None),
                 batch.images,
                 batch.labels,
                 seed=seed,
@@ -124,7 +136,7 @@ class Stepper:
         torch.manual_seed(seed)
         images = batch.images.to(device.kind, non_blocking=True)
         labels = batch.labels.to(device.kind, non_blocking=True)
-        return self._step(images, labels, device)
+        return self._step(images, labels, device, batch.share)
 
     def hold(self, written: threading.Event) -> None:
         """Leave parameters and velocities as they are until an event is set: they are being read.
@@ -139,23 +151,29 @@ class Stepper:
         self.optimizer.release()
         self._changing = {}
 
-    def _step(self, images: Tensor, labels: Tensor, device: Device) -> StepResult:
+    def _step(
+        self, images: Tensor, labels: Tensor, device: Device, share: BatchShare | None
+    ) -> StepResult:
         """Do what is done on the device; no value comes to the host, so a graph can repeat it."""
         stepping = self.optimizer.stepping_in_backward if self.in_backward else nullcontext
         try:
             with stepping():
-                with device.arithmetic():
-                    logits = self.network(images)
+                with device.arithmetic(), holding(share):
+                    logits = (self._gradients or self.network)(images)
                 logits = logits.float()
                 loss = self.loss(logits, labels)
                 self._wait_until_written()
-                loss.backward()
+                (loss if share is None else loss * share.weight).backward()
+            if self._gradients is not None:
+                self._gradients.finish()
             if not self.in_backward:
                 self.optimizer.step()
         finally:
             self.network.zero_grad(set_to_none=True)
         loss, wrong = loss.detach(), (logits.detach().argmax(dim=1) != labels).sum()
-        self.sums += torch.stack([loss.double() * len(labels), wrong.double()])
+        counted = (share.counted if share else len(labels)) if self._counts else 0
+        if counted:
+            self.sums += torch.stack([loss.double() * counted, wrong.double()])
         return loss, wrong
 
     def _wait_until_written(self) -> None:

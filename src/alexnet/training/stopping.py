@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
+from alexnet.distributed import world
 from alexnet.errors import Interrupted
 
 __all__ = ["StopRequest", "stop_on_signals"]
@@ -33,19 +34,24 @@ class StopRequest:
 
     def interrupted(self, when: str = "") -> Interrupted:
         """Return the error that says who stopped it, and when."""
-        return Interrupted(f"Stopped by {self.reason}{when}.")
+        return Interrupted(f"Stopped by {self.reason or 'another process'}{when}.")
 
     @contextmanager
-    def at_once(self, when: str = "") -> Generator[None]:
+    def at_once(self, when: str = "", *, together: bool = False) -> Generator[None]:
         """Let the block end in its middle when somebody asks: all of it can be done again.
+
+        Args:
+            when: for people.
+            together: several processes, where there are any, do the block together. It goes on to
+                its end then: one that left it would leave the others waiting for it.
 
         Raises:
             Interrupted: somebody asked, within the block or before.
         """
         try:
             try:
-                self._at_once = True
-                if self:
+                self._at_once = not together or world().alone
+                if self and self._at_once:
                     raise _StopNow
                 yield
             finally:

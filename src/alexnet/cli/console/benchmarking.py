@@ -7,14 +7,17 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.cli.console.models import print_list
-from alexnet.records import BenchReport, Throughput
-from alexnet.text import format_arithmetic, format_count
+from alexnet.records import BenchReport, SharedSteps, Throughput
+from alexnet.text import format_arithmetic, format_bytes, format_count
 
 __all__ = ["render_bench"]
 
 
-def render_bench(report: BenchReport, console: Console) -> None:
-    """Print the machine, its limits, the throughput, and the advice."""
+def render_bench(report: BenchReport | SharedSteps, console: Console) -> None:
+    """Print the machine, its limits, the throughput, and the advice; or steps of processes."""
+    if isinstance(report, SharedSteps):
+        console.print(_shared_table(report))
+        return
     arithmetic = format_arithmetic(report.precision, report.convolutions)
     console.print(Text(f"{report.processor}: {arithmetic}, {_setup(report)}."))
     for phrase in (report.precision_reason, report.loading):
@@ -24,6 +27,9 @@ def render_bench(report: BenchReport, console: Console) -> None:
     console.print()
     console.print(_throughput_table(report))
     console.print()
+    if report.shared:
+        console.print(_shared_table(report.shared))
+        console.print()
     print_list(report.advice, console)
     written = f" Written to {report.out}." if report.out else ""
     console.print(Text(f"{report.seconds:.0f} s.{written}", style="dim"))
@@ -54,6 +60,24 @@ def _throughput_table(report: BenchReport) -> Table:
     table.add_column("limited by")
     for throughput in report.throughputs:
         table.add_row(*_throughput_row(throughput))
+    return table
+
+
+def _shared_table(shared: SharedSteps) -> Table:
+    title = f"{shared.model}, batch {shared.batch_size}, {shared.processes} processes"
+    table = Table(title, box=None, pad_edge=False)
+    for name in ("seconds a step", "images/s", "sent by each", "waited", "loss"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for way in shared.ways:
+        cells = (
+            f"--parallel {way.parallel}",
+            f"{way.seconds:.3f}",
+            _format(way.images_per_s),
+            format_bytes(round(way.sent_bytes)),
+            f"{way.waited_s:.3f} s",
+            f"{way.loss:.7f}",
+        )
+        table.add_row(*map(Text, cells))
     return table
 
 

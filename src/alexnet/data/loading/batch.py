@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alexnet.data.loading.augmentation import AugmentationParams
+    from alexnet.distributed import BatchShare
 
 __all__ = ["Batch", "BatchPlan", "CropBatch", "prefetch"]
 
@@ -33,6 +34,7 @@ class Batch:
     images: Tensor  # (n, 3, c, c) float32, channels last
     labels: Tensor  # (n,) int64
     indices: NDArray[np.int64]  # (n,) of the images in the pack
+    share: BatchShare | None = None  # where a process holds a part of a whole batch; None: all
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ Legend: N images of an epoch, n images of a batch, c side of the crop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from alexnet.data.loading.batch import Batch, BatchPlan, CropBatch, prefetch
 from alexnet.data.loading.device_loader import AHEAD, DeviceLoader, crop_in_threads
 from alexnet.data.loading.sampling import EpochOrder, balanced, shuffled
 from alexnet.data.packs.pack import Pack
+from alexnet.distributed import BatchShare, share_of
 from alexnet.errors import RecipeError, SourceError
 from alexnet.images import Preprocessing
 from alexnet.recipe import Sampling
@@ -39,6 +42,9 @@ class TrainLoader:
         sampling: "shuffle", or "balanced": each class equally often.
         device_kind: where the batches are wanted. On "cpu" one thread makes them, for the others
             compute; for "cuda" see `DeviceLoader`.
+
+    Attributes:
+        part: number of the process that takes its part of each batch, and how many there are.
 
     Raises:
         SourceError: no images, or the pack's images are of another size.
@@ -79,6 +85,7 @@ class TrainLoader:
         self._batch_size = batch_size
         self._seed = seed
         self._sampling = sampling
+        self.part: tuple[int, int] = (0, 1)
         self._device_loader = None
         if device_kind != "cpu":
             boxes = augmentation.random_resized_crop < 1
@@ -113,9 +120,9 @@ class TrainLoader:
             start_step: batches of this epoch that are left out; the rest are what they were.
         """
         plans = self._plans(epoch, start_step)
-        if self._device_loader is None:
-            return self._batches(plans)
-        return self._device_loader.batches(plans)
+        loader = self._device_loader
+        batches = self._batches(plans) if loader is None else loader.batches(plans)
+        return batches if self.part == (0, 1) else self._with_shares(batches, start_step)
 
     def crops(self, epoch: int, start_step: int = 0) -> Iterator[CropBatch]:
         """Yield the same images as crops of bytes, made on every core, two batches ahead.
@@ -136,13 +143,26 @@ class TrainLoader:
     def _plans(self, epoch: int, start_step: int) -> Iterator[BatchPlan]:
         """Yield indices and augmentation of the batches of an epoch."""
         order, rule = self.order(epoch), self._preprocessing
-        for start in range(start_step * self._batch_size, len(order.indices), self._batch_size):
-            part = slice(start, start + self._batch_size)
+        for step in range(start_step, self.steps_per_epoch):
+            share = self._share(step)
+            start = step * self._batch_size + share.start
+            part = slice(start, start + share.held)
             indices = order.indices[part]
             positions = np.arange(start, start + len(indices), dtype=np.int64)
             repeats = None if order.repeats is None else order.repeats[part]
             sample = self._augmentation.sample
             yield indices, sample(epoch, positions, indices, rule, repeats=repeats)
+
+    def _share(self, step: int) -> BatchShare:
+        """Return which images of a step's batch are this process's."""
+        whole = min(self._batch_size, len(self._indices) - step * self._batch_size)
+        return share_of(whole, *self.part)
+
+    def _with_shares(self, batches: Iterator[Batch], start_step: int) -> Iterator[Batch]:
+        """Yield the batches with what they are of the whole ones."""
+        with closing(cast("Generator[Batch]", batches)):
+            for step in range(start_step, self.steps_per_epoch):
+                yield replace(next(batches), share=self._share(step))
 
     def _batches(self, plans: Iterator[BatchPlan]) -> Iterator[Batch]:
         """Yield batches out of crops that one thread makes; large ones become numbers when due.
