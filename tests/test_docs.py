@@ -28,7 +28,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *D
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _ENDS = {"|", ">", "<", "&&"}  # what follows is for the shell
-_OTHER_PROGRAMS = {"pip", "python"}
+_OTHER_PROGRAMS = {"aws", "pip", "python"}
 
 
 def place(path: Path) -> str:

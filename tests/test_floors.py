@@ -13,10 +13,10 @@ import alexnet
 
 FLOORS = (
     {"errors", "text", "trust", "progress", "records"},
-    {"recipe", "reading"},
+    {"recipe", "reading", "urls"},
     {"files"},
     {"kernels", "locks"},
-    {"devices"},
+    {"devices", "cluster"},
     {"distributed"},
     {"nn", "images"},
     {"models", "data", "training"},

@@ -12,6 +12,7 @@ import alexnet
 from alexnet.commands.arguments import weights_and_images, weights_and_source
 from alexnet.errors import WeightsError
 from alexnet.weights import DEFAULT_WEIGHTS, bundled_file, bundled_list, load_weights
+from fixtures.command_line import write_images
 
 
 @pytest.fixture
@@ -112,3 +113,16 @@ def test_weights_that_may_be_left_out_are_not_marked_as_required(alexnet, verb):
     assert f"Usage: alexnet {verb} [OPTIONS] [WEIGHTS] " in shown
     assert "* WEIGHTS" not in " ".join(shown.split())
     assert "left out: small-200" in " ".join(shown.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["pack photos s3://b/p", "train photos --run-dir gs://b/run"],
+)
+def test_nothing_is_written_to_a_store(alexnet, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "photos", 2)
+    said = alexnet(*words.split())
+    assert said.code == 2
+    assert "is an address, and files are written on this machine alone" in said.err
+    assert [each.name for each in tmp_path.iterdir()] == ["photos"]

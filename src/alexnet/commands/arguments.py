@@ -7,11 +7,18 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from alexnet.errors import RecipeError, SourceError, WeightsError
+from alexnet.errors import RecipeError, RunError, SourceError, WeightsError
 from alexnet.files import as_path, require_usable_path
+from alexnet.urls import as_url, shown_place
 from alexnet.weights import DEFAULT_WEIGHTS, RUN_WEIGHTS
 
-__all__ = ["optional_path", "require_weights_first", "weights_and_images", "weights_and_source"]
+__all__ = [
+    "local_path",
+    "optional_path",
+    "require_weights_first",
+    "weights_and_images",
+    "weights_and_source",
+]
 
 _WEIGHTS_SUFFIXES = {
     *(".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".caffemodel", ".onnx"),
@@ -21,8 +28,26 @@ _WEIGHTS_SUFFIXES = {
 
 
 def optional_path(path: Path | str | None) -> Path | None:
-    """Return the path that a text or a path stands for, if there is one."""
-    return None if path is None else Path(path)
+    """Return the path on this machine that a text or a path stands for, if there is one.
+
+    Raises:
+        RunError: it is the address of a store.
+    """
+    return None if path is None else local_path(path)
+
+
+def local_path(path: Path | str) -> Path:
+    """Return the path on this machine that a text or a path stands for.
+
+    Raises:
+        RunError: it is the address of a store.
+    """
+    if as_url(path) is not None:
+        raise RunError(
+            f"{shown_place(path)} is an address, and files are written on this machine alone. Name "
+            "a folder or a file here; the store's own tool copies it there."
+        )
+    return Path(path)
 
 
 def weights_and_source(

@@ -25,6 +25,7 @@ def check(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cluster: str | None = None,
 ) -> CheckReport:
     """Find broken images, duplicates and missing classes in a source.
 
@@ -48,6 +49,8 @@ def check(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
+        cluster: decode on a Ray cluster: auto is the one that RAY_ADDRESS names, else this
+            machine alone; or the address of its head. Workers are then the threads of a shard.
 
     Returns:
         Counts, sizes, issues, duplicates, and the images to exclude.
@@ -86,7 +89,9 @@ def check(
     for path in filter(None, (listed, folder)):
         _require_outside(path, opened)
     require_check_folder(folder)
-    checked = check_source(opened, mirrored=mirrored, workers=workers)
+    checked = check_source(
+        opened, mirrored=mirrored, workers=workers, cluster=cluster, output=folder
+    )
     if listed is not None:
         write_skipped_csv(listed, checked.exclude)
     seconds = time.perf_counter() - start

@@ -12,6 +12,7 @@ from alexnet.errors import RecipeError, SourceError, WeightsError
 from alexnet.files import as_path
 from alexnet.records import Results
 from alexnet.text import format_count
+from alexnet.urls import shown_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,10 +35,12 @@ def evaluate(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     exact_convolutions: bool = False,
     fully_connected: Literal["fp32", "fp16", "int8"] | None = None,
     batch_size: int = 128,
+    cluster: str | None = None,
     processes: int | None = None,
 ) -> Results:
     """Measure weights on labeled images: top-1, top-5, loss, each class, the confusion matrix.
@@ -60,6 +63,8 @@ def evaluate(
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0), those of
             the weights, too.
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
+        cache_gb: GB that the cache keeps of packs at s3://, gs://, az://, hf:// or https://; none:
+            half of the free disk.
         precision: of convolutions and products; fp32 gives the same accuracy as training did.
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
             other last digits, is faster here.
@@ -67,6 +72,8 @@ def evaluate(
             they were saved; fp16 and int8 round them, as alexnet.Predictor can to predict single
             images in less time.
         batch_size: images of a batch.
+        cluster: compute on a Ray cluster: auto is the one that RAY_ADDRESS names, else this
+            machine alone; or the address of its head.
         processes: how many processes of this machine share the batches, as "torchrun
             --nproc-per-node" does; every figure is the same.
 
@@ -88,9 +95,9 @@ def evaluate(
     paths = [as_path(path, WeightsError, "A weights file") for path in (weights, *also)]
     from alexnet.data import UnreadablePolicy, exclude_listed, open_source, unreadable_source
     from alexnet.distributed import together
-    from alexnet.evaluation import MetricAccumulator, class_indices, load_ensemble, predict_together
+    from alexnet.evaluation import MetricAccumulator, class_indices, load_ensemble
+    from alexnet.evaluation.batch_shards import images_signature, predicting
     from alexnet.evaluation.held_out import held_out_images
-    from alexnet.progress import track
 
     with together():
         ensemble = load_ensemble(paths, precision=precision, exact_convolutions=exact_convolutions)
@@ -100,37 +107,42 @@ def evaluate(
             class_depth=class_depth,
             join_classes=join_classes,
             name_encoding=name_encoding,
+            cache_gb=cache_gb,
         )
+        where = shown_place(source)
         images = exclude_listed(opened, optional_path(exclude))
         labels = class_indices(
-            images.classes, ensemble.classes, where=source, join_classes=join_classes
+            images.classes, ensemble.classes, where=where, join_classes=join_classes
         )
-        name, indices = held_out_images(images, split, paths, where=source)
+        name, indices = held_out_images(images, split, paths, where=where)
         policy = UnreadablePolicy(unreadable)
         metrics = MetricAccumulator(ensemble.classes)
         failures: list[tuple[str, str]] = []
-        batches = predict_together(
+        with predicting(
             ensemble.members,
             images,
             indices,
+            title="evaluating",
+            weights=paths,
+            signature=lambda: images_signature(images),
+            cluster=cluster,
+            output=None,
             crops=crops,
             batch_size=batch_size,
             precision=precision,
             fully_connected=fully_connected,
-        )
-        with track("evaluating", len(indices)) as advance:
+        ) as batches:
             for batch in batches:
                 policy.handle(images, batch.failures)
                 failures += [(images.paths[index], reason) for index, reason in batch.failures]
                 require_finite(batch.numbers, weights)
                 metrics.update(batch.numbers, labels[images.labels[batch.indices]])
-                advance(len(batch.indices) + len(batch.failures))
     if failures and len(failures) == len(indices):
-        raise unreadable_source(source, failures)
+        raise unreadable_source(where, failures)
     missing = _missing_classes(labels[images.labels[indices]], ensemble.classes)
     results = metrics.results(crops=crops, missing=missing, unreadable=failures)
     count = format_count(results.images, "image")
-    _log.info("Measured on %s (%s) of %s.", count, name, source)
+    _log.info("Measured on %s (%s) of %s.", count, name, where)
     return results
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from alexnet.commands.arguments import local_path
 from alexnet.errors import RecipeError
 from alexnet.records import ExportReport
 
@@ -89,7 +90,7 @@ def export(
         plain_operators=plain_operators,
         calibration=calibration,
     )
-    report = export_weights(loaded, request, to=to, out=Path(out), batches=batches)
+    report = export_weights(loaded, request, to=to, out=local_path(out), batches=batches)
     if test_vectors is None:
         return report
     write_test_vectors(Path(test_vectors), loaded, request, shown.files() if shown else None)

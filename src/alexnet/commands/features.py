@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from alexnet.commands.arguments import optional_path, weights_and_source
+from alexnet.commands.arguments import local_path, optional_path, weights_and_source
 from alexnet.commands.evaluate import require_batch_size
 from alexnet.errors import RecipeError
 from alexnet.records import FeaturesReport, HeadReport
@@ -28,9 +28,11 @@ def features(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     exact_convolutions: bool = False,
     batch_size: int = 128,
+    cluster: str | None = None,
 ) -> FeaturesReport | HeadReport:
     """Write the output of a layer for each image, with its path, class and split.
 
@@ -57,10 +59,14 @@ def features(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
+        cache_gb: GB that the cache keeps of packs at s3://, gs://, az://, hf:// or https://; none:
+            half of the free disk.
         precision: of convolutions and products.
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
             other last digits, is faster here.
         batch_size: images of a batch.
+        cluster: compute on a Ray cluster: auto is the one that RAY_ADDRESS names, else this
+            machine alone; or the address of its head. Not with --head.
 
     Returns:
         What was written.
@@ -81,11 +87,16 @@ def features(
                 "A head is fitted on the training images and evaluated on those held out, so "
                 "that --split cannot be chosen with --head. Leave it out."
             )
+        if cluster is not None:
+            raise RecipeError(
+                "A head is fitted in one process. Leave --cluster out, or write the features "
+                "without --head."
+            )
         return fit_head_on_source(
             chosen,
             place,
             kind=head,
-            out=Path(out),
+            out=local_path(out),
             layer=layer,
             class_weight="balanced" if class_weight == "balanced" else None,
             crops=crops,
@@ -94,6 +105,7 @@ def features(
             class_depth=class_depth,
             join_classes=join_classes,
             name_encoding=name_encoding,
+            cache_gb=cache_gb,
             batch_size=batch_size,
             precision=precision,
             exact_convolutions=exact_convolutions,
@@ -106,17 +118,19 @@ def features(
     report, member = extract_features(
         chosen,
         place,
-        out=Path(out),
+        out=local_path(out),
         layer=layer,
         crops=crops,
         split=split,
         class_depth=class_depth,
         join_classes=join_classes,
         name_encoding=name_encoding,
+        cache_gb=cache_gb,
         batch_size=batch_size,
         precision=precision,
         exact_convolutions=exact_convolutions,
         mapped=mapped,
+        cluster=cluster,
     )
     if mapped is not None and member is not None:
         keep_features_graph(mapped, layer, member, crops * report.images)

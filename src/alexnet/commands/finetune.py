@@ -34,6 +34,7 @@ def finetune(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     precision: Precision = "auto",
     exact_convolutions: bool = False,
     threads: int | None = None,
@@ -69,6 +70,8 @@ def finetune(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
+        cache_gb: GB that the cache keeps of packs at s3://, gs://, az://, hf:// or https://; none:
+            half of the free disk.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
@@ -141,6 +144,7 @@ def finetune(
                 class_depth=class_depth,
                 join_classes=join_classes,
                 name_encoding=name_encoding,
+                cache_gb=cache_gb,
             )
             images = exclude_listed(opened, optional_path(exclude))
             seed = changes.get("seed", 0)

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from alexnet.commands.arguments import optional_path
+from alexnet.commands.arguments import local_path, optional_path
 from alexnet.errors import WeightsError
 from alexnet.files import as_path, require_usable_path
 from alexnet.recipe import ResizeMode
@@ -110,7 +110,7 @@ def import_(
             resize_mode=resize_mode,
         )
     )
-    save_weights(Path(out), imported.weights)
+    save_weights(local_path(out), imported.weights)
     weights, rule = imported.weights, imported.weights.preprocessing
     return ImportReport(
         out=str(out),

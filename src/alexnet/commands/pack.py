@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from alexnet.commands.arguments import optional_path
+from alexnet.commands.arguments import local_path, optional_path
 from alexnet.recipe import ResizeMode
 from alexnet.records import PackReport
 
@@ -26,6 +26,7 @@ def pack(
     name_encoding: str | None = None,
     workers: int | None = None,
     store: Literal["auto", "pixels", "jpeg"] = "auto",
+    cluster: str | None = None,
 ) -> PackReport:
     """Decode and resize every image once, into a folder that trainings map into memory.
 
@@ -47,6 +48,8 @@ def pack(
         workers: decoding threads; none: one for each core.
         store: pixels as they are, jpeg a tenth of the size in tar shards that WebDataset reads;
             auto is pixels, up to a third of the free disk and 32 GiB.
+        cluster: pack on a Ray cluster: auto is the one that RAY_ADDRESS names, else this
+            machine alone; or the address of its head. Workers are then the threads of a shard.
 
     Returns:
         What was packed, and what could not be read.
@@ -68,13 +71,14 @@ def pack(
     )
     written = write_pack(
         exclude_listed(opened, optional_path(exclude)),
-        Path(folder),
+        local_path(folder),
         image_px=image_px,
         resize_mode=resize_mode,
         unreadable=unreadable,
         quarantine=optional_path(quarantine),
         workers=workers,
         store=store,
+        cluster=cluster,
     )
     counts = {name: int((written.splits == code).sum()) for code, name in enumerate(SPLITS) if name}
     return PackReport(

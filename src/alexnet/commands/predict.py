@@ -87,6 +87,7 @@ def predict(
     precision: Literal["fp32", "bf16"] = "fp32",
     exact_convolutions: bool = False,
     batch_size: int = 128,
+    cluster: str | None = None,
 ) -> Predictions:
     """Predict images: the most probable classes of each, in the order given.
 
@@ -106,6 +107,8 @@ def predict(
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
             other last digits, is faster here.
         batch_size: images of a batch.
+        cluster: compute more than some dozens of images on a Ray cluster: auto is the one that
+            RAY_ADDRESS names, else this machine alone; or the address of its head.
 
     Returns:
         A row for each image.
@@ -135,6 +138,8 @@ def predict(
         precision=precision,
         exact_convolutions=exact_convolutions,
         batch_size=batch_size,
+        cluster=cluster,
+        csv=None if csv is None or str(csv) == STDOUT else Path(csv),
     )
     ordered, class_words = predict_some(request)
     predictions = Predictions(

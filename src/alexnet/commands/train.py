@@ -30,6 +30,7 @@ def train(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     precision: Precision = "auto",
     exact_convolutions: bool = False,
     threads: int | None = None,
@@ -63,6 +64,8 @@ def train(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
+        cache_gb: GB that the cache keeps of packs at s3://, gs://, az://, hf:// or https://; none:
+            half of the free disk.
         precision: of convolutions and products; auto measures which is faster here, and goes on
             with what a run began with.
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
@@ -137,6 +140,7 @@ def train(
                 class_depth=class_depth,
                 join_classes=join_classes,
                 name_encoding=name_encoding,
+                cache_gb=cache_gb,
             )
             images = exclude_listed(opened, optional_path(exclude))
             device = device_of_all(precision, threads, exact_convolutions=exact_convolutions)
@@ -153,7 +157,7 @@ def train(
                 chosen = resolve_lr(job, folder)
                 job = prepare(job.pack, chosen, device=device, packing=packing)
         facts = AUTO if auto_lr else {"way": "chosen"} if candidates else {}
-        config = run_config(job, Path(source), **facts)
+        config = run_config(job, source, **facts)
         with open_run(folder, config, restart=restart) as run:
             if from_scratch and from_ is None:
                 _log.info("From scratch, as its settings ask; without them: with trained weights.")

@@ -15,6 +15,7 @@ from alexnet.errors import AlexNetError
 from alexnet.files import read_json
 from alexnet.recipe import Recipe, RecipeChanges, changed, recipe_from_json
 from alexnet.records import TuneReport
+from alexnet.urls import shown_place
 
 if TYPE_CHECKING:
     from alexnet.runs import Job
@@ -39,6 +40,7 @@ def tune(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     precision: Precision = "auto",
     exact_convolutions: bool = False,
     threads: int | None = None,
@@ -61,6 +63,8 @@ def tune(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; none: told by their bytes.
+        cache_gb: GB that the cache keeps of packs at s3://, gs://, az://, hf:// or https://; none:
+            half of the free disk.
         precision: of convolutions and products; auto measures which is faster here.
         exact_convolutions: in fp32 convolve as torch does, also where Winograd's form, which rounds
             other last digits, is faster here.
@@ -93,12 +97,13 @@ def tune(
             class_depth=class_depth,
             join_classes=join_classes,
             name_encoding=name_encoding,
+            cache_gb=cache_gb,
         )
         device = choose_device(precision, threads, exact_convolutions=exact_convolutions)
         job = prepare(images, chosen, device=device, packing=packing)
         report = _report(range_test(job), job, started)
     page = optional_path(out) or RUNS / f"{dated_name(path, chosen.model)}-lr.html"
-    command = ["alexnet", "train", str(path), "--lr", f"{report.lr:g}"]
+    command = ["alexnet", "train", shown_place(path), "--lr", f"{report.lr:g}"]
     command += ["--recipe", recipe] if recipe else ["--model", chosen.model]
     command += ["--class-depth", str(class_depth)] if class_depth else []
     command += ["--join-classes"] if join_classes else []

@@ -44,6 +44,8 @@ class PredictionRequest:
     precision: Literal["fp32", "bf16"]
     batch_size: int
     exact_convolutions: bool = False
+    cluster: str | None = None
+    csv: Path | None = None  # beside it shards wait that are done
 
 
 _later: ContextVar[list[Callable[[], None]] | None] = ContextVar("graphs_later", default=None)
@@ -133,8 +135,10 @@ def _by_graph(
     if predictor is None:
         return None
     with contextlib.suppress(GraphFailure):
-        batches = predictor.batches(inputs, inputs.indices, crops=request.crops)
-        rows = _rows(batches, inputs, request, tuple(mapped.header["classes"]))
+        with track("predicting", len(inputs.paths)) as advance:
+            batches = predictor.batches(inputs, inputs.indices, crops=request.crops)
+            rows = _rows(batches, inputs, request, tuple(mapped.header["classes"]))
+            advance(len(rows))
         return rows, mapped.header["class_words"]
     return None
 
@@ -143,7 +147,9 @@ def _by_torch(
     request: PredictionRequest, inputs: NamedImages | None, mapped: MappedWeights | None = None
 ) -> Answer:
     """Predict by torch, and make the graph of mapped weights for the next time."""
-    from alexnet.evaluation import load_ensemble, predict_batches
+    from alexnet.evaluation import load_ensemble
+    from alexnet.evaluation.batch_shards import predicting
+    from alexnet.evaluation.graph_predictions import MOST_CROPS
     from alexnet.evaluation.inputs import NamedImages
     from alexnet.evaluation.prediction_rows import NO_NUMBER
 
@@ -155,16 +161,21 @@ def _by_torch(
         # For a few images torch's are the fastest, and nothing is measured.
         exact_convolutions=request.exact_convolutions or not compiled,
     )
-    batches = predict_batches(
+    with predicting(
         ensemble.members,
         inputs,
         inputs.indices,
+        title="predicting",
+        weights=[request.weights, *request.also],
+        signature=lambda: inputs.signature,
+        cluster=request.cluster if request.crops * len(inputs.paths) > MOST_CROPS else None,
+        output=request.csv,
         crops=request.crops,
         batch_size=request.batch_size,
         precision=request.precision,
         compiled=compiled,
-    )
-    rows = _rows(batches, inputs, request, ensemble.classes)
+    ) as batches:
+        rows = _rows(batches, inputs, request, ensemble.classes)
     if mapped is not None and not any(row.error == NO_NUMBER for row in rows):
         from alexnet.evaluation.graph_cache import PROBABILITIES
         from alexnet.exporters.onnx.cached import keep_graph
@@ -185,15 +196,11 @@ def _rows(
     from alexnet.evaluation.prediction_rows import named_prediction
 
     rows: dict[int, Prediction] = {}
-    with track("predicting", len(inputs.paths)) as advance:
-        for batch in batches:
-            for index, reason in batch.failures:
-                rows[index] = Prediction(path=inputs.paths[index], error=reason)
-            indices: list[int] = batch.indices.tolist()
-            for index, row in zip(indices, batch.numbers, strict=True):
-                path = inputs.paths[index]
-                rows[index] = named_prediction(
-                    path, row, classes, request.top, request.reject_below
-                )
-            advance(len(indices) + len(batch.failures))
+    for batch in batches:
+        for index, reason in batch.failures:
+            rows[index] = Prediction(path=inputs.paths[index], error=reason)
+        indices: list[int] = batch.indices.tolist()
+        for index, row in zip(indices, batch.numbers, strict=True):
+            path = inputs.paths[index]
+            rows[index] = named_prediction(path, row, classes, request.top, request.reject_below)
     return [rows[index] for index in range(len(rows))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import os
 import sys
@@ -58,6 +60,14 @@ class NamedImages:
         """(N,) of all images, in order."""
         return np.arange(len(self.paths), dtype=np.int64)
 
+    @property
+    def signature(self) -> str:
+        """Stands for names, sizes and times of the files, and for the images in memory."""
+        state = hashlib.blake2b(digest_size=32)
+        for name, read in zip(self.paths, self._reads, strict=True):
+            state.update(f"{name}\n{_stamp(name, read)}\n".encode("utf-8", "surrogateescape"))
+        return state.hexdigest()
+
     def read(self, index: int) -> bytes:
         """Return the bytes of an image file.
 
@@ -73,6 +83,15 @@ class _StandardInput:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._data: bytes | None = None
+
+    def __reduce__(self) -> tuple[type[_StandardInput], tuple[()], bytes]:
+        """Take what was read along: another process has another standard input."""
+        with contextlib.suppress(SourceError):
+            return _StandardInput, (), self.read()
+        return _StandardInput, (), b""
+
+    def __setstate__(self, data: bytes) -> None:
+        self._data = data
 
     def rows(self) -> Iterator[tuple[str, _Read]]:
         yield "-", self.read
@@ -95,6 +114,24 @@ def _read_standard_input() -> bytes:
         raise UnreadableImage("-", str(cause)) from cause
     except (OSError, ValueError) as cause:  # it is a folder, or was closed
         raise UnreadableImage("-", _reason(cause)) from cause
+
+
+def _stamp(name: str, read: _Read) -> str:
+    """Return what is another text where the content of an image may be another."""
+    listing: Any = getattr(getattr(read, "func", None), "__self__", None)
+    if isinstance(read, partial) and isinstance(listing, FileListing):
+        index = read.args[0]
+        time = 0 if listing.times is None else int(listing.times[index])
+        return f"{listing.sizes[index]} {listing.stamps[index]} {time}"
+    if isinstance(read, partial) and read.func is _read_file:
+        with contextlib.suppress(OSError, ValueError):
+            status = Path(name).stat()
+            return f"{status.st_size} {status.st_mtime_ns}"
+        return "missing"
+    try:
+        return hashlib.blake2b(bytes(cast("bytes", read())), digest_size=16).hexdigest()
+    except SourceError as error:
+        return str(error)
 
 
 def _row_in_memory(image: Any, number: int) -> tuple[str, _Read]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet.errors import SourceError
+from alexnet.evaluation.exact_sum import ExactSum
 from alexnet.records import ClassScore, Interval, Results
 
 __all__ = [
@@ -75,18 +76,30 @@ def expected_calibration_error(sure: NDArray[np.floating], correct: NDArray[np.b
         sure: (N,) probability of each image's predicted class, N at least 1.
         correct: (N,) whether it is the true one.
     """
-    bins = np.clip(np.ceil(sure * _BINS).astype(np.int64) - 1, 0, _BINS - 1)
-    gaps = np.bincount(bins, weights=sure - correct, minlength=_BINS)
+    gaps = np.zeros(_BINS)
+    _add_gaps(gaps, sure, correct)
     return float(np.abs(gaps).sum() / len(sure))
 
 
+def _add_gaps(
+    gaps: NDArray[np.float64], sure: NDArray[np.floating], correct: NDArray[np.bool_]
+) -> None:
+    """Add to the gap of each bin, one image after another: groups of images change no bit."""
+    bins = np.clip(np.ceil(sure * _BINS).astype(np.int64) - 1, 0, _BINS - 1)
+    np.add.at(gaps, bins, sure - correct)
+
+
 class MetricAccumulator:
-    """Collects predictions batch by batch, 48 bytes an image; order and batches don't matter."""
+    """Counts predictions batch by batch, in bounded memory; how they are batched doesn't matter."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         """Start at zero for K classes, named in the order of the probabilities."""
         self.classes = list(classes)
-        self._parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+        count = len(self.classes)
+        self._confusion = np.zeros((count, count), dtype=np.int64)
+        self._of_class = np.zeros((2, count))  # top-1 and top-5, summed
+        self._sums = ExactSum(), ExactSum(), ExactSum()  # of top-1, top-5 and loss
+        self._gaps = np.zeros(_BINS)
 
     def update(self, probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> None:
         """Count one batch: (n, K) probabilities and (n,) true classes."""
@@ -102,53 +115,48 @@ class MetricAccumulator:
                 np.clip(known[np.arange(len(labels)), predicted].astype(np.float64), 0.0, 1.0),
             ]
         )
-        self._parts.append((labels.astype(np.int64), predicted.astype(np.int64), scores))
+        np.add.at(self._confusion, (labels, predicted), 1)
+        for total, sums, row in zip(self._sums, (*self._of_class, None), scores, strict=False):
+            total.add(row)
+            if sums is not None:
+                np.add.at(sums, labels, row)
+        _add_gaps(self._gaps, scores[3], predicted == labels)
 
     def results(
         self, *, crops: int, missing: Sequence[str] = (), unreadable: Sequence[tuple[str, str]] = ()
     ) -> Results:
         """Return the metrics of everything counted so far; see `compute_metrics`."""
-        labels = np.concatenate([np.empty(0, np.int64), *(part[0] for part in self._parts)])
-        predicted = np.concatenate([np.empty(0, np.int64), *(part[1] for part in self._parts)])
-        scores = np.concatenate([np.empty((4, 0)), *(part[2] for part in self._parts)], axis=1)
-        if not len(labels):
+        confusion = self._confusion
+        images = int(confusion.sum())
+        if not images:
             raise SourceError(
                 "There is no image to measure on. Choose another split, or a source with "
                 "readable images."
             )
-        confusion = np.zeros((len(self.classes),) * 2, dtype=np.int64)
-        np.add.at(confusion, (labels, predicted), 1)
-        top1, top5, loss = (math.fsum(row) / len(labels) for row in scores[:3])
-        per_class = self._per_class(confusion, labels, scores)
+        top1, top5, loss = (total.result() / images for total in self._sums)
+        per_class = self._per_class()
         recalls = [score.recall for score in per_class if score.recall is not None]
         return Results(
-            images=len(labels),
+            images=images,
             classes=self.classes,
             crops=crops,
             top1=top1,
             top5=top5,
-            top1_interval=wilson_interval(top1, len(labels)),
-            top5_interval=wilson_interval(top5, len(labels)),
+            top1_interval=wilson_interval(top1, images),
+            top5_interval=wilson_interval(top5, images),
             loss=loss,
             balanced_accuracy=math.fsum(recalls) / len(recalls),
             per_class=per_class,
             confusion=confusion.tolist(),
             missing_classes=list(missing),
             unreadable=list(unreadable),
-            calibration_error=expected_calibration_error(scores[3], predicted == labels),
-            majority_rate=float(confusion.sum(axis=1).max()) / len(labels),
+            calibration_error=float(np.abs(self._gaps).sum() / images),
+            majority_rate=float(confusion.sum(axis=1).max()) / images,
         )
 
-    def _per_class(
-        self,
-        confusion: NDArray[np.int64],
-        labels: NDArray[np.int64],
-        scores: NDArray[np.float64],
-    ) -> list[ClassScore]:
+    def _per_class(self) -> list[ClassScore]:
+        confusion, (top1, top5) = self._confusion, self._of_class
         images, predictions = confusion.sum(axis=1), confusion.sum(axis=0)
-        count = len(self.classes)
-        top1 = np.bincount(labels, weights=scores[0], minlength=count)
-        top5 = np.bincount(labels, weights=scores[1], minlength=count)
 
         def ratio(part: float, total: int) -> float | None:
             return float(part) / int(total) if total else None

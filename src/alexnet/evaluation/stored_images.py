@@ -101,8 +101,9 @@ def _packed_images(
                 f"({rule.resize_mode}). Name the source itself, {pack.where}, or pack it again "
                 f"with --image-px {rule.image_px} --resize-mode {rule.resize_mode}."
             )
-    for start in range(0, len(indices), batch_size):
-        part = indices[start : start + batch_size]
+    starts = range(0, len(indices), batch_size)
+    parts = (indices[start : start + batch_size] for start in starts)
+    for part in pack.read_ahead(parts, lambda part: part):
         pixels = pack.read(part)
         stored = tuple(rule.as_stored(pixels) for rule in rules)
         yield StoredBatch(part, stored, [])

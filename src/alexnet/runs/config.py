@@ -19,6 +19,7 @@ from alexnet.devices import Device, Precision, cores, has_winograd, usable_threa
 from alexnet.distributed import world
 from alexnet.errors import RunError
 from alexnet.runs.job import Job
+from alexnet.urls import as_url, shown_place, url_name, without_secrets
 from alexnet.weights import current_versions
 
 __all__ = [
@@ -59,7 +60,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_config(
-    job: Job, source: Path, command: Sequence[str] | None = None, **more: Any
+    job: Job, source: Path | str, command: Sequence[str] | None = None, **more: Any
 ) -> dict[str, Any]:
     """Return what `run.json` holds.
 
@@ -70,7 +71,7 @@ def run_config(
         **more: facts beside the usual ones.
     """
     return {
-        "source": str(source),
+        "source": shown_place(source),
         "fingerprint": job.pack.fingerprint,
         "classes": list(job.pack.classes),
         "start": job.origin,
@@ -84,7 +85,8 @@ def run_config(
 
 def _command() -> list[str]:
     """Return what makes this run again: the words after `alexnet`, or the program that called."""
-    return ["alexnet", *sys.argv[1:]] if is_command_line() else sys.orig_argv
+    words = ["alexnet", *sys.argv[1:]] if is_command_line() else sys.orig_argv
+    return [*map(without_secrets, words)]
 
 
 def is_command_line() -> bool:
@@ -226,12 +228,15 @@ def _device_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"convolutions": "torch", "processes": 1, **then} if then else {}
 
 
-def source_name(source: Path) -> str:
+def source_name(source: Path | str) -> str:
     """Return a source's name without what says its kind: "photos" for photos.tar.gz."""
+    if (url := as_url(source)) is not None:
+        return url_name(url).split(".")[0] or "images"
+    source = Path(source)
     return source.resolve().name.split(".")[0] or "images"
 
 
-def dated_name(source: Path, model: str) -> str:
+def dated_name(source: Path | str, model: str) -> str:
     """Return a name with the day in front; of a model in files, the first one's name."""
     plain = re.sub(r"[^\w.-]+", "-", Path(model.partition(",")[0]).name)
     return f"{time.strftime('%Y-%m-%d')}-{source_name(source)}-{plain.removesuffix('.cfg')}"

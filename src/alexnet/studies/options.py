@@ -47,6 +47,7 @@ class SearchOptions:
     class_depth: int | None = None
     join_classes: bool = False
     name_encoding: str | None = None
+    cache_gb: float | None = None
 
 
 def named_space(options: SearchOptions, recipe: Recipe) -> SearchSpace | None:

@@ -46,6 +46,7 @@ from alexnet.studies.trial_training import TrialTraining
 from alexnet.studies.trial_worker import TrialWorker
 from alexnet.studies.worker_pool import WorkerConfig, WorkerPool
 from alexnet.training import SaveEvery, StopRequest, stop_on_signals
+from alexnet.urls import shown_place
 
 __all__ = ["run_search"]
 
@@ -67,6 +68,7 @@ def run_search(options: SearchOptions) -> SearchReport:
                 class_depth=options.class_depth,
                 join_classes=options.join_classes,
                 name_encoding=options.name_encoding,
+                cache_gb=options.cache_gb,
             )
             device = choose_device(
                 options.precision, options.threads, exact_convolutions=options.exact_convolutions
@@ -149,6 +151,7 @@ class _Search:
             class_depth=options.class_depth,
             join_classes=options.join_classes,
             name_encoding=options.name_encoding,
+            cache_gb=options.cache_gb,
         )
         with WorkerPool(config, options.workers, study.locks) as pool:
             while pool:
@@ -179,7 +182,7 @@ class _Search:
     def _train_once(self, study: Study, best: TrialRecord, seed: int) -> RetrainedRun:
         recipe = changed(self.config.recipe, {**best.params, "seed": seed})
         folder = study.folder / "retrained" / f"seed-{seed}"
-        command = ["alexnet", "train", str(self.options.source), "--recipe"]
+        command = ["alexnet", "train", shown_place(self.options.source), "--recipe"]
         command += [str(study.folder / "best.json"), "--seed", str(seed)]
         options = FitOptions(save_every=SaveEvery.parse(self.options.save_every))
         with stop_on_signals() as stop:
@@ -226,7 +229,7 @@ def _report(
 ) -> SearchReport:
     return SearchReport(
         folder=str(folder),
-        source=str(options.source),
+        source=shown_place(options.source),
         storage=redact_url(options.storage or str(folder / JOURNAL)),
         sampler=config.sampler,
         pruner=config.pruner,

@@ -15,6 +15,7 @@ from alexnet.recipe import Recipe
 from alexnet.records import Epoch
 from alexnet.runs import FitOptions, Packing, fit, open_run, prepare, preparing, run_config
 from alexnet.training import SaveEvery, stop_on_signals
+from alexnet.urls import shown_place
 
 __all__ = ["TrialTraining"]
 
@@ -41,7 +42,13 @@ class TrialTraining:
 
     def __call__(self, recipe: Recipe, folder: Path) -> Generator[Epoch]:
         """Train in a run folder, or continue there; yield its epochs, also those done before."""
-        command = ("alexnet", "train", str(self.source), "--recipe", str(folder / "run.json"))
+        command = (
+            "alexnet",
+            "train",
+            shown_place(self.source),
+            "--recipe",
+            str(folder / "run.json"),
+        )
         if not (folder / "run.json").is_file():  # a worker that was killed as it began left a lock
             shutil.rmtree(folder, ignore_errors=True)
         options = FitOptions(save_every=SaveEvery.parse(self.save_every), measured=False)

@@ -40,7 +40,7 @@ class WorkerConfig:
         save_every: minutes between two checkpoints, or a text with "steps".
         minutes: after so many no trial is started.
         trusted: a model that is code, which the user named.
-        class_depth, join_classes, name_encoding: how the source is read.
+        class_depth, join_classes, name_encoding, cache_gb: how the source is read.
     """
 
     folder: str
@@ -58,6 +58,7 @@ class WorkerConfig:
     class_depth: int | None = None
     join_classes: bool = False
     name_encoding: str | None = None
+    cache_gb: float | None = None
 
 
 @dataclass

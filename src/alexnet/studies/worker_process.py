@@ -60,6 +60,7 @@ def _work(config: WorkerConfig) -> None:
                 class_depth=config.class_depth,
                 join_classes=config.join_classes,
                 name_encoding=config.name_encoding,
+                cache_gb=config.cache_gb,
             )
             job = prepare(images, study_config.recipe, device=device, packing=packing)
         train = TrialTraining(source, job.pack, device, packing, config.save_every)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.cluster import Executor
 from alexnet.data import SPLITS, Source, open_source, unreadable_source
 from alexnet.evaluation.graph_predictions import MOST_CROPS, GraphFailure, GraphPredictor
 from alexnet.evaluation.held_out import choose_split
@@ -40,10 +42,12 @@ def extract_features(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     batch_size: int = 128,
     precision: Literal["fp32", "bf16"] = "fp32",
     exact_convolutions: bool = False,
     mapped: MappedWeights | None = None,
+    cluster: str | Executor | None = None,
 ) -> tuple[FeaturesReport, Member | None]:
     """Write the features of a source's images with path, class and split, in its order.
 
@@ -59,10 +63,12 @@ def extract_features(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; None: told by their bytes.
+        cache_gb: as in `open_source`.
         batch_size: images of a batch.
         precision: of the arithmetic.
         exact_convolutions: see `choose_device`.
         mapped: the weights file, if its cached graph may compute what is little.
+        cluster: see `open_cluster`; None: this process computes.
 
     Returns:
         What was written, and the network that torch computed it with; None: a graph has done it.
@@ -84,6 +90,7 @@ def extract_features(
         class_depth=class_depth,
         join_classes=join_classes,
         name_encoding=name_encoding,
+        cache_gb=cache_gb,
     )
     _, indices = choose_split(images.splits, split, where=source)
     table = _Table(out, write, source, images, indices, crops)
@@ -96,6 +103,22 @@ def extract_features(
 
     member = member or _load_member(weights, precision, exact_convolutions)
     layer = layer or default_features(member.network)
+    if cluster is not None and crops * len(indices) > MOST_CROPS:
+        from alexnet.transfer.feature_shards import feature_batches
+
+        with feature_batches(
+            member,
+            images,
+            indices,
+            weights=Path(weights),
+            layer=layer,
+            cluster=cluster,
+            out=Path(out),
+            crops=crops,
+            batch_size=batch_size,
+            precision=precision,
+        ) as merged:
+            return table.write(merged, layer, tracked=False), member
     batches = layer_features(
         member,
         images,
@@ -135,8 +158,15 @@ class _Table:
     indices: NDArray[np.int64]
     crops: int
 
-    def write(self, batches: Iterable[ComputedBatch], layer: str) -> FeaturesReport:
+    def write(
+        self, batches: Iterable[ComputedBatch], layer: str, *, tracked: bool = True
+    ) -> FeaturesReport:
         """Write what was computed of the images, batch by batch.
+
+        Args:
+            batches: in order.
+            layer: that was computed.
+            tracked: show the progress here.
 
         Raises:
             SourceError: none of them can be read.
@@ -146,11 +176,13 @@ class _Table:
         shape = [0, 0]
 
         def rows() -> Iterator[FeatureRows]:
-            with track("extracting features", len(self.indices)) as advance:
+            bar = track("extracting features", len(self.indices)) if tracked else nullcontext()
+            with bar as advance:
                 for batch in batches:
                     failures = batch.failures
                     unreadable.extend((self.images.paths[i], reason) for i, reason in failures)
-                    advance(len(batch.indices) + len(failures))
+                    if advance is not None:
+                        advance(len(batch.indices) + len(failures))
                     if len(batch.indices):
                         shape[:] = shape[0] + len(batch.indices), batch.numbers.shape[1]
                         yield self._rows(batch.indices, batch.numbers)

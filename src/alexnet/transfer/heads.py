@@ -37,6 +37,7 @@ def fit_head_on_source(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
     batch_size: int = BATCH,
     precision: InferencePrecision = "fp32",
     exact_convolutions: bool = False,
@@ -66,6 +67,7 @@ def fit_head_on_source(
             structure.
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0).
         name_encoding: of names in a zip or tar that does not say it; None: told by their bytes.
+        cache_gb: as in `open_source`.
         batch_size: images at once.
         precision: of the arithmetic.
         exact_convolutions: see `choose_device`.
@@ -88,6 +90,7 @@ def fit_head_on_source(
         class_depth=class_depth,
         join_classes=join_classes,
         name_encoding=name_encoding,
+        cache_gb=cache_gb,
     )
     rule = base.preprocessing
     pack = (

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from alexnet.data.packs import writer
+from alexnet.data.packs import shard_writer, writer
 from alexnet.data.packs.pack import open_pack
 from alexnet.data.packs.plan import PackingPlan
 from alexnet.data.packs.unreadable import UnreadablePolicy
@@ -202,6 +202,7 @@ def test_a_packing_killed_at_any_rename_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(writer, "replace_file", dying(writer.replace_file))
+        patched.setattr(shard_writer, "replace_file", dying(shard_writer.replace_file))
         patched.setattr(writer, "append_line", dying(writer.append_line))
         patched.setattr(writer, "write_json", dying(writer.write_json))
         with pytest.raises(Killed):
@@ -372,7 +373,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards(
     tiny_source, tmp_path, small_shards, monkeypatch
 ):
     source, folder = tiny_source(21), tmp_path / "pack"
-    replace_file = writer.replace_file
+    replace_file = shard_writer.replace_file
 
     def full(path, write):
         if path.name == "shard-00002.u8":
@@ -380,7 +381,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards(
         replace_file(path, write)
 
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "replace_file", full)
+        patched.setattr(shard_writer, "replace_file", full)
         words = (
             r"shard-00002\.u8: the disk is full\. Free .* 2 of 3 shards are finished and kept in "
             r".*pack: call again to go on behind them\."

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet.cluster import Executor
 from alexnet.data.checks.duplicates import choose_min_similarity, near_duplicate_groups
 from alexnet.data.checks.exclusions import duplicates_to_exclude
 from alexnet.data.checks.hashing import MIRROR_SIGNS, similarity_matrix
 from alexnet.data.checks.issues import find_issues, flag_image
 from alexnet.data.checks.scan import Scan, scan_images
+from alexnet.data.checks.scan_shards import scan_by_cluster
 from alexnet.data.checks.training_notes import training_notes
 from alexnet.data.loading.copies import content_ids
 from alexnet.data.sources.names import SPLITS
@@ -32,7 +35,12 @@ _ROWS = 256  # images of a group that are compared with all others of it at once
 
 
 def check_source(
-    source: Source, *, mirrored: bool = False, workers: int | None = None
+    source: Source,
+    *,
+    mirrored: bool = False,
+    workers: int | None = None,
+    cluster: str | Executor | None = None,
+    output: Path | None = None,
 ) -> CheckReport:
     """Decode every image of a source and say what is wrong with them; nothing is changed.
 
@@ -40,8 +48,13 @@ def check_source(
         source: labeled images, opened `as_found`.
         mirrored: whether mirror images count as near duplicates.
         workers: decoding threads; None: one for each core.
+        cluster: see `open_cluster`; None: this process decodes.
+        output: beside it a cluster's shards wait that are done; None: in the cache.
     """
-    scan = scan_images(source, len(source), workers=workers)
+    if cluster is None:
+        scan = scan_images(source, len(source), workers=workers)
+    else:
+        scan = scan_by_cluster(source, cluster, output=output, workers=workers)
     return _Check(source, scan, mirrored=mirrored).report()
 
 

@@ -6,6 +6,7 @@ Legend: N files of the source, n of them that can be read.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from alexnet.images import (
 )
 from alexnet.progress import track
 
-__all__ = ["CUT_OFF", "Scan", "scan_images"]
+__all__ = ["CUT_OFF", "Scan", "join_scans", "scan_images", "scan_some"]
 
 CUT_OFF = "it is cut off"
 """How the reason of an unreadable file begins whose end is missing."""
@@ -68,24 +69,44 @@ def scan_images(source: ImageFiles, count: int, *, workers: int | None = None) -
         count: N.
         workers: threads; None: one for each core.
     """
+    with track("scanning images", count) as advance:
+
+        def counted() -> Iterator[Scan]:
+            for part in scan_some(source, np.arange(count), workers=workers):
+                yield part
+                advance(len(part.indices) + len(part.unreadable))
+
+        return join_scans(counted(), count)
+
+
+def scan_some(
+    source: ImageFiles, indices: NDArray[np.int64], *, workers: int | None = None
+) -> Iterator[Scan]:
+    """Scan some images, batch by batch, in order; arguments as for `scan_images`."""
+    for part, flat, failures in decode_files(
+        source, indices, _scan_image, batch_size=_BATCH, workers=workers
+    ):
+        rows = flat.reshape(len(part), _ROW.itemsize).view(_ROW)[:, 0]
+        facts = np.zeros(len(part), dtype=FACTS)
+        for name in FACTS.names or ():
+            facts[name] = rows[name]
+        yield Scan(part, facts, dct_coefficients(rows["thumbnail"]), failures)
+
+
+def join_scans(scans: Iterable[Scan], count: int) -> Scan:
+    """Return the scan of N images from those of its parts, in order."""
     facts = np.zeros(count, dtype=FACTS)
     coefficients = np.zeros((count, HASH_BITS), dtype=np.float16)
     indices = np.zeros(count, dtype=np.int64)
     unreadable: list[tuple[int, str]] = []
     filled = 0
-    with track("scanning images", count) as advance:
-        for part, flat, failures in decode_files(
-            source, np.arange(count), _scan_image, batch_size=_BATCH, workers=workers
-        ):
-            rows = flat.reshape(len(part), _ROW.itemsize).view(_ROW)[:, 0]
-            end = filled + len(part)
-            indices[filled:end] = part
-            for name in FACTS.names or ():
-                facts[name][filled:end] = rows[name]
-            coefficients[filled:end] = dct_coefficients(rows["thumbnail"])
-            unreadable += failures
-            filled = end
-            advance(len(part) + len(failures))
+    for scan in scans:
+        end = filled + len(scan.indices)
+        indices[filled:end] = scan.indices
+        facts[filled:end] = scan.facts
+        coefficients[filled:end] = scan.coefficients
+        unreadable += scan.unreadable
+        filled = end
     return Scan(indices[:filled], facts[:filled], coefficients[:filled], unreadable)
 
 

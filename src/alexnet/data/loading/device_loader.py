@@ -67,7 +67,7 @@ def crop_in_threads(
     c = rule.crop_px
     under_way: deque[tuple[CropBatch, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(cores(), thread_name_prefix="crops") as pool:
-        for indices, params in plans:
+        for indices, params in pack.read_ahead(plans, lambda plan: plan[0]):
             crops = empty_pinned((len(indices), c, c, 3), torch.uint8, device_kind)
             batch = CropBatch(crops, params, pack.labels[indices], indices)
             under_way.append((batch, _submit_crops(pool, pack, rule, batch)))

@@ -197,7 +197,7 @@ class TrainLoader:
 
     def _make_crops(self, plans: Iterator[BatchPlan]) -> Iterator[CropBatch]:
         """Yield crops of bytes, made by the thread that asks."""
-        for indices, params in plans:
+        for indices, params in self._pack.read_ahead(plans, lambda plan: plan[0]):
             crops = self._preprocessing.crop(
                 self._pack.stored(indices), params.top, params.left, params.mirror, params.boxes
             )

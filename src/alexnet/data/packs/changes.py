@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def describe_changed_files(paths: Sequence[str]) -> str:
 def update_times(source: PackableSource, pack: Pack) -> Pack:
     """Write the files' times, and where they are, into the header of a pack."""
     header = replace(pack.header, stat_signature=source.stat_signature, where=source.where)
-    if pack.folder is not None:
+    if isinstance(pack.folder, Path):  # what lies elsewhere is not written to
         write_json(pack.folder / HEADER, header.to_json())
     return replace(pack, header=header)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tarfile
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,7 +23,7 @@ from alexnet.data.sources.names import SPLITS
 from alexnet.devices import cores
 from alexnet.images import StoredImages, UnreadableImage, decode
 
-__all__ = ["TAR_END", "JpegShards", "tar_members"]
+__all__ = ["TAR_END", "JpegShards", "decode_squares", "jpeg_places", "tar_members"]
 
 _BLOCK = tarfile.BLOCKSIZE
 
@@ -64,17 +65,15 @@ class JpegShards:
 
     def __init__(self, shards: ShardSet, lengths: NDArray[np.uint32]) -> None:
         self._shards, self._lengths = shards, lengths
-        # An image takes a header, its file in whole blocks, the header of its class, its number.
-        sizes = (3 + -(-lengths.astype(np.int64) // _BLOCK)) * _BLOCK
-        ends = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
-        shard_starts = ends[shards.starts]
-        starts = ends[:-1] - np.repeat(shard_starts[:-1], np.diff(shards.starts))
-        self._offsets = starts + _BLOCK  # of each file in its shard, behind the header
-        shard_sizes: list[int] = (np.diff(shard_starts) + len(TAR_END)).tolist()
+        self._offsets, shard_sizes = jpeg_places(shards, lengths)
         self._files = [
             shards.open(shard, size, RandomAccessFile.open)
             for shard, size in zip(shards.shards, shard_sizes, strict=True)
         ]
+
+    def __reduce__(self) -> tuple[type[JpegShards], tuple[ShardSet, NDArray[np.uint32]]]:
+        """Open the files again in the other process."""
+        return JpegShards, (self._shards, self._lengths)
 
     def stored(self, indices: NDArray[np.int64]) -> StoredImages:
         """Return n images, decoded by all cores.
@@ -82,20 +81,12 @@ class JpegShards:
         Raises:
             SourceError: a file differs from what was packed; the shard is named.
         """
-        side, threads = self._shards.image_px, cores()
         numbers: list[int] = self._shards.locate(indices)[0].tolist()
-        images = np.empty((len(indices), side, side, 3), dtype=np.uint8)
 
-        def decode_every(step: int, first: int) -> None:
-            for i in range(first, len(indices), step):
-                images[i] = self._decode(numbers[i], int(indices[i]))
+        def read(i: int) -> bytes:
+            return self._read(numbers[i], int(indices[i]))
 
-        if len(indices) < _FEWEST_IN_THREADS or threads == 1:
-            decode_every(1, 0)
-        else:
-            with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-                list(pool.map(decode_every, [threads] * threads, range(threads)))
-        return StoredImages.of(images)
+        return StoredImages.of(decode_squares(self._shards, indices, read))
 
     def verify(self) -> None:
         """Hold every file against its checksum.
@@ -107,17 +98,6 @@ class JpegShards:
         for index, number in enumerate(self._shards.locate(indices)[0].tolist()):
             self._read(number, index)
 
-    def _decode(self, number: int, index: int) -> NDArray[np.uint8]:
-        side = self._shards.image_px
-        try:
-            image = decode(self._read(number, index), "")
-        except UnreadableImage as cause:
-            raise self._shards.damaged(index, f"an image is {cause.reason}") from cause
-        if image.shape != (side, side, 3):
-            size = f"{image.shape[1]} x {image.shape[0]}"
-            raise self._shards.damaged(index, f"an image has {size}")
-        return image
-
     def _read(self, number: int, index: int) -> bytes:
         """Return one JPEG file out of the shard of this number."""
         try:
@@ -127,3 +107,61 @@ class JpegShards:
         if zlib.crc32(data) != self._shards.checksums[index]:
             raise self._shards.damaged(index, "its images are not those that were packed")
         return data
+
+
+def jpeg_places(
+    shards: ShardSet, lengths: NDArray[np.uint32]
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Return where each JPEG file begins in its shard, and the bytes of each shard.
+
+    Args:
+        shards: the archives.
+        lengths: (N,) bytes of each JPEG file.
+    """
+    # An image takes a header, its file in whole blocks, the header of its class, its number.
+    sizes = (3 + -(-lengths.astype(np.int64) // _BLOCK)) * _BLOCK
+    ends = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+    shard_starts = ends[shards.starts]
+    starts = ends[:-1] - np.repeat(shard_starts[:-1], np.diff(shards.starts))
+    # Each file lies in its shard behind the header.
+    return starts + _BLOCK, (np.diff(shard_starts) + len(TAR_END)).tolist()
+
+
+def decode_squares(
+    shards: ShardSet, indices: NDArray[np.int64], read: Callable[[int], bytes]
+) -> NDArray[np.uint8]:
+    """Return n JPEG files as images, (n, S, S, 3), decoded by all cores.
+
+    Args:
+        shards: the archives.
+        indices: (n,) of the images in the pack.
+        read: gives the file of the image at a position in `indices`; several threads call it.
+
+    Raises:
+        SourceError: a file is none, or of another size; the shard is named.
+    """
+    side, threads = shards.image_px, cores()
+    images = np.empty((len(indices), side, side, 3), dtype=np.uint8)
+
+    def decode_every(step: int, first: int) -> None:
+        for i in range(first, len(indices), step):
+            images[i] = _decode(shards, int(indices[i]), read(i))
+
+    if len(indices) < _FEWEST_IN_THREADS or threads == 1:
+        decode_every(1, 0)
+    else:
+        with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+            list(pool.map(decode_every, [threads] * threads, range(threads)))
+    return images
+
+
+def _decode(shards: ShardSet, index: int, data: bytes) -> NDArray[np.uint8]:
+    side = shards.image_px
+    try:
+        image = decode(data, "")
+    except UnreadableImage as cause:
+        raise shards.damaged(index, f"an image is {cause.reason}") from cause
+    if image.shape != (side, side, 3):
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise shards.damaged(index, f"an image has {size}")
+    return image

@@ -15,22 +15,35 @@ Legend: N images of the pack, n images asked for, S side of an image.
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.data.packs.index import PackIndex, read_index
+from alexnet.data.packs.header import (
+    FORMAT,
+    HEADER,
+    INDEX,
+    PackHeader,
+    Store,
+    damaged_pack,
+    open_index,
+    read_header,
+)
+from alexnet.data.packs.index import PackIndex
 from alexnet.data.packs.jpeg_shards import JpegShards
-from alexnet.data.packs.shards import MappedShards, PixelStore, Shard, ShardSet, SubsetPixels
+from alexnet.data.packs.shards import MappedShards, PixelStore, ShardSet, SubsetPixels
+from alexnet.data.remote.opening import open_remote
+from alexnet.data.remote.reading_ahead import read_ahead
 from alexnet.data.sources.listing import Paths
 from alexnet.errors import SourceError
-from alexnet.files import as_path, read_json, require_usable_path
+from alexnet.files import as_path, require_usable_path
 from alexnet.images import StoredImages
-from alexnet.recipe import LARGEST_PX, ResizeMode
+from alexnet.recipe import ResizeMode
+from alexnet.urls import as_url
 
 __all__ = [
     "FORMAT",
@@ -44,114 +57,10 @@ __all__ = [
     "read_header",
 ]
 
-Store = Literal["pixels", "jpeg"]
-
-FORMAT = 3
-"""Of the files: changes when older packs must not be read any more."""
-
-_PIXEL_FORMAT = 2
-"""Of the pixels, as a part of the fingerprint: changes when images are decoded otherwise."""
-
-HEADER = "pack.json"
-INDEX = "index.npz"
-
-_CHUNK_BYTES = 1 << 20
+Item = TypeVar("Item")
 
 MAX_VERIFIED_BYTES = 1 << 30
 """Bytes of pixels up to which a pack is read and verified as a whole when it is opened."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PackHeader:
-    """What `pack.json` says."""
-
-    classes: tuple[str, ...]
-    class_words: dict[str, str]
-    image_px: int
-    resize_mode: ResizeMode
-    where: Path  # the source as it was named
-    signature: str  # of the source: paths, labels, splits, sizes
-    stat_signature: str  # the same with the files' times
-    skipped: tuple[tuple[str, str], ...]  # path and reason of what could not be read
-    shards: tuple[Shard, ...]
-    index_checksum: int
-    fingerprint: str
-    excluded: tuple[str, ...] = ()  # paths that were left out on purpose
-    store: Store = "pixels"
-    jpeg_bytes: int = 0  # of all JPEG files, where they are stored
-
-    @property
-    def images(self) -> int:
-        """Images in all shards."""
-        return sum(shard.images for shard in self.shards)
-
-    @property
-    def stored_bytes(self) -> int:
-        """Bytes of all stored images."""
-        if self.store == "jpeg":
-            return self.jpeg_bytes
-        return self.images * 3 * self.image_px**2
-
-    def identity(self) -> str:
-        """Return what enters the fingerprint besides the index."""
-        return repr((_PIXEL_FORMAT, self.classes, self.image_px, self.resize_mode, self.store))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `pack.json` holds."""
-        return {
-            "format": FORMAT,
-            "classes": list(self.classes),
-            "class_words": self.class_words,
-            "image_px": self.image_px,
-            "resize_mode": self.resize_mode,
-            "images": self.images,
-            "store": self.store,
-            "bytes": self.stored_bytes,
-            "fingerprint": self.fingerprint,
-            "source": {
-                "where": str(self.where),
-                "signature": self.signature,
-                "stat_signature": self.stat_signature,
-            },
-            "index": {"name": INDEX, "checksum": self.index_checksum},
-            "shards": [shard.to_json() for shard in self.shards],
-            "skipped": [list(entry) for entry in self.skipped],
-            "excluded": list(self.excluded),
-        }
-
-    @classmethod
-    def from_json(cls, values: Any) -> PackHeader:
-        """Read what `to_json` gave; raise ValueError, KeyError or TypeError for anything else."""
-        source = values["source"]
-        resize_mode = str(values["resize_mode"])
-        image_px = int(values["image_px"])
-        if resize_mode not in get_args(ResizeMode) or not 1 <= image_px <= LARGEST_PX:
-            raise ValueError(f"image_px {image_px} or resize_mode {resize_mode!r} is out of range")
-        store = str(values["store"])
-        if store not in get_args(Store):
-            raise ValueError(f"store {store!r} is unknown")
-        shards = tuple(
-            Shard(_require_file_name(shard["name"]), int(shard["images"]))
-            for shard in values["shards"]
-        )
-        if any(shard.images < 1 for shard in shards):
-            raise ValueError("a shard without images")
-        return cls(
-            classes=tuple(str(name) for name in values["classes"]),
-            class_words={str(k): str(v) for k, v in values["class_words"].items()},
-            image_px=image_px,
-            resize_mode=cast("ResizeMode", resize_mode),
-            where=Path(source["where"]),
-            signature=str(source["signature"]),
-            stat_signature=str(source["stat_signature"]),
-            skipped=tuple((str(path), str(reason)) for path, reason in values["skipped"]),
-            shards=shards,
-            index_checksum=int(values["index"]["checksum"]),
-            fingerprint=str(values["fingerprint"]),
-            excluded=tuple(str(path) for path in values.get("excluded", [])),
-            store=cast("Store", store),
-            jpeg_bytes=int(values["bytes"]) if store == "jpeg" else 0,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +70,7 @@ class Pack:
     header: PackHeader
     index: PackIndex
     pixels: PixelStore = field(repr=False)
-    folder: Path | None  # None: in memory
+    folder: Path | str | None  # None: in memory; a text: the address of one that lies elsewhere
 
     def __len__(self) -> int:
         return len(self.index)
@@ -187,6 +96,17 @@ class Pack:
             indices: (n,) each in 0 .. N - 1.
         """
         return self.pixels.stored(indices)
+
+    def read_ahead(
+        self, items: Iterable[Item], indices_of: Callable[[Item], NDArray[np.int64]]
+    ) -> Iterator[Item]:
+        """Yield items in their order; of a pack that lies elsewhere images are fetched meanwhile.
+
+        Args:
+            items: parts of a reading that is about to begin, such as plans of batches.
+            indices_of: gives the images that an item will read.
+        """
+        return read_ahead(self.pixels, items, indices_of)
 
     def without(self, out: NDArray[np.bool_]) -> Pack:
         """Return the pack without some images; the classes and their order stay.
@@ -285,38 +205,29 @@ def is_pack(folder: Path) -> bool:
     return (folder / HEADER).is_file() and (folder / INDEX).is_file()
 
 
-def read_header(folder: Path) -> PackHeader:
-    """Read what `pack.json` says.
-
-    Raises:
-        SourceError: it is missing, damaged, or of another version of this format.
-    """
-    path = folder / HEADER
-    values = read_json(path, SourceError)
-    try:
-        if values["format"] != FORMAT:
-            raise SourceError(
-                f"{folder} is a pack of format {values['format']}, and this version reads format "
-                f"{FORMAT}. Pack the source again."
-            )
-        return PackHeader.from_json(values)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:
-        raise _damaged(folder, f"{HEADER} lacks or mistakes something ({cause!r})") from cause
-
-
-def open_pack(folder: Path | str, *, verify: bool | None = None) -> Pack:
-    """Open a pack that `write_pack` made.
+def open_pack(
+    folder: Path | str, *, verify: bool | None = None, cache_gb: float | None = None
+) -> Pack:
+    """Open a pack that `write_pack` made, in a folder or copied to a store.
 
     The lengths of all shards are always held against the header. The pixels are held against their
     checksums here, or each image when it is first read.
 
     Args:
-        folder: of the pack.
+        folder: of the pack, or its address: s3://, gs://, az://, hf://, https://. There each image
+            is verified when it is fetched.
         verify: read and verify all pixels now; None: where they are at most 1 GiB.
+        cache_gb: GB of shards from elsewhere that the cache keeps, of all packs together; None: as
+            much as half of the disk's free space.
 
     Raises:
-        SourceError: not a pack, of another version, or damaged; a damaged shard is named.
+        SourceError: not a pack, of another version, or damaged; a damaged shard is named. Or the
+            store lets nobody in, or did not answer for minutes.
+        RecipeError: `cache_gb` is under 0.
     """
+    if (url := as_url(folder)) is not None:
+        remote = open_remote(url, cache_gb=cache_gb)
+        return Pack(remote.header, remote.index, remote.pixels, remote.shown)
     folder = as_path(folder, SourceError, "A pack")
     require_usable_path(folder / HEADER, SourceError)
     if not (folder / HEADER).is_file():
@@ -325,7 +236,7 @@ def open_pack(folder: Path | str, *, verify: bool | None = None) -> Pack:
             f"{folder} (the same command goes on with one that was interrupted)."
         )
     header = read_header(folder)
-    index = _open_index(folder, header)
+    index = open_index(folder, header)
     shards = _open_shards(folder, header, index)
     if verify or (verify is None and header.stored_bytes <= MAX_VERIFIED_BYTES):
         shards.verify()
@@ -337,39 +248,5 @@ def _open_shards(folder: Path, header: PackHeader, index: PackIndex) -> MappedSh
     if header.store == "pixels":
         return MappedShards(shards)
     if index.lengths is None:
-        raise _damaged(folder, f"{INDEX} does not say how long its JPEG files are")
+        raise damaged_pack(folder, f"{INDEX} does not say how long its JPEG files are")
     return JpegShards(shards, index.lengths)
-
-
-def _open_index(folder: Path, header: PackHeader) -> PackIndex:
-    try:
-        with (folder / INDEX).open("rb") as file:
-            checksum = 0
-            while chunk := file.read(_CHUNK_BYTES):
-                checksum = zlib.crc32(chunk, checksum)
-            if checksum != header.index_checksum:
-                raise _damaged(folder, f"{INDEX} is not the file that was written with it")
-            file.seek(0)
-            index = read_index(file, len(header.classes))
-    except OSError as cause:
-        raise _damaged(folder, f"{INDEX} cannot be read ({cause.strerror})") from cause
-    except ValueError as cause:
-        raise _damaged(folder, f"{INDEX}: {cause}") from cause
-    if len(index) != header.images:
-        raise _damaged(
-            folder, f"{INDEX} tells of {len(index)} images, its shards of {header.images}"
-        )
-    return index
-
-
-def _damaged(folder: Path, what: str) -> SourceError:
-    return SourceError(
-        f"The pack {folder} is damaged: {what}. Remove the folder and pack the source again."
-    )
-
-
-def _require_file_name(name: Any) -> str:
-    """Raise ValueError for a shard that would lie outside the pack."""
-    if not isinstance(name, str) or Path(name).name != name or name in ("", "..") or "\0" in name:
-        raise ValueError(f"{name!r} is no file name")
-    return name

@@ -86,7 +86,7 @@ class ShardSet:
     """The shards of a pack in a folder: which image lies in which, and what it must be.
 
     Args:
-        folder: of the pack.
+        folder: of the pack, or its address.
         shards: the files in order; each holds whole images.
         image_px: side of an image.
         checksums: (N,) CRC-32 of each image's pixels, or of its JPEG file.
@@ -94,7 +94,7 @@ class ShardSet:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         shards: Sequence[Shard],
         *,
         image_px: int,
@@ -124,7 +124,7 @@ class ShardSet:
         Raises:
             SourceError: it is missing, of another length, or the disk refuses.
         """
-        path = self.folder / shard.name
+        path = Path(self.folder) / shard.name
         try:
             self.require_length(shard, path.stat().st_size, size)
             return open_file(path)
@@ -145,9 +145,11 @@ class ShardSet:
         return self._damaged(self.shards[int(self.locate(np.array([index]))[0][0])], what)
 
     def _damaged(self, shard: Shard, what: str) -> SourceError:
+        remedy = "Remove the folder and pack the source again."
+        if isinstance(self.folder, str):
+            remedy = "Copy the pack there again, or pack the source again."
         return SourceError(
-            f"The pack {self.folder} is damaged: shard {shard.name}: {what}. Remove the folder and "
-            "pack the source again."
+            f"The pack {self.folder} is damaged: shard {shard.name}: {what}. {remedy}"
         )
 
 
@@ -172,6 +174,10 @@ class MappedShards:
             np.frombuffer(file, dtype=np.uint8).reshape(shard.images, side, side, 3)
             for file, shard in zip(self._files, shards.shards, strict=True)
         ]
+
+    def __reduce__(self) -> tuple[type[MappedShards], tuple[ShardSet]]:
+        """Map the files again in the other process."""
+        return MappedShards, (self._shards,)
 
     def stored(self, indices: NDArray[np.int64]) -> StoredImages:
         """Return n images where they lie.

@@ -11,26 +11,26 @@ from __future__ import annotations
 import logging
 import shutil
 import zlib
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from alexnet.cluster import Executor
 from alexnet.data.packs.changes import describe_changes, update_times
+from alexnet.data.packs.cluster_packing import written_by_cluster
 from alexnet.data.packs.index import write_index
 from alexnet.data.packs.journal import JOURNAL, FinishedShard, append_line, read_lines
-from alexnet.data.packs.jpeg_shards import TAR_END, tar_members
 from alexnet.data.packs.pack import FORMAT, HEADER, INDEX, Pack, open_pack, read_header
 from alexnet.data.packs.plan import PackableSource, PackingPlan, StoreChoice, choose_store
-from alexnet.data.packs.portions import Portion, build_header_and_index, decode_portions
-from alexnet.data.packs.shards import MemoryPixels, Shard
+from alexnet.data.packs.portions import build_header_and_index, decode_portions
+from alexnet.data.packs.shard_writer import ShardWriter, join_portions
+from alexnet.data.packs.shards import MemoryPixels
 from alexnet.data.packs.unreadable import UnreadableMode, UnreadablePolicy
 from alexnet.errors import RunError, SourceError
 from alexnet.files import clear_unfinished, disk_errors, is_unfinished, replace_file, write_json
 from alexnet.locks import locked
-from alexnet.progress import Advance, track
+from alexnet.progress import track
 from alexnet.recipe import ResizeMode
 from alexnet.text import format_bytes, format_count
 
@@ -56,6 +56,7 @@ def write_pack(
     quarantine: Path | None = None,
     workers: int | None = None,
     store: StoreChoice = "auto",
+    cluster: str | Executor | None = None,
 ) -> Pack:
     """Pack a source into a folder; go on where an earlier call was interrupted.
 
@@ -70,6 +71,8 @@ def write_pack(
         workers: decoding threads; None: one for each core.
         store: "pixels" as they are, "jpeg" a tenth of the size in tar shards that WebDataset reads,
             "auto" pixels unless they would take more than a third of the free disk, or 32 GiB.
+        cluster: see `open_cluster`; its machines read the source and write into the folder. None:
+            this process packs.
 
     Raises:
         SourceError: too many unreadable images, none at all, no room on the disk, a folder that
@@ -88,12 +91,19 @@ def write_pack(
     with locked(folder, name=LOCK, error=SourceError):
         if (folder / HEADER).is_file():
             return _open_packed(source, folder, plan, store)
-        return fill_folder(source, folder, choose_store(source, folder, plan, store))
+        chosen = choose_store(source, folder, plan, store)
+        return fill_folder(source, folder, chosen, cluster=cluster)
 
 
-def fill_folder(source: PackableSource, folder: Path, plan: PackingPlan) -> Pack:
+def fill_folder(
+    source: PackableSource,
+    folder: Path,
+    plan: PackingPlan,
+    *,
+    cluster: str | Executor | None = None,
+) -> Pack:
     """Do what `write_pack` does, in a folder that the caller has locked."""
-    return _FolderPacking(source, folder, plan).run()
+    return _FolderPacking(source, folder, plan).run(cluster)
 
 
 def pack_in_memory(source: PackableSource, plan: PackingPlan) -> Pack:
@@ -110,7 +120,7 @@ def pack_in_memory(source: PackableSource, plan: PackingPlan) -> Pack:
         for portion in decode_portions(source, np.arange(total), plan):
             pixels[filled : filled + len(portion.indices)] = portion.images
             filled += len(portion.indices)
-            finished.append(_join_portions([portion], "memory", 0))
+            finished.append(join_portions([portion], "memory", 0))
             advance(portion.count)
     header, index = build_header_and_index(source, plan, finished)
     return Pack(header, index, MemoryPixels(pixels[:filled]), None)
@@ -140,17 +150,16 @@ class _FolderPacking:
         self.shards = -(-self.total // self.shard_images)
         self.finished: list[FinishedShard] = []
 
-    def run(self) -> Pack:
+    def run(self, cluster: str | Executor | None = None) -> Pack:
         """Write the missing shards, then the index, then the header."""
         with disk_errors(self.folder, SourceError):
             self.folder.mkdir(parents=True, exist_ok=True)
         self._resume_or_begin()
         try:
-            with track("packing images", self.total) as advance:
-                advance(sum(len(done.indices) + len(done.skipped) for done in self.finished))
-                for number in range(len(self.finished), self.shards):
-                    self._write_shard(number, advance)
-                    self._check_share()
+            if cluster is None:
+                self._write_shards()
+            else:
+                self._write_by_cluster(cluster)
             return self._finish()
         except (SourceError, RunError) as error:
             kept = sum(done.shard is not None for done in self.finished)
@@ -211,37 +220,33 @@ class _FolderPacking:
                 "says), or use smaller images."
             )
 
-    def _write_shard(self, number: int, advance: Advance) -> None:
-        is_jpeg = self.plan.store == "jpeg"
-        name = f"shard-{number:05}.{'tar' if is_jpeg else 'u8'}"
-        first = number * self.shard_images
-        indices = np.arange(first, min(first + self.shard_images, self.total))
-        parts: list[Portion] = []
+    def _write_shards(self) -> None:
+        shards = ShardWriter(self.source, self.folder, self.plan, self.shard_images)
+        with track("packing images", self.total) as advance:
+            advance(sum(len(done.indices) + len(done.skipped) for done in self.finished))
+            for number in range(len(self.finished), self.shards):
+                self._take(shards.write(number, advance))
 
-        def write(file: BinaryIO) -> None:
-            for portion in decode_portions(self.source, indices, self.plan):
-                for image in portion.images:
-                    file.write(image.data)
-                self._write_files(file, portion)
-                parts.append(portion.without_images())
-                advance(portion.count)
-            file.write(TAR_END if is_jpeg else b"")
+    def _write_by_cluster(self, cluster: str | Executor) -> None:
+        """Have the shards written by other processes; what they could not read is treated here."""
+        with written_by_cluster(
+            self.source,
+            self.folder,
+            self.plan,
+            cluster,
+            shard_images=self.shard_images,
+            first=len(self.finished),
+        ) as written:
+            for done in written:
+                self.plan.unreadable.handle(self.source, done.skipped)
+                self._take(done)
 
-        # The shard first, then its line: a line never speaks of what is not on the disk.
-        with disk_errors(self.folder / name, SourceError):
-            replace_file(self.folder / name, write)
-            done = _join_portions(parts, name, first)
-            if done.shard is None:
-                (self.folder / name).unlink()
+    def _take(self, done: FinishedShard) -> None:
+        """Note a shard: it first, then its line, which never speaks of what is not on the disk."""
+        with disk_errors(self.folder / JOURNAL, SourceError):
             append_line(self.folder / JOURNAL, done.to_json())
         self.finished.append(done)
-
-    def _write_files(self, file: BinaryIO, portion: Portion) -> None:
-        if portion.files is None:
-            return
-        for index, data in zip(portion.indices.tolist(), portion.files, strict=True):
-            split, label = int(self.source.splits[index]), int(self.source.labels[index])
-            file.write(tar_members(index, split, label, data))
+        self._check_share()
 
     def _check_share(self) -> None:
         skipped = [failure for done in self.finished for failure in done.skipped]
@@ -255,24 +260,6 @@ class _FolderPacking:
         write_json(self.folder / HEADER, header.to_json())
         (self.folder / JOURNAL).unlink(missing_ok=True)
         return open_pack(self.folder, verify=False)
-
-
-def _join_portions(parts: Iterable[Portion], name: str, first: int) -> FinishedShard:
-    """Join the portions of one shard."""
-    portions = list(parts)
-    indices = np.concatenate([part.indices for part in portions])
-    lengths = [part.lengths for part in portions if part.lengths is not None]
-    return FinishedShard(
-        Shard(name, len(indices)) if len(indices) else None,
-        first,
-        indices,
-        np.concatenate([part.digests for part in portions]),
-        np.concatenate([part.checksums for part in portions]),
-        [failure for part in portions for failure in part.failures],
-        np.concatenate(lengths) if lengths else None,
-        np.concatenate([part.coefficients for part in portions]),
-        np.concatenate([part.times for part in portions]),
-    )
 
 
 def _require_pack_folder(folder: Path) -> None:

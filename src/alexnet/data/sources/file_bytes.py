@@ -60,6 +60,10 @@ class PooledFile:
     def __init__(self, path: Path, open_file: Callable[[Path], RandomAccessFile]) -> None:
         self._path, self._open = path, open_file
 
+    def __reduce__(self) -> tuple[Callable[[Path], RandomAccessFile], tuple[Path]]:
+        """Stay open in the other process, which has no pool."""
+        return RandomAccessFile.open, (self._path,)
+
     def length(self) -> int:
         """Return the bytes that the file has now."""
         return self._open(self._path).length()

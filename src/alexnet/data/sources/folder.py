@@ -36,6 +36,10 @@ class FolderReader:
         self._root = os.fspath(root)
         self._open = functools.lru_cache(maxsize=_MAX_OPEN)(RandomAccessFile.open)
 
+    def __reduce__(self) -> tuple[type[FolderReader], tuple[Path]]:
+        """Read the same folder in the other process."""
+        return FolderReader, (Path(self._root),)
+
     def read(self, path: str, position: int, size: int) -> bytes:
         """Return the bytes of a file; see `FileReader`."""
         del position, size

@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -210,19 +210,28 @@ def _with_ancestors(folders: Iterable[str]) -> set[str]:
 class RandomAccessFile:
     """An open file without a position of its own; it is closed when nobody holds it any more.
 
+    Pickled, it is opened again by its path.
+
     Args:
         descriptor: of a file that is open for reading; it belongs to this object now.
+        path: where it lies; None: it has no name, and cannot be pickled.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, path: Path | None = None) -> None:
+        self._descriptor, self._path = descriptor, path
         self._lock = threading.Lock()
         weakref.finalize(self, os.close, descriptor)
 
     @classmethod
     def open(cls, path: Path) -> RandomAccessFile:
         """Open a file; raise OSError where that cannot be."""
-        return cls(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
+        return cls(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), path)
+
+    def __reduce__(self) -> tuple[Callable[[Path], RandomAccessFile], tuple[Path]]:
+        """Open the file again in the other process."""
+        if self._path is None:
+            raise TypeError("a file without a name is of one process alone")
+        return RandomAccessFile.open, (self._path,)
 
     def length(self) -> int:
         """Return the bytes that the file has now."""

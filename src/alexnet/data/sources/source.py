@@ -56,6 +56,7 @@ from alexnet.data.sources.validation import (
 from alexnet.errors import SourceError
 from alexnet.files import as_path, require_usable_path
 from alexnet.text import quote_names
+from alexnet.urls import as_url, shown_place
 
 __all__ = ["Source", "open_source"]
 
@@ -127,13 +128,15 @@ def open_source(
     class_depth: int | None = None,
     join_classes: bool = False,
     name_encoding: str | None = None,
+    cache_gb: float | None = None,
 ) -> Source | Pack:
     """List a source of labeled images; not one of them is read yet.
 
     Args:
         path: a folder with one folder for each class, with or without train, val and test above;
             the same inside a .zip, .tar or .tar.gz; a CSV or Parquet table with the columns path,
-            label and perhaps split, or images with such a table among them; or a pack.
+            label and perhaps split, or images with such a table among them; or a pack, also by the
+            address of one that lies elsewhere (s3://, gs://, az://, hf://, https://).
         fewest_classes: fewer are an error; 1 where images are only measured.
         as_found: take any classes in any splits without a warning, to check and not to train on.
         class_depth: on which level the class folders lie, 1 for the top folders; None: as names
@@ -141,6 +144,7 @@ def open_source(
         join_classes: take classes for one whose names look alike (Cat, cat; 1, 1.0), under the
             name that has most images.
         name_encoding: of names in a zip or tar that does not say it; None: as their bytes tell.
+        cache_gb: as in `open_pack`, of a pack that lies elsewhere.
 
     Returns:
         The source, its images split by split, class by class and by path, or as the table has
@@ -149,10 +153,12 @@ def open_source(
     Raises:
         SourceError: nothing is there, or it cannot be used; the sentence says what was seen.
     """
-    path = as_path(path, SourceError, "A source of images")
-    require_usable_path(path / HEADER, SourceError)
     require_class_depth(class_depth)
     require_name_encoding(name_encoding)
+    if (url := as_url(path)) is not None:
+        return _open_pack(url, join_classes=join_classes, cache_gb=cache_gb)
+    path = as_path(path, SourceError, "A source of images")
+    require_usable_path(path / HEADER, SourceError)
     if (path / HEADER).is_file() or (path / JOURNAL).is_file():
         return _open_pack(path, join_classes=join_classes)
     if not path.exists():
@@ -171,8 +177,8 @@ def open_source(
     return source
 
 
-def _open_pack(path: Path, *, join_classes: bool) -> Pack:
-    pack = open_pack(path)
+def _open_pack(path: Path | str, *, join_classes: bool, cache_gb: float | None = None) -> Pack:
+    pack = open_pack(path, cache_gb=cache_gb)
     if join_classes:
         classes, labels = join_alike(pack.classes, pack.labels)
         index = replace(pack.index, labels=labels)
@@ -181,7 +187,7 @@ def _open_pack(path: Path, *, join_classes: bool) -> Pack:
         header = replace(pack.header, classes=classes, class_words=words)
         header = replace(header, fingerprint=index.fingerprint(header.identity()))
         pack = pack if classes == pack.classes else replace(pack, header=header, index=index)
-    for warning in alike_warnings(path, pack.classes):
+    for warning in alike_warnings(shown_place(path), pack.classes):
         _log.warning("%s", warning)
     return pack
 

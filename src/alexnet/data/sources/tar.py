@@ -85,6 +85,10 @@ class TarReader:
         self._file: FileBytes | None = None
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[type[TarReader], tuple[object, ...]]:
+        """Open the tar anew in the other process."""
+        return TarReader, (self._open_plain, dict(self._starts))
+
     def read(self, path: str, position: int, size: int) -> bytes:
         """Return the bytes of a member; see `FileReader`.
 

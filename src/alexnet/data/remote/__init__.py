@@ -1,0 +1,1 @@
+"""Packs that lie in an object store or on a web server: fetched, verified, kept in a cache."""
