@@ -1,6 +1,7 @@
 from .commands.bench import bench
 from .commands.cache import cache
 from .commands.check import check
+from .commands.compare import compare
 from .commands.demo import demo
 from .commands.describe import describe
 from .commands.evaluate import evaluate
@@ -65,6 +66,7 @@ __all__ = [
     "cache",
     "check",
     "choose_recipe",
+    "compare",
     "demo",
     "describe",
     "evaluate",

@@ -66,6 +66,12 @@ _VERBS = (
         usage="[WEIGHTS] SOURCE",
     ),
     Verb(
+        "compare",
+        "Compare trainings on the same images: which is better, and whether it was chance.",
+        "alexnet.cli.console.comparison:render_comparison",
+        usage="RUN RUN...",
+    ),
+    Verb(
         "search",
         "Search for the fields of a recipe that give the lowest validation error.",
         "alexnet.cli.console.search:render_search",

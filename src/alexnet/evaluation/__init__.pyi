@@ -1,5 +1,6 @@
 from .calibrated_loss import calibrated_loss
 from .calibration import fit_temperature, with_temperature
+from .comparison import difference_interval, holm, mcnemar
 from .crops import (
     Crops,
     CropView,
@@ -56,6 +57,7 @@ __all__ = [
     "crop_view_tensor",
     "crop_views",
     "cross_validation_interval",
+    "difference_interval",
     "effective_images",
     "evaluate_pack",
     "evaluate_weights",
@@ -63,8 +65,10 @@ __all__ = [
     "fit_temperature",
     "fold_difficulty",
     "fold_warning",
+    "holm",
     "load_ensemble",
     "make_predictor",
+    "mcnemar",
     "predict_batches",
     "predict_together",
     "probabilities",

@@ -5,6 +5,7 @@ from .bench import (
     SharedSteps,
     Throughput,
 )
+from .comparison import ComparedClassifier, ComparisonReport, Difference
 from .data import (
     ISSUES,
     CachedGraph,
@@ -72,7 +73,10 @@ __all__ = [
     "CheckReport",
     "ClassCount",
     "ClassScore",
+    "ComparedClassifier",
+    "ComparisonReport",
     "DemoReport",
+    "Difference",
     "DuplicateGroup",
     "Epoch",
     "ExportReport",

@@ -25,7 +25,7 @@ from alexnet.text import format_number, join_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["TrainingCharts", "lr_drops", "spans_decades"]
+__all__ = ["LineEnd", "TrainingCharts", "lr_drops", "name_lines", "spans_decades"]
 
 _DECADES = 30  # largest loss over smallest: above it the axis is logarithmic
 _LABEL = 0.08  # least distance between the names of two lines, of the height of the axes
@@ -34,7 +34,8 @@ Color = str | tuple[str, float]
 """One of the painter's, or one with its opacity."""
 
 _Line = tuple[str, Color, Sequence[float | None]]  # name, color, values
-_End = tuple[float, str, Color]  # last value, name, color
+LineEnd = tuple[float, str, Color]
+"""Last value, name and color of a line."""
 
 
 class TrainingCharts:
@@ -126,7 +127,7 @@ class TrainingCharts:
         drawstyle: str = "default",
     ) -> bool:
         """Draw name, color and values of each line; a value between two gaps is a dot."""
-        ends: list[_End] = []
+        ends: list[LineEnd] = []
         for name, color, values in lines:
             y = [math.nan if value is None else value for value in values]
             known = [value for value in y if math.isfinite(value)]
@@ -146,7 +147,7 @@ class TrainingCharts:
         axes.set_xlabel("epoch")
         for drop in self.drops:
             axes.axvline(drop, color=SOFT, linestyle=(0, (1, 3)), linewidth=1)
-        _name_lines(axes, ends)
+        name_lines(axes, ends)
         return bool(ends)
 
     def _best(self) -> tuple[int, float] | None:
@@ -184,7 +185,7 @@ def _isolated(values: Sequence[float]) -> list[int]:
     ]
 
 
-def _name_lines(axes: Axes, ends: Iterable[_End]) -> None:
+def name_lines(axes: Axes, ends: Iterable[LineEnd]) -> None:
     """Write each line's name beside its last value, pushed apart where they would touch."""
     to_axes = axes.transData + axes.transAxes.inverted()
     heights = [(float(to_axes.transform((0, y))[1]), name, color) for y, name, color in ends]

@@ -18,7 +18,7 @@ from alexnet.records import Epoch, Results
 from alexnet.reporting.run.data import ReportData
 from alexnet.reporting.thumbnails import Thumbnails
 
-__all__ = ["FILE_NAME", "load_report_data", "save_report_data"]
+__all__ = ["FILE_NAME", "load_report_data", "read_report_data", "save_report_data"]
 
 FILE_NAME = "data.npz"
 
@@ -58,6 +58,15 @@ def save_report_data(folder: Path, data: ReportData, thumbnails: Thumbnails) -> 
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
     replace_file(folder / FILE_NAME, lambda out: out.write(file.getbuffer()))
+
+
+def read_report_data(folder: Path) -> ReportData:
+    """Read what the page in a report folder was drawn from.
+
+    Raises:
+        RunError: see `load_report_data`.
+    """
+    return load_report_data(folder)[0]
 
 
 def load_report_data(folder: Path) -> tuple[ReportData, Thumbnails]:
