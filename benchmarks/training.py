@@ -6,8 +6,9 @@
 
 Contenders, in turns on the same images: ours from a pack; ours from the plain folder with a warm
 cache; ours without its normalization; ours with torch's convolutions; its convolutions alone, as
-torch has them, without data; an older package; and the plain script of peers/plain.py. Prints
-medians and ratios and keeps them in benchmarks/results.
+torch has them, without data; an older package; Keras on TensorFlow and on JAX; and the plain script
+of peers/plain.py, as it is, on numbers that lie ready, and there by torch.compile. Prints medians
+and ratios and keeps them in benchmarks/results.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--precision", default="auto", help="of ours: auto, fp32 or bf16")
     parser.add_argument("--before", type=Path, help="the src folder of an older checkout")
+    parser.add_argument("--peer-python", type=Path, help="a Python that has Keras and its engines")
     parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.role:
@@ -64,7 +66,13 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
         older = Contender("ours before", contenders[0].command)
         older.environment["PYTHONPATH"] = str(asked.before.resolve())
         contenders.append(older)
-    contenders.append(Contender("plain", [sys.executable, str(PLAIN), str(folder), *own]))
+    contenders += peers(asked)
+    plain = [sys.executable, str(PLAIN), str(folder), *own]
+    contenders.append(Contender("plain, numbers ready", [*plain, "--ready"]))
+    contenders.append(
+        Contender("plain, compiled, numbers ready", [*plain, "--ready", "--compiled"])
+    )
+    contenders.append(Contender("plain", plain))
     if asked.only:
         contenders = [each for each in contenders if each.name in asked.only]
     compete(contenders, rounds=asked.rounds, seconds=asked.seconds)
@@ -73,6 +81,18 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
     for other in contenders[1:]:
         print(f"{ours.name} is {ratio(ours, other):.3f} times as fast as {other.name}")
     print(keep(f"training {asked.model}", rates(contenders)))
+
+
+def peers(asked: argparse.Namespace) -> list[Contender]:
+    """Return the paper's network in Keras on each engine, where there is a Python for it."""
+    if asked.peer_python is None or asked.model != "alexnet":
+        return []
+    program = PLAIN.with_name("keras_net.py")
+    command = [str(asked.peer_python), str(program), "--batch-size", str(asked.batch_size)]
+    return [
+        Contender(f"Keras on {name}", command, environment={"KERAS_BACKEND": engine})
+        for name, engine in (("TensorFlow", "tensorflow"), ("JAX", "jax"))
+    ]
 
 
 def make_images(folder: Path, count: int, size: tuple[int, int], octaves: int = 6) -> Path:

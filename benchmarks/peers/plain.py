@@ -162,6 +162,8 @@ def main() -> None:
     parser.add_argument("--model", choices=MODELS, default="alexnet")
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--ready", action="store_true", help="train on one batch that lies ready")
+    parser.add_argument("--compiled", action="store_true", help="by torch.compile")
     asked = parser.parse_args()
     build, image_px, crop_px = MODELS[asked.model]
     dataset = Images(asked.folder, image_px, crop_px)
@@ -176,6 +178,14 @@ def main() -> None:
     network = build(asked.classes)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
+    how = "Pillow, DataLoader with 2 workers"
+    if asked.ready:
+        images = torch.randn(asked.batch_size, 3, crop_px, crop_px)
+        batches = itertools.repeat((images, torch.arange(asked.batch_size) % asked.classes))
+        how = "numbers ready"
+    if asked.compiled:
+        network.compile()
+        how += ", torch.compile"
 
     def step() -> int:
         images, labels = next(batches)
@@ -185,7 +195,7 @@ def main() -> None:
         optimizer.step()
         return len(labels)
 
-    serve(step, note="fp32, torch's layers, Pillow, DataLoader with 2 workers")
+    serve(step, note=f"fp32, torch's layers, {how}")
 
 
 if __name__ == "__main__":

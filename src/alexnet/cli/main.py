@@ -55,14 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [DASH if word == "-" else word for word in arguments]
     _open_closed_streams()
     _accept_any_file_name()
-    _begin_as_one_of_many()
+    logging_before = logging.root.manager.disable
     try:
+        _begin_as_one_of_many()
         return _run(words)
     except KeyboardInterrupt:
         return _CTRL_C
     except BrokenPipeError:
         return _FAILED
     finally:
+        logging.disable(logging_before)
         _settle_stdout()
 
 

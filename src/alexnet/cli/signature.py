@@ -23,7 +23,7 @@ _RECIPE = Group("Recipe", help="The default of each is the recipe's.", sort_key=
 _REFUSED = {"finetune": (*WITH_WEIGHTS, "lr")}
 """Fields of the recipe that a verb refuses: with a sentence, and not in its help."""
 
-_METAVARS = {"vary": "FIELD=VALUES", "name_encoding": "ENCODING"}
+_METAVARS = {"vary": "FIELD=VALUES", "name_encoding": "ENCODING", "cluster": "ADDRESS"}
 
 
 def command_of(name: str) -> Callable[..., Any]:

@@ -161,10 +161,10 @@ def _predicted(paths: Sequence[Path], on: Path, split: str | None, crops: int) -
         with track(f"predicting with {path}", len(indices)) as advance:
             for batch in predict_batches(ensemble.members, source, indices, crops=crops):
                 own = labels[source.labels[batch.indices]]
-                metrics.update(batch.probabilities, own)
+                metrics.update(batch.numbers, own)
                 shown += [source.paths[index] for index in batch.indices]
                 truth += [ensemble.classes[label] for label in own]
-                best = batch.probabilities.argmax(axis=1)
+                best = batch.numbers.argmax(axis=1)
                 predicted += [ensemble.classes[each] for each in best]
                 failures += [(source.paths[index], reason) for index, reason in batch.failures]
                 advance(len(batch.indices) + len(batch.failures))
