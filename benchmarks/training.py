@@ -66,7 +66,8 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
         older = Contender("ours before", contenders[0].command)
         older.environment["PYTHONPATH"] = str(asked.before.resolve())
         contenders.append(older)
-    contenders += peers(asked)
+    own += ["--classes", str(sum(each.is_dir() for each in folder.iterdir()))]
+    contenders += peers(asked, own[2:])
     plain = [sys.executable, str(PLAIN), str(folder), *own]
     contenders.append(Contender("plain, numbers ready", [*plain, "--ready"]))
     contenders.append(
@@ -83,12 +84,12 @@ def run(asked: argparse.Namespace, folder: Path, pack: Path) -> None:
     print(keep(f"training {asked.model}", rates(contenders)))
 
 
-def peers(asked: argparse.Namespace) -> list[Contender]:
+def peers(asked: argparse.Namespace, sizes: list[str]) -> list[Contender]:
     """Return the paper's network in Keras on each engine, where there is a Python for it."""
     if asked.peer_python is None or asked.model != "alexnet":
         return []
     program = PLAIN.with_name("keras_net.py")
-    command = [str(asked.peer_python), str(program), "--batch-size", str(asked.batch_size)]
+    command = [str(asked.peer_python), str(program), *sizes]
     return [
         Contender(f"Keras on {name}", command, environment={"KERAS_BACKEND": engine})
         for name, engine in (("TensorFlow", "tensorflow"), ("JAX", "jax"))

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
+_LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "NUMBA_CPU_NAME")
 
 
 def arguments(
@@ -153,10 +154,14 @@ def table(contenders: Sequence[Contender], base: Contender, unit: str = "images/
 
 
 def keep(name: str, facts: dict[str, Any]) -> Path:
-    """Write what was found to benchmarks/results/<date>-<processor>.json, beside what is there."""
+    """Write what was found to benchmarks/results/<date>-<processor>.json, beside what is there.
+
+    A processor of which instructions are hidden, to imitate a smaller one, has a file of its own.
+    """
     from alexnet.devices import processor
 
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", processor()).strip("-").lower()
+    limits = [os.environ[name] for name in _LIMITS if os.environ.get(name)]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", "-".join([processor(), *limits])).strip("-").lower()
     path = RESULTS / f"{datetime.date.today().isoformat()}-{slug}.json"
     path.parent.mkdir(exist_ok=True)
     kept = json.loads(path.read_text()) if path.is_file() else {}

@@ -75,6 +75,7 @@ def main() -> None:
     """Serve steps, after a look at whether the network is the paper's and learns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-xla", action="store_true")
     asked = parser.parse_args()
@@ -82,17 +83,19 @@ def main() -> None:
         import tensorflow
 
         tensorflow.config.threading.set_intra_op_parallelism_threads(asked.threads)
-    network = alexnet(1000)
-    assert network.count_params() == PARAMETERS, network.count_params()
+    network = alexnet(asked.classes)
+    parameters = PARAMETERS - (1000 - asked.classes) * 4097
+    assert network.count_params() == parameters, network.count_params()
     network.compile(
-        optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
+        optimizer=keras.optimizers.SGD(0.01, momentum=0.9, weight_decay=5e-4),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=not asked.no_xla,
     )
     draw = np.random.default_rng(0)
     images = draw.normal(0, 60, (asked.batch_size, 224, 224, 3)).astype(np.float32) / 60
-    labels = np.arange(asked.batch_size) % 10
+    labels = np.arange(asked.batch_size) % min(asked.classes, 10)
     losses = [float(network.train_on_batch(images, labels)) for _ in range(3)]
+    assert losses[-1] < losses[0], losses
 
     def step() -> int:
         network.train_on_batch(images, labels)
