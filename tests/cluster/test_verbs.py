@@ -75,3 +75,12 @@ def test_check_by_an_executor_finds_the_same(images: Path, tmp_path: Path) -> No
     two = alexnet.check(images, report=tmp_path / "two", cluster=LocalExecutor())  # type: ignore[arg-type]
     for name in ("issues", "duplicates", "near_duplicates", "sizes", "exclude", "classes"):
         assert getattr(one, name) == getattr(two, name)
+
+
+def test_evaluate_by_an_executor_gives_the_same_figures(trained, monkeypatch) -> None:
+    monkeypatch.setattr(batch_shards, "_SHARD_IMAGES", 4)
+    options = {"split": "all", "batch_size": 2, "exact_convolutions": True}
+    one = alexnet.evaluate(trained.run, trained.images, **options)  # type: ignore[arg-type]
+    two = alexnet.evaluate(trained.run, trained.images, cluster=LocalExecutor(), **options)  # type: ignore[arg-type]
+    assert one == two
+    assert one.images == 16
