@@ -1,8 +1,10 @@
 """Real tasks of Ray on this machine: one cluster of two cores for all tests."""
 
+import builtins
 import os
 import signal
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +94,9 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.Monke
         open_cluster("auto"),
     ):
         pass
+
+
+def test_the_programs_own_print_stays(executor: Executor) -> None:
+    """Ray would replace it when a task prints, and pickle finds Python's no more then."""
+    del executor
+    assert isinstance(builtins.print, types.BuiltinFunctionType)

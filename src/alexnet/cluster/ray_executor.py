@@ -55,6 +55,7 @@ def ray_cluster(address: str) -> Generator[RayExecutor]:
         yield RayExecutor()
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send them over the network
+    os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # it would replace Python's `print`
     _connect(address)
     try:
         yield RayExecutor()
