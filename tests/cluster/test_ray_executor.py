@@ -23,6 +23,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_TQDM_PATCH_PRINT"] = "0"  # as `ray_cluster` does where it starts Ray
     os.environ.setdefault("RAY_AUTH_TOKEN", "0" * 64)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     with open_cluster("auto") as connected:
