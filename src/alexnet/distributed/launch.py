@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -46,6 +47,8 @@ def launch(words: Sequence[str], processes: int, *, cores: int) -> dict[str, Any
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    # That it stops and starts processes is told by these; it says as a warning how.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="alexnet-") as scratch:
         config = LaunchConfig(
             min_nodes=1,
